@@ -1,0 +1,21 @@
+//! Whole-process measurements: a command from its start to its end, as a CI job
+//! pays for it, against a plain native program that makes the same connections.
+//!
+//! ```sh
+//! cargo build --release -p seaworthy
+//! target/release/seaworthy pack --out target/seaworthy-packed
+//! SEAWORTHY_BIN=$PWD/target/seaworthy-packed cargo bench -p seaworthy-benches
+//! ```
+//!
+//! The programs take turns, so that a busy moment of the machine falls on both;
+//! the minimum is what the work costs, the median what a run is like.
+
+#![deny(missing_docs)]
+
+mod listeners;
+mod sample;
+mod scenario;
+
+pub use listeners::Listeners;
+pub use sample::{Sample, Samples};
+pub use scenario::Scenario;

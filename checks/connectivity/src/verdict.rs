@@ -1,0 +1,364 @@
+use crate::codes;
+use crate::reply::{Icmp, Reply};
+use crate::surroundings::Surroundings;
+use seaworthy_check_sdk::Code;
+
+/// How sure a verdict is; the words of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sureness {
+    Certain,
+    Likely,
+    Possible,
+}
+
+/// What is wrong with a peer, and why that is believed.
+#[derive(Clone, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) code: Code,
+    pub(crate) sureness: Sureness,
+    pub(crate) why: &'static str,
+}
+
+fn verdict(code: Code, sureness: Sureness, why: &'static str) -> Option<Verdict> {
+    Some(Verdict { code, sureness, why })
+}
+
+/// From this on, "host unreachable" comes from a link that gave no answer and not from
+/// a rule: Linux gives an absent neighbour about 3.07 s, a REJECT comes at once.
+const ABSENT_MS: u64 = 1000;
+
+/// Judges a connection that did not come about, from the dial's own answer, a second
+/// attempt at the same port (`again`, which knows ICMP from RST), the answers of other
+/// ports of the host, and what our own machine knows of the way. `None` when it could
+/// not be tried.
+pub(crate) fn of_connect(
+    first: &Reply,
+    again: Option<&Reply>,
+    control: &[Reply],
+    around: &Surroundings,
+) -> Option<Verdict> {
+    use Sureness::{Certain, Likely, Possible};
+    match informed(first, again) {
+        Reply::Untried { .. } | Reply::Connected => None,
+        Reply::Icmp(icmp) => of_icmp(icmp),
+        Reply::Refused => {
+            let why = "the machine is up and answered with a TCP reset: nothing listens on this address and port";
+            let sureness = match again {
+                _ if around.own => Certain,
+                Some(Reply::Refused) => Likely,
+                _ => Possible,
+            };
+            verdict(codes::PEER_REFUSED, sureness, why)
+        }
+        Reply::Reset => verdict(codes::PEER_RESET, Likely, "the connection was reset while it was being made"),
+        Reply::Forbidden => verdict(codes::PEER_REJECTED, Certain, "our own machine's rules forbid to connect there"),
+        Reply::NoRoute => verdict(codes::PEER_NO_ROUTE, Certain, "no route leads there"),
+        Reply::Unreachable { after_ms } => {
+            if around.neighbour_is_dead() || *after_ms >= ABSENT_MS {
+                return verdict(codes::PEER_HOST_DOWN, Certain, "nobody answers for this address on the link");
+            }
+            match again {
+                Some(Reply::Unreachable { .. }) => {
+                    verdict(codes::PEER_NO_ROUTE, Likely, "our own machine holds the address for unreachable, at once")
+                }
+                _ => verdict(
+                    codes::PEER_REJECTED,
+                    Possible,
+                    "\"host unreachable\" came at once, as a firewall's answer does",
+                ),
+            }
+        }
+        Reply::Silence => of_silence(again, control, around),
+    }
+}
+
+/// The more telling of two answers of the same port. The first waited longer; only the
+/// second knows whether a RST or an ICMP message ended it.
+fn informed<'a>(first: &'a Reply, again: Option<&'a Reply>) -> &'a Reply {
+    match (first, again) {
+        (
+            Reply::Refused | Reply::Unreachable { .. } | Reply::NoRoute | Reply::Forbidden,
+            Some(icmp @ Reply::Icmp(_)),
+        ) => icmp,
+        (Reply::Silence, Some(other)) if !matches!(other, Reply::Untried { .. } | Reply::Connected) => other,
+        _ => first,
+    }
+}
+
+/// Codes of RFC 792, RFC 1812 section 5.2.7 (IPv4, type 3) and RFC 4443 (IPv6, type 1).
+fn of_icmp(icmp: &Icmp) -> Option<Verdict> {
+    use Sureness::{Certain, Likely};
+    let no_route = "a router on the way says that no route leads there";
+    let rule = "the answer is an ICMP message, which a closed port never sends: a firewall rejects the connection";
+    match (icmp.kind.as_str(), icmp.code.as_str()) {
+        ("3" | "1", "0") | ("11", _) => verdict(codes::PEER_NO_ROUTE, Likely, no_route),
+        ("3", "1") | ("1", "3") if icmp.after_ms >= ABSENT_MS => {
+            verdict(codes::PEER_HOST_DOWN, Likely, "the last router says that the machine does not answer")
+        }
+        ("3", "1") | ("1", "3") => verdict(codes::PEER_REJECTED, Likely, rule),
+        _ => verdict(codes::PEER_REJECTED, Certain, rule),
+    }
+}
+
+fn of_silence(again: Option<&Reply>, control: &[Reply], around: &Surroundings) -> Option<Verdict> {
+    use Sureness::{Certain, Likely, Possible};
+    if again == Some(&Reply::Connected) {
+        let why =
+            "the first attempt got no answer, the second one connected: packets are lost or the peer is overloaded";
+        return verdict(codes::PEER_SILENT, Likely, why);
+    }
+    if control.iter().any(Reply::shows_life) {
+        let why = "another port of the same machine answers at once, this one never: its packets are dropped";
+        return verdict(codes::PEER_FILTERED, Certain, why);
+    }
+    if around.neighbour_is_dead() {
+        return if around.via.is_none() {
+            verdict(codes::PEER_HOST_DOWN, Certain, "nobody answers for this address on the link")
+        } else {
+            verdict(codes::PEER_HOST_DOWN, Likely, "the gateway that leads there does not answer on the link")
+        };
+    }
+    if control.iter().any(|reply| matches!(reply, Reply::Icmp(_))) {
+        let why = "other ports are rejected with ICMP messages, this one is dropped: a firewall stands before it";
+        return verdict(codes::PEER_FILTERED, Likely, why);
+    }
+    if around.neighbour_is_alive() || around.own {
+        let why = "the machine answers on the link and would refuse a closed port at once: its packets are dropped";
+        return verdict(codes::PEER_FILTERED, Likely, why);
+    }
+    if around.has_route == Some(false) {
+        return verdict(codes::PEER_NO_ROUTE, Likely, "no route leads there");
+    }
+    verdict(codes::PEER_SILENT, Possible, "nothing came back, and nothing else is known of the machine")
+}
+
+/// What a port that accepted did when it was asked again, without and with an HTTP request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Afterwards {
+    /// Something was tried again.
+    pub(crate) tried: bool,
+    /// What it said, if it said anything that is not libp2p's greeting.
+    pub(crate) foreign: bool,
+    /// It greeted as libp2p does, after all.
+    pub(crate) greeted: bool,
+    /// It closed or reset the connection without a word.
+    pub(crate) hung_up: bool,
+}
+
+/// Judges a dial that failed at `rung` with a failure of `kind`, once TCP was connected
+/// (or, for `resolve`, before it was tried).
+pub(crate) fn of_rung(rung: &str, kind: &str, after: &Afterwards) -> Option<Verdict> {
+    use Sureness::{Certain, Likely, Possible};
+    if matches!(kind, "denied" | "cancelled" | "exhausted" | "too-many-open-files" | "invalid") {
+        return None;
+    }
+    let not_libp2p = "the port is open, and what it says is not libp2p";
+    match (rung, kind) {
+        (_, "wrong-peer-id") => {
+            verdict(codes::PEER_WRONG_ID, Certain, "the peer proved another key in the encrypted handshake")
+        }
+        (_, "self-dial") => verdict(codes::PEER_SELF, Certain, "the address leads back to this very process"),
+        ("resolve" | "dns", "dns-not-found") => {
+            verdict(codes::PEER_DNS_NOT_FOUND, Certain, "the resolver says that the name does not exist")
+        }
+        ("resolve" | "dns", _) => verdict(codes::PEER_DNS_FAILURE, Likely, "the resolver gave no answer, or a bad one"),
+        ("multistream", "protocol") => verdict(codes::PEER_NOT_LIBP2P, Certain, not_libp2p),
+        ("multistream", _) if after.foreign => verdict(codes::PEER_NOT_LIBP2P, Certain, not_libp2p),
+        ("multistream", _) if after.greeted => verdict(
+            codes::PEER_HANDSHAKE_FAILED,
+            Likely,
+            "the first attempt failed, a second one was greeted by libp2p",
+        ),
+        ("multistream", "closed" | "connection-reset") => verdict(
+            codes::PEER_RESET,
+            if after.hung_up { Certain } else { Likely },
+            "the connection was accepted and closed again without a word, as a proxy does whose backend refuses",
+        ),
+        ("multistream", "timeout") if after.hung_up => verdict(
+            codes::PEER_NOT_LIBP2P,
+            Likely,
+            "the port accepts, says nothing to libp2p and hangs up on anything else",
+        ),
+        ("multistream", "timeout") => verdict(
+            codes::PEER_WEDGED,
+            if after.tried { Likely } else { Possible },
+            "the port accepts connections and says nothing: the process behind it does not run its loop",
+        ),
+        ("identify" | "ping", _) => verdict(
+            codes::PEER_IDENTIFY_FAILED,
+            Certain,
+            "the encrypted connection stands, and the peer does not say who it is",
+        ),
+        ("noise", "closed" | "connection-reset" | "timeout") => verdict(
+            codes::PEER_HANDSHAKE_FAILED,
+            Likely,
+            "the peer speaks libp2p and broke off during the handshake: another private-network key, or no common version",
+        ),
+        _ => verdict(
+            codes::PEER_HANDSHAKE_FAILED,
+            Certain,
+            "the peer speaks libp2p, and no common way to go on was found",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Sureness::{Certain, Likely, Possible};
+
+    fn icmp(kind: &str, code: &str, after_ms: u64) -> Reply {
+        Reply::Icmp(Icmp { kind: kind.into(), code: code.into(), from: None, after_ms })
+    }
+
+    fn neighbour(state: &str) -> Surroundings {
+        Surroundings { on_link: true, has_route: Some(true), neighbour: Some(state.into()), ..Surroundings::default() }
+    }
+
+    /// The signature table of the fault base, one case a line.
+    #[test]
+    fn every_signature_has_its_own_verdict() {
+        let far = Surroundings { has_route: Some(true), ..Surroundings::default() };
+        let own = Surroundings { own: true, ..Surroundings::default() };
+        for (name, first, again, control, around, code, sureness) in [
+            (
+                "nothing listens",
+                Reply::Refused,
+                Some(Reply::Refused),
+                vec![Reply::Refused],
+                far.clone(),
+                "peer.refused",
+                Likely,
+            ),
+            ("nothing listens here", Reply::Refused, None, vec![], own, "peer.refused", Certain),
+            ("refused, not confirmed", Reply::Refused, None, vec![], far.clone(), "peer.refused", Possible),
+            (
+                "REJECT",
+                Reply::Refused,
+                Some(icmp("3", "3", 0)),
+                vec![Reply::Refused],
+                far.clone(),
+                "peer.rejected",
+                Certain,
+            ),
+            (
+                "host-prohibited",
+                Reply::Unreachable { after_ms: 0 },
+                Some(icmp("3", "10", 0)),
+                vec![],
+                far.clone(),
+                "peer.rejected",
+                Certain,
+            ),
+            (
+                "reject-with host-unreachable",
+                Reply::Unreachable { after_ms: 0 },
+                Some(icmp("3", "1", 0)),
+                vec![],
+                far.clone(),
+                "peer.rejected",
+                Likely,
+            ),
+            (
+                "DROP, port 1 refused",
+                Reply::Silence,
+                Some(Reply::Silence),
+                vec![Reply::Silence, Reply::Refused],
+                far.clone(),
+                "peer.filtered",
+                Certain,
+            ),
+            (
+                "DROP of everything on the link",
+                Reply::Silence,
+                Some(Reply::Silence),
+                vec![Reply::Silence],
+                neighbour("reachable"),
+                "peer.filtered",
+                Likely,
+            ),
+            (
+                "absent neighbour",
+                Reply::Unreachable { after_ms: 3066 },
+                Some(Reply::Silence),
+                vec![],
+                far.clone(),
+                "peer.host-down",
+                Certain,
+            ),
+            (
+                "absent neighbour, short budget",
+                Reply::Silence,
+                Some(Reply::Silence),
+                vec![Reply::Silence],
+                neighbour("incomplete"),
+                "peer.host-down",
+                Certain,
+            ),
+            (
+                "router says absent",
+                Reply::Unreachable { after_ms: 3066 },
+                Some(icmp("3", "1", 3010)),
+                vec![],
+                far.clone(),
+                "peer.host-down",
+                Likely,
+            ),
+            ("no route", Reply::NoRoute, Some(Reply::NoRoute), vec![], far.clone(), "peer.no-route", Certain),
+            (
+                "router has no route",
+                Reply::NoRoute,
+                Some(icmp("3", "0", 1)),
+                vec![],
+                far.clone(),
+                "peer.no-route",
+                Likely,
+            ),
+            (
+                "silence",
+                Reply::Silence,
+                Some(Reply::Silence),
+                vec![Reply::Silence],
+                far.clone(),
+                "peer.silent",
+                Possible,
+            ),
+            ("lossy", Reply::Silence, Some(Reply::Connected), vec![], far.clone(), "peer.silent", Likely),
+            ("reset", Reply::Reset, None, vec![], far, "peer.reset", Likely),
+        ] {
+            let verdict = of_connect(&first, again.as_ref(), &control, &around).expect(name);
+            assert_eq!((verdict.code.code, verdict.sureness), (code, sureness), "{name}");
+        }
+        let untried = Reply::Untried { kind: "too-many-open-files".into(), message: String::new() };
+        assert!(of_connect(&untried, None, &[], &Surroundings::default()).is_none());
+    }
+
+    #[test]
+    fn a_dead_gateway_is_not_a_dead_peer_for_certain() {
+        let around = Surroundings { on_link: false, via: "10.0.0.1".parse().ok(), ..neighbour("failed") };
+        let verdict = of_connect(&Reply::Silence, None, &[], &around).unwrap();
+        assert_eq!((verdict.code.code, verdict.sureness), ("peer.host-down", Likely));
+    }
+
+    #[test]
+    fn every_rung_has_its_own_verdict() {
+        let said = |foreign, greeted, hung_up| Afterwards { tried: true, foreign, greeted, hung_up };
+        for (rung, kind, after, code) in [
+            ("resolve", "dns-not-found", Afterwards::default(), "peer.dns-not-found"),
+            ("resolve", "timeout", Afterwards::default(), "peer.dns-failure"),
+            ("multistream", "protocol", Afterwards::default(), "peer.not-libp2p"),
+            ("multistream", "timeout", said(true, false, false), "peer.not-libp2p"),
+            ("multistream", "timeout", said(false, false, false), "peer.wedged"),
+            ("multistream", "timeout", said(false, true, false), "peer.handshake-failed"),
+            ("multistream", "closed", said(false, false, true), "peer.reset"),
+            ("noise", "wrong-peer-id", Afterwards::default(), "peer.wrong-id"),
+            ("noise", "self-dial", Afterwards::default(), "peer.self"),
+            ("noise", "unsupported", Afterwards::default(), "peer.handshake-failed"),
+            ("yamux", "timeout", Afterwards::default(), "peer.handshake-failed"),
+            ("identify", "timeout", Afterwards::default(), "peer.identify-failed"),
+        ] {
+            assert_eq!(of_rung(rung, kind, &after).unwrap().code.code, code, "{rung} {kind}");
+        }
+        assert!(of_rung("resolve", "denied", &Afterwards::default()).is_none());
+    }
+}

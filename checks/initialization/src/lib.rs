@@ -1,0 +1,279 @@
+//! `cache/initialization`: the cache can start as it is configured.
+//!
+//! [`port`] judges who holds the port, [`tier`] what opened; neither calls the host.
+
+pub mod port;
+pub mod tier;
+
+use port::State;
+use seaworthy_check_sdk::cache::caches;
+use seaworthy_check_sdk::env::{system, vars};
+use seaworthy_check_sdk::{Check, Context, ContextExt, Evidence, Findings, Outcome, argument, ip, query, row_value};
+use tier::{Closed, Tier, Wanted};
+
+seaworthy_check_sdk::descriptor!();
+
+const VARIABLES: [&str; 9] = [
+    "CACHE_ENABLE_P2P",
+    "CACHE_LISTEN_PORT",
+    "CACHE_BOOTSTRAP_PEERS",
+    "CACHE_DIR",
+    "CACHE_BACKENDS",
+    "CACHE_BACKEND",
+    "CACHE_DEFAULT_TTL",
+    "IPFS_ACCELERATE_CACHE_DIR",
+    "IPFS_ACCELERATE_P2P_CACHE_DIR",
+];
+
+/// The check.
+pub struct Initialization;
+
+impl Check for Initialization {
+    const DESCRIPTOR: &'static str = DESCRIPTOR;
+
+    fn run(_id: &str, context: Context) -> Result<Outcome, String> {
+        let read = vars::read(&VARIABLES.map(String::from));
+        let opened = caches::open();
+        let value = |name: &str| {
+            let variable = read.variables.iter().find(|variable| variable.name == name && variable.present)?;
+            variable.value.as_deref().map(str::trim_ascii).filter(|value| !value.is_empty())
+        };
+        let wanted = Wanted {
+            backends: ["CACHE_BACKENDS", "CACHE_BACKEND"]
+                .into_iter()
+                .find_map(|name| value(name).map(|list| (name, list))),
+            p2p: value("CACHE_ENABLE_P2P"),
+            ttl: value("CACHE_DEFAULT_TTL"),
+        };
+        let mut run = Run { findings: Findings::new(), parts: Vec::new(), unknown: Vec::new() };
+        let usable = run.tiers(&opened, &wanted, read.id);
+        let evidence = Evidence::one(read.id).with(opened.iter().map(|tier| tier.id));
+
+        // What P2P is to listen on matters only while P2P is on.
+        let number = context
+            .setting("listen-port")
+            .or_else(|| value("CACHE_LISTEN_PORT").filter(|_| !wanted.p2p_off()))
+            .and_then(port::number);
+        let peers: Vec<String> = value("CACHE_BOOTSTRAP_PEERS")
+            .into_iter()
+            .flat_map(|list| list.split(','))
+            .map(str::to_owned)
+            .chain(context.addresses())
+            .collect();
+        let directories = directories(&value, &opened);
+        let mut queries = Vec::new();
+        if let Some(number) = number {
+            let address = context.setting("listen-address").unwrap_or("0.0.0.0");
+            let arguments =
+                vec![argument("address", address), argument("port", number.to_string()), argument("protocol", "tcp")];
+            queries.extend([query("port", arguments), query("interfaces", vec![])]);
+        }
+        if !directories.is_empty() {
+            queries.push(query("directory", directories.iter().map(|path| argument("path", path)).collect()));
+        }
+        let seen = if queries.is_empty() { Vec::new() } else { system::inspect(&queries) };
+        let answer = |topic: &str| seen.iter().find(|answer| answer.topic == topic);
+        if let (Some(number), Some(probe)) = (number, answer("port")) {
+            let glob = context.setting("port-owner").unwrap_or("*seaworthy*");
+            run.port(number, probe, glob, local_peer(number, &peers, answer("interfaces")));
+        }
+        if let Some(directory) = answer("directory") {
+            run.directories(directory);
+        }
+        let evidence = evidence.with(seen.iter().map(|answer| answer.id));
+        let Run { findings, parts, unknown } = run;
+        if usable == Usable::NotConfigured && findings.is_empty() && unknown.is_empty() && seen.is_empty() {
+            return Ok(findings.not_configured(parts.join("; "), evidence));
+        }
+        if unknown.is_empty() || !findings.is_empty() {
+            Ok(findings.conclude(parts.join("; "), evidence))
+        } else {
+            Ok(findings.inconclusive(unknown.join("; "), evidence))
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Usable {
+    NotConfigured,
+    Judged,
+}
+
+/// What comes together during one run.
+struct Run {
+    findings: Findings,
+    parts: Vec<String>,
+    unknown: Vec<String>,
+}
+
+impl Run {
+    fn tiers(&mut self, opened: &[caches::Tier], wanted: &Wanted<'_>, read: u32) -> Usable {
+        let mut open = Vec::new();
+        let mut wrong = 0_usize;
+        for tier in opened {
+            let Err(error) = &tier.outcome else {
+                open.push(tier.label.as_str());
+                continue;
+            };
+            match tier::closed(&error.kind, reason(&error.context)) {
+                Closed::NotConfigured => continue,
+                Closed::NotImported => {}
+                Closed::Failed => {
+                    let finding = codes::CACHE_OPEN_FAILED
+                        .at(&tier.label)
+                        .message(format!("the tier {} does not open: {}", tier.label, error.message))
+                        .observed(&error.kind)
+                        .detail("error-kind", &error.kind)
+                        .detail("retry", &error.retry)
+                        .detail("adapter", &tier.adapter);
+                    self.findings.add(finding.cite(tier.id));
+                }
+            }
+            wrong += 1;
+        }
+        let evidence = Evidence::one(read).with(opened.iter().map(|tier| tier.id));
+        self.findings.fact(facts::USABLE_TIERS, open.join(","), &evidence);
+        if open.is_empty() && wrong > 0 {
+            let message = format!("none of {} configured tiers is usable", opened.len());
+            self.findings.add(codes::CACHE_NO_TIER.found().message(message).cite_all(&evidence));
+        }
+        let tiers: Vec<Tier> = opened
+            .iter()
+            .map(|tier| Tier {
+                label: tier.label.clone(),
+                adapter: tier.adapter.clone(),
+                state: tier
+                    .outcome
+                    .as_ref()
+                    .map(|able| able.properties.clone())
+                    .map_err(|error| (error.kind.clone(), reason(&error.context).map(str::to_owned))),
+            })
+            .collect();
+        for (name, message) in tier::without_effect(wanted, &tiers) {
+            self.findings.add(codes::CACHE_SETTING_NO_EFFECT.at(name).message(message).cite_all(&evidence));
+        }
+        if open.is_empty() && wrong == 0 {
+            self.parts.push("no cache tier is configured (no peers, no CACHE_BACKENDS)".into());
+            return Usable::NotConfigured;
+        }
+        self.parts.push(format!("{} of {} tiers open: {}", open.len(), opened.len(), open.join(", ")));
+        Usable::Judged
+    }
+
+    fn port(&mut self, number: u16, seen: &system::Seen, glob: &str, local_peer: bool) {
+        let row = match &seen.outcome {
+            Ok(rows) => rows.first(),
+            Err(failure) => {
+                self.unknown.push(format!("port {number} could not be tested: {}", failure.message));
+                return;
+            }
+        };
+        let Some(row) = row else {
+            self.unknown.push(format!("the host did not answer for port {number}"));
+            return;
+        };
+        let owner = row_value(row, "owner-process").filter(|owner| !owner.is_empty());
+        let probe = port::Probe {
+            bindable: row_value(row, "bindable") == Some("true"),
+            error_kind: row_value(row, "error-kind").unwrap_or_default().into(),
+            owner: owner.map(str::to_owned),
+        };
+        let state = port::judge(&probe, glob, local_peer);
+        self.findings.fact(facts::LISTEN_PORT_STATE, state.as_str(), &Evidence::one(seen.id));
+        let holder = owner.unwrap_or("a process that this user cannot see");
+        self.parts.push(match state {
+            State::Free => format!("port {number} can be bound"),
+            State::Ours => format!("port {number} belongs to the cache"),
+            State::Taken => format!("port {number} is held by {holder}"),
+            State::Refused => format!("port {number} cannot be bound"),
+        });
+        let (code, message) = match state {
+            State::Free | State::Ours => return,
+            State::Taken => (codes::CACHE_PORT_IN_USE, format!("the cache's port {number} is held by {holder}")),
+            State::Refused => {
+                let message = format!("the cache's port {number} cannot be bound: {}", probe.error_kind);
+                (codes::CACHE_PORT_NOT_BINDABLE, message)
+            }
+        };
+        let mut finding = code
+            .at(number.to_string())
+            .message(message)
+            .observed(&probe.error_kind)
+            .expected("a free port, or one that the cache holds")
+            .detail("port", number.to_string());
+        for key in ["owner-process", "owner-uid", "owner-address", "os-code"] {
+            if let Some(value) = row_value(row, key) {
+                finding = finding.detail(key, value);
+            }
+        }
+        self.findings.add(finding.cite(seen.id));
+    }
+
+    fn directories(&mut self, seen: &system::Seen) {
+        let rows = match &seen.outcome {
+            Ok(rows) => rows,
+            Err(failure) => {
+                self.unknown.push(format!("the cache directory could not be tested: {}", failure.message));
+                return;
+            }
+        };
+        for row in rows {
+            let path = row_value(row, "path").unwrap_or_default();
+            let is = |key: &str| row_value(row, key) == Some("true");
+            // A directory that is missing is made at the first start.
+            if is("writable") || (!is("exists") && is("creatable")) {
+                self.findings.fact(facts::CACHE_DIRECTORY, path, &Evidence::one(seen.id));
+                self.parts.push(format!("{path} can be written"));
+                continue;
+            }
+            let reason = row_value(row, "error").filter(|text| !text.is_empty()).unwrap_or("not writable");
+            let mut finding = codes::CACHE_DIRECTORY_UNWRITABLE
+                .at(path)
+                .message(format!("the cache directory {path} cannot be written: {reason}"))
+                .observed(reason)
+                .expected("a directory that this user can write");
+            for key in ["uid", "mode", "exists", "free-bytes"] {
+                if let Some(value) = row_value(row, key) {
+                    finding = finding.detail(key, value);
+                }
+            }
+            self.findings.add(finding.cite(seen.id));
+            self.parts.push(format!("{path} cannot be written"));
+        }
+    }
+}
+
+/// Why a tier did not open; a trap is marked by a key of its own.
+fn reason(context: &[(String, String)]) -> Option<&str> {
+    row_value(context, "trap").map(|_| "trap").or_else(|| row_value(context, "reason"))
+}
+
+/// The directories in use: `CACHE_DIR` before its other name, the registry, and those of the tiers.
+fn directories<'a>(value: &impl Fn(&str) -> Option<&'a str>, opened: &[caches::Tier]) -> Vec<String> {
+    let main = value("CACHE_DIR").or_else(|| value("IPFS_ACCELERATE_CACHE_DIR"));
+    let registry = value("IPFS_ACCELERATE_P2P_CACHE_DIR");
+    let mut all: Vec<String> = Vec::new();
+    let of_tiers = opened.iter().filter_map(|tier| row_value(&tier.details, "directory"));
+    for path in main.into_iter().chain(registry).chain(of_tiers) {
+        // Anything else than an absolute path is a matter of Environment Variables.
+        if path.starts_with('/') && !all.iter().any(|other| other == path) {
+            all.push(path.to_owned());
+        }
+    }
+    all
+}
+
+/// Whether a configured peer is this machine's own listener on `number`.
+fn local_peer(number: u16, peers: &[String], interfaces: Option<&system::Seen>) -> bool {
+    let own: Vec<_> = interfaces
+        .and_then(|seen| seen.outcome.as_ref().ok())
+        .into_iter()
+        .flatten()
+        .filter_map(|row| row_value(row, "address").and_then(ip::parse))
+        .collect();
+    peers.iter().filter_map(|peer| port::endpoint(peer)).any(|(host, port)| {
+        port == number && (ip::is_loopback(host) || ip::parse(host).is_some_and(|address| own.contains(&address)))
+    })
+}
+
+seaworthy_check_sdk::export_check!(Initialization);

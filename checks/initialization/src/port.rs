@@ -1,0 +1,129 @@
+//! Who holds the listen port, and whether that is right.
+
+/// Answer of the `port` topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Probe {
+    /// It could be bound.
+    pub bindable: bool,
+    /// Why not.
+    pub error_kind: String,
+    /// Name of the process that holds it, where it can be known.
+    pub owner: Option<String>,
+}
+
+/// What the answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Free to use.
+    Free,
+    /// Held by the cache itself.
+    Ours,
+    /// Held by something else.
+    Taken,
+    /// Not to be had for another reason.
+    Refused,
+}
+
+impl State {
+    /// The value of the fact `listen-port-state`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Free => "free",
+            State::Ours => "in-use-by-cache",
+            State::Taken => "in-use",
+            State::Refused => "not-bindable",
+        }
+    }
+}
+
+/// Judges a probe. `local_peer`: a configured peer has this port on a local address.
+#[must_use]
+pub fn judge(probe: &Probe, owner_glob: &str, local_peer: bool) -> State {
+    let ours = probe.owner.as_deref().is_some_and(|owner| matches(owner_glob, owner));
+    match (probe.bindable, probe.error_kind.as_str()) {
+        (true, _) => State::Free,
+        (false, "address-in-use") if ours || local_peer => State::Ours,
+        (false, "address-in-use") => State::Taken,
+        (false, _) => State::Refused,
+    }
+}
+
+/// Whether `text` matches a glob of `*` and `?`.
+#[must_use]
+pub fn matches(glob: &str, text: &str) -> bool {
+    let (glob, text) = (glob.as_bytes(), text.as_bytes());
+    let (mut g, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match glob.get(g) {
+            Some(b'*') => {
+                g += 1;
+                retry = Some((g, t));
+            }
+            Some(&c) if c == b'?' || c == text[t] => (g, t) = (g + 1, t + 1),
+            _ => match retry {
+                // Let the last star take one more.
+                Some((after, from)) => {
+                    retry = Some((after, from + 1));
+                    (g, t) = (after, from + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    glob[g..].iter().all(|&c| c == b'*')
+}
+
+/// A configured number as a port.
+#[must_use]
+pub fn number(text: &str) -> Option<u16> {
+    text.trim_ascii().parse().ok().filter(|&port| port > 0)
+}
+
+/// Host and TCP port of a multiaddr such as `/ip4/127.0.0.1/tcp/9100/p2p/...`.
+#[must_use]
+pub fn endpoint(multiaddr: &str) -> Option<(&str, u16)> {
+    let mut parts = multiaddr.trim_ascii().strip_prefix('/')?.split('/');
+    let (_, host, transport, port) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    (transport == "tcp").then_some(())?;
+    Some((host, number(port)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(owner: Option<&str>) -> Probe {
+        Probe { bindable: false, error_kind: "address-in-use".into(), owner: owner.map(Into::into) }
+    }
+
+    #[test]
+    fn the_cache_may_hold_its_port_and_others_may_not() {
+        assert_eq!(judge(&Probe { bindable: true, ..Probe::default() }, "*seaworthy*", false), State::Free);
+        assert_eq!(judge(&taken(Some("seaworthy")), "*seaworthy*", false), State::Ours);
+        assert_eq!(judge(&taken(None), "*seaworthy*", true), State::Ours);
+        assert_eq!(judge(&taken(Some("nginx")), "*seaworthy*", false), State::Taken);
+        assert_eq!(judge(&taken(None), "*seaworthy*", false), State::Taken);
+        let refused = Probe { bindable: false, error_kind: "permission-denied".into(), owner: None };
+        assert_eq!(judge(&refused, "*", true), State::Refused);
+    }
+
+    #[test]
+    fn globs() {
+        for (glob, text) in [("*", ""), ("*sea*", "my-seaworthy"), ("py?hon*", "python3"), ("a*b*c", "aXbYbZc")] {
+            assert!(matches(glob, text), "{glob} {text}");
+        }
+        for (glob, text) in [("", "x"), ("sea", "seaworthy"), ("*y", "yx"), ("a?", "a")] {
+            assert!(!matches(glob, text), "{glob} {text}");
+        }
+    }
+
+    #[test]
+    fn endpoints_of_multiaddrs() {
+        assert_eq!(endpoint("/ip4/10.0.0.1/tcp/9100/p2p/12D3"), Some(("10.0.0.1", 9100)));
+        assert_eq!(endpoint("/ip4/10.0.0.1/udp/9100"), None);
+        assert_eq!(endpoint("10.0.0.1:9100"), None);
+        assert_eq!((number("0"), number("notaport"), number("65536"), number("9100")), (None, None, None, Some(9100)));
+    }
+}

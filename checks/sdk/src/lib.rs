@@ -1,0 +1,134 @@
+//! Write a seaworthy check in Rust.
+//!
+//! A check is a function from a [`Context`] to an [`Outcome`], and a table of the
+//! codes and facts it may report (`check.toml`). It looks at the world only
+//! through the host's probes ([`net`], [`env`], [`p2p`], [`cache`]); every answer
+//! carries the id of an observation that the host recorded, and every finding and
+//! fact cites such ids. An [`Outcome`] cannot be made without evidence, so a check
+//! that did not look cannot pass.
+//!
+//! ```ignore
+//! seaworthy_check_sdk::descriptor!();
+//! struct Check;
+//! impl seaworthy_check_sdk::Check for Check {
+//!     const DESCRIPTOR: &'static str = DESCRIPTOR;
+//!     fn run(_id: &str, context: Context) -> Result<Outcome, String> {
+//!         let attempt = net::tcp::Attempt {
+//!             target: "example.com:443".into(),
+//!             timeout: context.budget,
+//!             payload: Vec::new(),
+//!             read_max: 0,
+//!         };
+//!         let seen = net::tcp::connect(&[attempt]);
+//!         let mut result = Findings::new();
+//!         for s in &seen {
+//!             if let Err(failure) = &s.outcome {
+//!                 result.add(codes::X_UNREACHABLE.at(&s.target).message(&failure.message).cite(s.id));
+//!             }
+//!         }
+//!         Ok(result.conclude("one endpoint looked at", Evidence::of(seen.iter().map(|s| s.id))?))
+//!     }
+//! }
+//! seaworthy_check_sdk::export_check!(Check);
+//! ```
+
+#![deny(missing_docs)]
+
+mod context;
+mod finding;
+pub mod ip;
+mod millis;
+mod query;
+
+/// Generated from `wit/`.
+#[expect(missing_docs, reason = "generated code")]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: [
+            "../../wit/types-0.1.0",
+            "../../wit/kit-0.1.0",
+            "../../wit/env-0.1.0",
+            "../../wit/net-0.1.0",
+            "../../wit/p2p-0.1.0",
+            "../../wit/cache-0.1.0",
+            "../../wit/check-0.1.0",
+        ],
+        world: "seaworthy:check/check",
+        generate_all,
+        pub_export_macro: true,
+        default_bindings_module: "seaworthy_check_sdk::bindings",
+    });
+}
+
+pub use bindings::exports::seaworthy::check::checks::{Context, Inherited, Outcome, Target};
+pub use bindings::seaworthy::types::types::{Failure, ObservationId};
+pub use context::ContextExt;
+pub use finding::{CitedFinding, Code, Evidence, FindingBuilder, Findings};
+pub use millis::millis;
+pub use query::{argument, inspect, query, row_value};
+
+/// Probes of the network.
+pub mod net {
+    pub use crate::bindings::seaworthy::net::{dns, http, tcp, tls};
+}
+/// The environment and the machine.
+pub mod env {
+    pub use crate::bindings::seaworthy::env::{files, system, vars};
+}
+/// libp2p and the shared secret.
+pub mod p2p {
+    pub use crate::bindings::seaworthy::p2p::{secrets, swarm};
+}
+/// The configured cache tiers.
+pub mod cache {
+    pub use crate::bindings::seaworthy::cache::{caches, types};
+}
+/// Log, progress, clock, randomness.
+pub mod kit {
+    pub use crate::bindings::seaworthy::kit::{clock, log, progress, random};
+}
+
+/// What a component implements.
+pub trait Check {
+    /// The JSON made from `check.toml`; use the constant of [`descriptor!`].
+    const DESCRIPTOR: &'static str;
+
+    /// Runs the check called `id`. The error is for a check that broke, not for a
+    /// target that is wrong.
+    fn run(id: &str, context: Context) -> Result<Outcome, String>;
+}
+
+/// Brings in `DESCRIPTOR`, `codes` and `facts` made by `seaworthy_check_build::generate`.
+#[macro_export]
+macro_rules! descriptor {
+    () => {
+        /// The descriptor as JSON.
+        pub const DESCRIPTOR: &str = include_str!(concat!(env!("OUT_DIR"), "/descriptor.json"));
+        include!(concat!(env!("OUT_DIR"), "/descriptor.rs"));
+    };
+}
+
+/// Exports a type that implements [`Check`] as the component's `checks`.
+#[macro_export]
+macro_rules! export_check {
+    ($check:ty) => {
+        struct SeaworthyComponent;
+        impl $crate::bindings::exports::seaworthy::check::checks::Guest for SeaworthyComponent {
+            fn describe() -> String {
+                <$check as $crate::Check>::DESCRIPTOR.to_string()
+            }
+            fn run(id: String, context: $crate::Context) -> Result<$crate::Outcome, String> {
+                <$check as $crate::Check>::run(&id, context)
+            }
+        }
+        // The exported symbols have names that only a WebAssembly linker takes; elsewhere
+        // the crate is an ordinary library, so that its logic has ordinary tests.
+        #[cfg(target_family = "wasm")]
+        $crate::bindings::export!(SeaworthyComponent with_types_in $crate::bindings);
+        #[cfg(not(target_family = "wasm"))]
+        const _: (fn() -> String, fn(String, $crate::Context) -> Result<$crate::Outcome, String>) = {
+            use $crate::bindings::exports::seaworthy::check::checks::Guest;
+            (<SeaworthyComponent as Guest>::describe, <SeaworthyComponent as Guest>::run)
+        };
+    };
+}

@@ -1,0 +1,176 @@
+use crate::{Backend, Blob, CacheError, Capability, Entry};
+use async_trait::async_trait;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Counts what a backend does.
+///
+/// *Behaviour*: changes no answer. An operation whose future is dropped is not
+/// counted; wrap [`Timeout`](crate::Timeout) inside, so that it ends in an error that is.
+#[derive(Debug)]
+pub struct Stats<B> {
+    inner: B,
+    counts: Mutex<StatsSnapshot>,
+}
+
+/// The counts at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StatsSnapshot {
+    /// `get`s that found a value.
+    pub hits: u64,
+    /// `get`s that looked and found none.
+    pub misses: u64,
+    /// `get`s that could not tell.
+    pub get_errors: u64,
+    /// Values stored.
+    pub puts: u64,
+    /// Errors of every operation, by kind.
+    pub errors: BTreeMap<String, u64>,
+    /// Bytes of the values that `get` answered.
+    pub bytes_read: u64,
+    /// Bytes of the values stored.
+    pub bytes_written: u64,
+}
+
+impl StatsSnapshot {
+    /// hits / (hits + misses): how well the cache is filled. `None` without traffic.
+    #[must_use]
+    pub fn hit_rate(&self) -> Option<f64> {
+        ratio(self.hits, self.hits + self.misses)
+    }
+
+    /// hits / every `get`, errors too: how much the cache helps. `None` without
+    /// traffic. Lower than [`hit_rate`](Self::hit_rate) means that the cache would
+    /// do better if it worked.
+    #[must_use]
+    pub fn effective_rate(&self) -> Option<f64> {
+        ratio(self.hits, self.hits + self.misses + self.get_errors)
+    }
+
+    /// Errors of all kinds and operations.
+    #[must_use]
+    pub fn error_count(&self) -> u64 {
+        self.errors.values().sum()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate of more than 2^52 operations needs no more digits")]
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+impl<B: Backend> Stats<B> {
+    /// Wraps `inner`, with all counts at zero.
+    pub fn new(inner: B) -> Self {
+        Self { inner, counts: Mutex::default() }
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub fn snapshot(&self) -> StatsSnapshot {
+        self.counts().clone()
+    }
+
+    fn counts(&self) -> MutexGuard<'_, StatsSnapshot> {
+        // Counters stay usable whatever happened to another thread.
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts an answer's error, if it is one.
+    fn counted<T>(&self, answer: Result<T, CacheError>) -> Result<T, CacheError> {
+        if let Err(error) = &answer {
+            *self.counts().errors.entry(error.kind.clone()).or_default() += 1;
+        }
+        answer
+    }
+}
+
+#[async_trait]
+impl<B: Backend> Backend for Stats<B> {
+    async fn open(&self) -> Result<Capability, CacheError> {
+        self.counted(self.inner.open().await)
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Blob>, CacheError> {
+        let answer = self.counted(self.inner.get(key).await);
+        let mut counts = self.counts();
+        match &answer {
+            Ok(Some(blob)) => {
+                counts.hits += 1;
+                counts.bytes_read += blob.bytes.len() as u64;
+            }
+            Ok(None) => counts.misses += 1,
+            Err(_) => counts.get_errors += 1,
+        }
+        drop(counts);
+        answer
+    }
+
+    async fn put(&self, key: &str, value: Blob) -> Result<(), CacheError> {
+        let size = value.bytes.len() as u64;
+        self.counted(self.inner.put(key, value).await)?;
+        let mut counts = self.counts();
+        counts.puts += 1;
+        counts.bytes_written += size;
+        Ok(())
+    }
+
+    async fn stat(&self, key: &str) -> Result<Option<Entry>, CacheError> {
+        self.counted(self.inner.stat(key).await)
+    }
+
+    async fn invalidate(&self, key: &str) -> Result<(), CacheError> {
+        self.counted(self.inner.invalidate(key).await)
+    }
+
+    async fn list(&self, prefix: &str, limit: u32) -> Result<Vec<Entry>, CacheError> {
+        self.counted(self.inner.list(prefix, limit).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doubles::{Broken, Map};
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn no_traffic_has_no_rate() {
+        let cache = Stats::new(Map::default());
+        assert_eq!((cache.snapshot().hit_rate(), cache.snapshot().effective_rate()), (None, None));
+    }
+
+    #[tokio::test]
+    async fn hits_misses_and_bytes() {
+        let cache = Stats::new(Map::default());
+        cache.put("k", Blob::new("four")).await.unwrap();
+        cache.get("k").await.unwrap();
+        cache.get("k").await.unwrap();
+        cache.get("other").await.unwrap();
+        let seen = cache.snapshot();
+        assert_eq!((seen.hits, seen.misses, seen.puts, seen.get_errors), (2, 1, 1, 0));
+        assert_eq!((seen.bytes_read, seen.bytes_written), (8, 4));
+        assert!((seen.hit_rate().unwrap() - 2.0 / 3.0).abs() < 1e-9);
+        assert_eq!(seen.hit_rate(), seen.effective_rate());
+    }
+
+    #[tokio::test]
+    async fn an_error_is_never_a_miss() {
+        let broken = Arc::new(Broken::new(CacheError::unreachable("get", "nobody there")));
+        let cache = Stats::new(Arc::clone(&broken));
+        assert!(cache.get("k").await.is_err());
+        assert!(cache.put("k", Blob::new("v")).await.is_err());
+        let seen = cache.snapshot();
+        assert_eq!((seen.hits, seen.misses, seen.get_errors, seen.puts), (0, 0, 1, 0));
+        assert_eq!(seen.errors["unreachable"], 2);
+        assert_eq!(seen.hit_rate(), None, "errors say nothing about how well the cache is filled");
+        assert_eq!(seen.effective_rate(), Some(0.0));
+
+        broken.mend();
+        broken.inner.put("k", Blob::new("v")).await.unwrap();
+        cache.get("k").await.unwrap();
+        let seen = cache.snapshot();
+        assert_eq!((seen.hit_rate(), seen.effective_rate(), seen.error_count()), (Some(1.0), Some(0.5), 2));
+    }
+}

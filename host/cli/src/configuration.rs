@@ -1,0 +1,192 @@
+//! From arguments and environment to a policy, a catalog and a plan; and the two
+//! commands that only look at those.
+
+use crate::args::{ConfigArgs, RunArgs};
+use crate::error::CliError;
+use crate::vantage;
+use anyhow::Context as _;
+use seaworthy_engine::{Builtin, Catalog, PluginSource};
+use seaworthy_model::{Environment, ExitCode, Plan, Report};
+use seaworthy_policy::{LoadRequest, Overrides, PlanRequest, Policy};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+/// Version of this tool.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The bundled components, as the engine takes them.
+pub(crate) fn builtins() -> &'static [Builtin] {
+    static BUILTINS: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
+        let builtin = |c: &seaworthy_bundled::Component| Builtin { name: c.name, wasm: c.wasm, digest: c.digest };
+        seaworthy_bundled::COMPONENTS.iter().map(builtin).collect()
+    });
+    &BUILTINS
+}
+
+/// The environment of this process, read once. Variables that are not Unicode are
+/// kept with replacement characters rather than dropped.
+pub(crate) fn environment() -> Environment {
+    let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+    Environment::from_pairs(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
+}
+
+/// Today, for waivers.
+pub(crate) fn today() -> jiff::civil::Date {
+    jiff::Zoned::now().date()
+}
+
+/// The policy in use: the file named, else the nearest one, else the embedded suite.
+pub(crate) fn load_policy(config: &ConfigArgs, environment: &Environment, flags: &Overrides) -> Result<Policy, CliError> {
+    let path = match &config.config {
+        Some(path) => Some(path.clone()),
+        None => {
+            let here = std::env::current_dir().context("cannot tell the current folder")?;
+            seaworthy_policy::discover(&here, |path| path.exists())
+                .map(|found| found.strip_prefix(&here).map(Path::to_path_buf).unwrap_or(found))
+        }
+    };
+    let file = match &path {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| CliError::Config(format!("cannot read the policy file {}: {error}", path.display())))?;
+            Some((path.display().to_string(), text))
+        }
+        None => None,
+    };
+    let request = LoadRequest {
+        file: file.as_ref().map(|(path, text)| (path.as_str(), text.as_str())),
+        tool_version: VERSION,
+        environment,
+        flags,
+        today: today(),
+    };
+    Policy::load(&request).map_err(CliError::Policy)
+}
+
+/// What the flags of `run` override.
+pub(crate) fn overrides(run: &RunArgs) -> Overrides {
+    Overrides {
+        profile: run.config.profile.clone(),
+        select: run.ids.clone(),
+        targets: run.target.clone(),
+        tags: run.tag.clone(),
+        skip: run.skip.clone(),
+        jobs: run.jobs,
+        timeout: run.timeout,
+        deadline: run.deadline,
+        retries: run.retries,
+        fail_on: run.fail_on.clone(),
+        report_only: run.report_only,
+        allow_writes: run.allow_writes,
+        offline: run.offline,
+        vantage: run.vantage.clone(),
+        vars: run.config.vars.clone(),
+    }
+}
+
+/// The overrides of a command that runs nothing.
+fn only_config(config: &ConfigArgs) -> Overrides {
+    Overrides { profile: config.profile.clone(), vars: config.vars.clone(), ..Overrides::default() }
+}
+
+/// The components that a policy uses, verified and described.
+pub(crate) async fn open_catalog(policy: &Policy) -> Result<Arc<Catalog>, CliError> {
+    let plugins: Vec<PluginSource> = policy
+        .plugin_files()
+        .into_iter()
+        .map(|plugin| PluginSource { name: plugin.name, path: plugin.path, digest: plugin.digest })
+        .collect();
+    let executable = std::env::current_exe().ok();
+    let cache = cache_dir().map(|folder| folder.join("code"));
+    let catalog = Catalog::open(builtins(), &plugins, executable.as_deref(), cache.as_deref()).await;
+    catalog.map(Arc::new).map_err(|error| CliError::Config(error.to_string()))
+}
+
+/// Descriptors as the policy takes them.
+pub(crate) fn descriptors(catalog: &Catalog) -> seaworthy_policy::Catalog {
+    let component =
+        |entry: &seaworthy_engine::Entry| (entry.descriptor.clone(), entry.digest.clone(), entry.source.clone());
+    catalog.entries().iter().map(|(name, entry)| (name.clone(), component(entry))).collect()
+}
+
+/// The plan for a run.
+pub(crate) fn make_plan(
+    policy: &Policy,
+    catalog: &Catalog,
+    environment: &Environment,
+    facts: &BTreeMap<String, String>,
+    flags: &Overrides,
+    host_report: Option<Box<Report>>,
+) -> Result<Plan, CliError> {
+    let cache_dir = cache_dir().unwrap_or_else(|| PathBuf::from("/tmp/seaworthy")).join("entries");
+    let request = PlanRequest {
+        catalog: &descriptors(catalog),
+        environment,
+        vantage: facts,
+        filters: &flags.filters(),
+        run_id: &uuid::Uuid::new_v4().to_string(),
+        cache_dir: &cache_dir,
+        host_report,
+    };
+    seaworthy_policy::plan(policy, &request).map_err(CliError::Policy)
+}
+
+/// The user's cache folder for this tool.
+pub(crate) fn cache_dir() -> Option<PathBuf> {
+    use etcetera::BaseStrategy as _;
+    etcetera::choose_base_strategy().ok().map(|strategy| strategy.cache_dir().join("seaworthy"))
+}
+
+/// The user's state folder for this tool.
+pub(crate) fn state_dir() -> Option<PathBuf> {
+    use etcetera::BaseStrategy as _;
+    let strategy = etcetera::choose_base_strategy().ok()?;
+    Some(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("seaworthy"))
+}
+
+/// A runtime on this thread: a run waits for the network, it does not compute.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?)
+}
+
+/// `seaworthy validate`: everything but the run.
+pub(crate) fn validate(config: &ConfigArgs) -> Result<ExitCode, CliError> {
+    let environment = environment();
+    let flags = only_config(config);
+    let policy = load_policy(config, &environment, &flags)?;
+    runtime()?.block_on(async {
+        let catalog = open_catalog(&policy).await?;
+        let facts = vantage::facts(&environment);
+        let plan = make_plan(&policy, &catalog, &environment, &facts, &flags, None)?;
+        let plural = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+        anstream::println!(
+            "{}: valid ({}, {}, profile {})",
+            policy.path,
+            plural(plan.steps.len(), "check"),
+            plural(policy.plugin_files().len(), "plugin"),
+            policy.profile.value
+        );
+        for component in plan.components.values() {
+            for refused in &component.refused {
+                anstream::println!(
+                    "note: plugin `{}` asks for {} `{}` and does not get it ({}); to allow it: {}",
+                    component.name,
+                    refused.denial.capability,
+                    refused.denial.wanted,
+                    refused.reason,
+                    refused.denial.add
+                );
+            }
+        }
+        Ok(ExitCode::Passed)
+    })
+}
+
+/// `seaworthy show-config`.
+pub(crate) fn show(config: &ConfigArgs) -> Result<ExitCode, CliError> {
+    let environment = environment();
+    let policy = load_policy(config, &environment, &only_config(config))?;
+    anstream::print!("{}", policy.show_config(&environment));
+    Ok(ExitCode::Passed)
+}

@@ -1,0 +1,85 @@
+//! `seaworthy explain`: the page of a code, a cause, a check or the exit codes.
+
+use crate::args::ExplainArgs;
+use crate::configuration;
+use crate::error::CliError;
+use seaworthy_model::{CheckDescriptor, CodeDescriptor, ExitCode};
+use seaworthy_policy::Overrides;
+use std::fmt::Write as _;
+
+pub(crate) fn explain(arguments: &ExplainArgs) -> Result<ExitCode, CliError> {
+    if arguments.subject == "exit-codes" {
+        for code in ExitCode::ALL {
+            anstream::println!("{:>3}  {}", code.code(), code.meaning());
+        }
+        return Ok(ExitCode::Passed);
+    }
+    let environment = configuration::environment();
+    let config = &arguments.config;
+    let flags = Overrides { profile: config.profile.clone(), vars: config.vars.clone(), ..Overrides::default() };
+    let policy = configuration::load_policy(config, &environment, &flags)?;
+    configuration::runtime()?.block_on(async {
+        let catalog = configuration::open_catalog(&policy).await?;
+        let checks: Vec<&CheckDescriptor> = catalog.entries().values().flat_map(|entry| &entry.descriptor.checks).collect();
+        let subject = arguments.subject.as_str();
+        let used = policy.checks.iter().find(|check| check.value.id.value == subject).map(|check| check.value.used_as.value.as_str());
+        let used = used.and_then(|used| used.split_once(':')).map_or(subject, |(_, id)| id);
+        let code = checks.iter().flat_map(|check| check.codes.iter().map(move |code| (*check, code))).find(|(_, code)| code.code == subject);
+        let cause = seaworthy_diagnose::catalogue().iter().find(|cause| cause.code == subject);
+        let page = match (cause, code, checks.iter().find(|check| check.id == used)) {
+            (Some(cause), _, _) => format!("# {}: {}\n\n{}\n", cause.code, cause.title, cause.explain.trim()),
+            (None, Some((check, code)), _) => code_page(check, code),
+            (None, None, Some(check)) => check_page(check),
+            (None, None, None) => return Err(unknown(subject, &checks)),
+        };
+        anstream::print!("{}", seaworthy_report::safe::text(&page));
+        Ok(ExitCode::Passed)
+    })
+}
+
+fn code_page(check: &CheckDescriptor, code: &CodeDescriptor) -> String {
+    format!(
+        "# {}: {}\n\nFound by {} ({}); layer {}, {:?}, {:?}.\n\n{}\n\n## What to do\n\n{}\n",
+        code.code,
+        code.title,
+        check.id,
+        check.title,
+        code.layer.as_str(),
+        code.level,
+        code.severity,
+        code.explain.trim(),
+        code.remedy.trim()
+    )
+}
+
+fn check_page(check: &CheckDescriptor) -> String {
+    let mut page = format!("# {}: {}\n\n{}\n", check.id, check.title, check.summary.trim());
+    page.push_str("\n## Asks for\n\n");
+    for request in &check.requests {
+        let _ = writeln!(page, "- {} {}: {}", request.capability, request.scope.join(", "), request.reason);
+    }
+    page.push_str("\n## Finds\n\n");
+    for code in &check.codes {
+        let _ = writeln!(page, "- {}: {}", code.code, code.title);
+    }
+    page.push_str("\n## Reports\n\n");
+    for fact in &check.facts {
+        let _ = writeln!(page, "- {}: {}", fact.key, fact.description);
+    }
+    page
+}
+
+/// Names what is near.
+fn unknown(subject: &str, checks: &[&CheckDescriptor]) -> CliError {
+    let causes = seaworthy_diagnose::catalogue().iter().map(|cause| cause.code);
+    let codes = checks.iter().flat_map(|check| check.codes.iter().map(|code| code.code.as_str()));
+    let ids = checks.iter().map(|check| check.id.as_str());
+    let nearest = causes
+        .chain(codes)
+        .chain(ids)
+        .map(|name| (strsim::jaro_winkler(name, subject), name))
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let hint = nearest.map_or("`seaworthy list codes` has all of them".to_owned(), |(_, name)| format!("did you mean `{name}`?"));
+    CliError::Usage(format!("there is no code, cause or check `{subject}`; {hint}"))
+}

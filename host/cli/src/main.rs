@@ -1,0 +1,52 @@
+//! The `seaworthy` command: argv in, exit code out. Everything it does is a call
+//! into one of the host crates; this crate parses, wires and prints.
+
+mod args;
+mod configuration;
+mod embedded;
+mod error;
+mod explain;
+mod init;
+mod listing;
+mod output;
+mod pack;
+mod peer;
+mod progress;
+mod run;
+mod schema;
+mod signals;
+mod vantage;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = args::Arguments::parse();
+    let code = match dispatch(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            anstream::eprintln!("{}", error.render());
+            error.exit_code()
+        }
+    };
+    ExitCode::from(code.code())
+}
+
+/// One command, one function.
+fn dispatch(arguments: args::Arguments) -> Result<seaworthy_model::ExitCode, error::CliError> {
+    use args::Command as C;
+    progress::init_log(arguments.global.verbose, arguments.global.quiet);
+    match arguments.command {
+        None => run::run(&arguments.global, arguments.run),
+        Some(C::Run(run)) => run::run(&arguments.global, run),
+        Some(C::Peer(peer)) => peer::peer(peer),
+        Some(C::Validate(config)) => configuration::validate(&config),
+        Some(C::ShowConfig(config)) => configuration::show(&config),
+        Some(C::List(list)) => listing::list(&list),
+        Some(C::Explain(explain)) => explain::explain(&explain),
+        Some(C::Init(init)) => init::init(&init),
+        Some(C::Schema(schema)) => schema::schema(schema),
+        Some(C::Pack(pack)) => pack::pack(&pack),
+        Some(C::Completions { shell }) => schema::completions(shell),
+    }
+}

@@ -1,0 +1,182 @@
+//! Where reports go: one on stdout, any number in files, each written aside and
+//! renamed. Everything that leaves here has been redacted.
+
+use crate::args::{Color, Format, Global, RunArgs};
+use crate::error::CliError;
+use std::io::IsTerminal as _;
+use seaworthy_model::{Environment, Report};
+use seaworthy_policy::Policy;
+use seaworthy_report::{HumanOptions, RedactMode, RedactRules, Redactor, Style, WarnAs, github};
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Annotations of one level that GitHub's runner keeps.
+const ANNOTATIONS: usize = 10;
+
+/// Columns where the terminal does not say.
+const WIDTH: usize = 100;
+
+/// One report to write.
+struct Output {
+    format: Format,
+    /// None is stdout.
+    path: Option<PathBuf>,
+    warn_as: WarnAs,
+    annotations: usize,
+}
+
+/// All reports of a run.
+pub(crate) struct Outputs(Vec<Output>);
+
+impl Outputs {
+    /// From the policy's `[[output]]` blocks and the flags, which win over them.
+    pub(crate) fn decide(policy: &Policy, arguments: &RunArgs) -> Result<Self, CliError> {
+        let mut outputs: Vec<Output> = Vec::new();
+        for block in &policy.outputs {
+            let block = &block.value;
+            let format = match block.format.value {
+                seaworthy_policy::Format::Human => Format::Human,
+                seaworthy_policy::Format::Json => Format::Json,
+                seaworthy_policy::Format::Junit => Format::Junit,
+                seaworthy_policy::Format::Github => Format::Github,
+            };
+            let path = block.path.value.as_str();
+            outputs.push(Output {
+                path: (!matches!(path, "-" | "auto")).then(|| policy.relative(path)),
+                warn_as: match block.warn_as.as_ref().map(|w| w.value) {
+                    Some(seaworthy_policy::WarnAs::Failure) => WarnAs::Failure,
+                    Some(seaworthy_policy::WarnAs::Skipped) => WarnAs::Skipped,
+                    Some(seaworthy_policy::WarnAs::Pass) | None => WarnAs::Pass,
+                },
+                annotations: block.annotations.as_ref().map_or(ANNOTATIONS, |n| usize::try_from(n.value).unwrap_or(ANNOTATIONS)),
+                format,
+            });
+        }
+        let plain = |format, path| Output { format, path, warn_as: WarnAs::Pass, annotations: ANNOTATIONS };
+        if let Some(format) = arguments.format {
+            outputs.retain(|output| output.path.is_some());
+            outputs.push(plain(format, None));
+        }
+        outputs.extend(arguments.output.iter().map(|(format, path)| plain(*format, (path != Path::new("-")).then(|| path.clone()))));
+        let stdout = outputs.iter().filter(|output| output.path.is_none()).count();
+        if stdout > 1 {
+            return Err(CliError::Usage("more than one report is to go to stdout; give the others a path".into()));
+        }
+        if stdout == 0 {
+            outputs.push(plain(Format::Human, None));
+        }
+        Ok(Self(outputs))
+    }
+
+    /// Under GitHub Actions, before anything else is printed: what the log must mask.
+    pub(crate) fn announce(&self, redactor: &Redactor, environment: &Environment) {
+        let github = self.0.iter().any(|output| output.format == Format::Github && output.path.is_none());
+        if github && environment.text("GITHUB_ACTIONS") == Some("true") {
+            print(&github::masks(redactor));
+        }
+    }
+
+    /// Writes every report.
+    pub(crate) fn write(&self, report: &Report, global: &Global, environment: &Environment) -> Result<(), CliError> {
+        for output in &self.0 {
+            let text = output.render(report, global)?;
+            match &output.path {
+                Some(path) => write_file(path, &text)?,
+                None => print(&text),
+            }
+        }
+        if self.0.iter().any(|output| output.format == Format::Github) {
+            let json = self.0.iter().find(|output| output.format == Format::Json).and_then(|output| output.path.as_deref());
+            let json = json.map(|path| path.display().to_string());
+            append(environment, "GITHUB_STEP_SUMMARY", &github::step_summary(report))?;
+            append(environment, "GITHUB_OUTPUT", &github::outputs(report, json.as_deref()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Output {
+    fn render(&self, report: &Report, global: &Global) -> Result<String, CliError> {
+        let cannot = |error: String| CliError::CannotWrite(error);
+        Ok(match self.format {
+            Format::Human => seaworthy_report::human(report, &self.human(global)),
+            Format::Json => seaworthy_report::json(report).map_err(|error| cannot(error.to_string()))?,
+            Format::Junit => seaworthy_report::junit(report, self.warn_as).map_err(|error| cannot(error.to_string()))?,
+            Format::Github => {
+                let human = seaworthy_report::human(report, &HumanOptions { style: Style::Plain, ..self.human(global) });
+                format!("{}{}", github::neutralise(&human), github::annotations(report, self.annotations))
+            }
+        })
+    }
+
+    fn human(&self, global: &Global) -> HumanOptions {
+        let terminal = self.path.is_none() && std::io::stdout().is_terminal();
+        let colour = match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                self.path.is_none() && anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
+            }
+        };
+        let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|columns| *columns >= 40);
+        HumanOptions {
+            style: if colour { Style::Colour } else { Style::Plain },
+            width: if terminal { columns.unwrap_or(WIDTH) } else { WIDTH },
+            verbose: global.verbose > 0,
+            quiet: global.quiet,
+        }
+    }
+}
+
+/// How this run's report is redacted.
+pub(crate) fn redactor(policy: &Policy, environment: &Environment, salt: &str) -> Result<Redactor, CliError> {
+    let texts = |list: &Option<seaworthy_policy::At<Vec<seaworthy_policy::At<String>>>>| -> Vec<String> {
+        list.iter().flat_map(|list| &list.value).map(|text| text.value.clone()).collect()
+    };
+    let rules = RedactRules {
+        mode: match policy.redact.mode.as_ref().map(|mode| mode.value) {
+            Some(seaworthy_policy::RedactMode::Hide) => RedactMode::Hide,
+            Some(seaworthy_policy::RedactMode::Token) | None => RedactMode::Token,
+        },
+        env: texts(&policy.redact.env),
+        patterns: texts(&policy.redact.patterns),
+        keep: texts(&policy.redact.keep),
+        salt: salt.into(),
+    };
+    Redactor::new(environment, &rules).map_err(|error| CliError::Config(error.to_string()))
+}
+
+/// To stdout. A reader that has gone away is no error.
+fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        tracing::error!(%error, "cannot write to stdout");
+    }
+}
+
+/// Aside, then renamed; folders are made.
+pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
+    let cannot = |error: std::io::Error| CliError::CannotWrite(format!("cannot write {}: {error}", path.display()));
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(cannot)?;
+    }
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}.partial", std::process::id()));
+    std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path)).map_err(|error| {
+        let _ = std::fs::remove_file(&aside);
+        cannot(error)
+    })
+}
+
+/// To the file that a variable of GitHub's runner names, if it does.
+fn append(environment: &Environment, variable: &str, text: &str) -> Result<(), CliError> {
+    let Some(path) = environment.text(variable).filter(|path| !path.is_empty()) else { return Ok(()) };
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| CliError::CannotWrite(format!("cannot write {path} ({variable}): {error}")))
+}

@@ -1,0 +1,22 @@
+//! `seaworthy pack`: the packaging step after which a run compiles nothing.
+
+use crate::args::PackArgs;
+use crate::configuration::builtins;
+use crate::error::CliError;
+use anyhow::Context as _;
+use seaworthy_engine::Catalog;
+use seaworthy_model::ExitCode;
+
+pub(crate) fn pack(arguments: &PackArgs) -> Result<ExitCode, CliError> {
+    let executable = std::env::current_exe().context("cannot find this program's own file")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?;
+    runtime.block_on(async {
+        let catalog = Catalog::open(builtins(), &[], None, None).await.context("the bundled components are broken")?;
+        let count = catalog
+            .pack(&executable, &arguments.out)
+            .await
+            .map_err(|error| CliError::CannotWrite(error.to_string()))?;
+        eprintln!("packed {count} components into {}", arguments.out.display());
+        Ok(ExitCode::Passed)
+    })
+}

@@ -1,0 +1,77 @@
+//! `seaworthy run`: the one straight line from a policy to an exit code.
+
+use crate::args::{Global, RunArgs};
+use crate::error::CliError;
+use crate::progress::Progress;
+use crate::signals::Stop;
+use crate::{configuration, embedded, output, vantage};
+use anyhow::Context as _;
+use seaworthy_model::{ExitCode, Report, ToolInfo, VantageInfo};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(crate) fn run(global: &Global, arguments: RunArgs) -> Result<ExitCode, CliError> {
+    let code = configuration::runtime()?.block_on(line(global, &arguments))?;
+    // Everything is written. What is left are stores, sockets and lookups that
+    // nobody waits for any more; ending here saves their teardown.
+    let _ = std::io::stdout().flush();
+    std::process::exit(i32::from(code.code()));
+}
+
+async fn line(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError> {
+    let mut stop = Stop::listen().context("cannot listen for signals")?;
+    let mut environment = configuration::environment();
+    let flags = configuration::overrides(arguments);
+    let policy = configuration::load_policy(&arguments.config, &environment, &flags)?;
+    let outputs = output::Outputs::decide(&policy, arguments)?;
+    let peer = match arguments.embedded {
+        true => Some(embedded::start(&mut environment).await?),
+        false => None,
+    };
+    let catalog = configuration::open_catalog(&policy).await?;
+    let mut facts = vantage::facts(&environment);
+    facts.insert("embedded".into(), peer.is_some().to_string());
+    let host_report = match arguments.host_report.clone().or_else(|| policy.host_report(&environment)) {
+        Some(path) => Some(Box::new(read_report(&path)?)),
+        None => None,
+    };
+    let plan = configuration::make_plan(&policy, &catalog, &environment, &facts, &flags, host_report)?;
+    let redactor = output::redactor(&policy, &plan.environment, &plan.run_id)?;
+    outputs.announce(&redactor, &environment);
+
+    let progress = Arc::new(Progress::new(global.verbose, global.quiet));
+    let host_report = plan.host_report.clone();
+    let vantage = VantageInfo { name: vantage::name(policy.vantage_name.as_ref().map(|v| v.value.as_str()), &facts), facts: plan.vantage.clone() };
+    let started = jiff::Timestamp::now().to_string();
+    let record = seaworthy_engine::run(plan, &catalog, progress.clone(), started, stop.flag.clone()).await;
+    progress.finish();
+
+    let mut diagnosis = seaworthy_diagnose::explain(record, host_report.as_deref());
+    let (gate, waivers) = seaworthy_diagnose::judge(&mut diagnosis, &policy.gate_rules(), &configuration::today().to_string());
+    let gate_exit = gate.exit;
+    let tool = ToolInfo { name: "seaworthy".into(), version: configuration::VERSION.into() };
+    let mut report = seaworthy_report::assemble(diagnosis, gate, waivers, tool, policy.config_info(), vantage);
+    let exit = match stop.exit_code() {
+        Some(signal) if report.interrupted => signal,
+        _ => gate_exit,
+    };
+    report.gate.exit_code = exit.code();
+    let report = redactor.apply(report);
+    outputs.write(&report, global, &environment)?;
+    if let Some(peer) = peer {
+        // The entries were in memory; a second signal need not wait for the peer.
+        tokio::select! {
+            () = peer.shutdown() => {}
+            () = stop.wait() => {}
+        }
+    }
+    Ok(exit)
+}
+
+/// A report that was recorded on the host.
+fn read_report(path: &Path) -> Result<Report, CliError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CliError::Config(format!("cannot read the host's report {}: {error}", path.display())))?;
+    seaworthy_report::read(&text).map_err(|error| CliError::Config(format!("the host's report {}: {error}", path.display())))
+}

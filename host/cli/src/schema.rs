@@ -1,0 +1,23 @@
+//! `seaworthy schema` and `seaworthy completions`.
+
+use crate::args::{Arguments, SchemaArgs, SchemaOf};
+use crate::error::CliError;
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+use seaworthy_model::{ComponentDescriptor, ExitCode};
+
+pub(crate) fn schema(arguments: SchemaArgs) -> Result<ExitCode, CliError> {
+    let schema = match arguments.of {
+        SchemaOf::Checks => seaworthy_policy::schema(),
+        SchemaOf::Report => seaworthy_report::schema(),
+        SchemaOf::Descriptor => schemars::schema_for!(ComponentDescriptor).to_value(),
+    };
+    let text = serde_json::to_string_pretty(&schema).context("the schema cannot be printed")?;
+    anstream::println!("{text}");
+    Ok(ExitCode::Passed)
+}
+
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<ExitCode, CliError> {
+    clap_complete::generate(shell, &mut Arguments::command(), "seaworthy", &mut std::io::stdout());
+    Ok(ExitCode::Passed)
+}

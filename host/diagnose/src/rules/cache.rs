@@ -1,0 +1,103 @@
+use crate::remedy::{list, remedy, shell};
+use crate::rule::{Fold, Rule, Told, nothing, ss, targets};
+use crate::scene::{Scene, Symptom};
+use seaworthy_model::{Layer, Risk};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: "cache.port-in-use",
+        title: "Another program has the port that the cache is to listen on",
+        explain: "Binding the configured port fails because it is taken. The Python cache then silently takes one of the next twenty ports, \
+                  so peers that dial the configured one meet a stranger. On a machine with several runners in one network, each needs a port \
+                  of its own.",
+        layer: Layer::Process,
+        explains_from: Layer::Process,
+        matches: |_, symptom| (symptom.code() == "cache.port-in-use").then_some(symptom.finding.confidence),
+        fold: Fold::Target,
+        also: nothing,
+        tell: port_in_use,
+    },
+    Rule {
+        code: "cache.directory",
+        title: "The cache cannot write to its directory",
+        explain: "The directory is missing and cannot be made, is read-only, full, or belongs to another user, as is usual with volumes \
+                  mounted into a container that does not run as root. The Python cache then silently writes to the temporary directory and \
+                  loses everything with the job.",
+        layer: Layer::Process,
+        explains_from: Layer::Process,
+        matches: |_, symptom| (symptom.code() == "cache.directory-unwritable").then_some(symptom.finding.confidence),
+        fold: Fold::Target,
+        also: nothing,
+        tell: directory,
+    },
+];
+
+fn port_in_use(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let symptom = symptoms[0];
+    let detail = |key: &str| symptom.detail(key).map(str::to_owned);
+    let from_target = symptom.subject().rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+    let port = detail("port")
+        .and_then(|port| port.parse().ok())
+        .or(from_target)
+        .or_else(|| scene.fact("listen-port")?.parse().ok())
+        .unwrap_or(9100);
+    let owner =
+        detail("owner-process").or_else(|| detail("owner")).map(|name| format!(" by {name}")).unwrap_or_default();
+    let proof = scene.proof("cache/initialization", symptom);
+    let free = remedy(
+        "stop-owner",
+        "Stop the program that has the port",
+        "If it is a cache left over from another job, its port becomes free.",
+    )
+    .run("See who has it.", format!("sudo {}", ss(&[port])))
+    .risk(Risk::Data)
+    .cost("What that program does ends.")
+    .proved_by(&proof);
+    let other = remedy(
+        "use-other-port",
+        "Give this runner a port of its own",
+        "Runners that share a network cannot share a port.",
+    )
+    .run(
+        "Set a free port, and tell the peers.",
+        format!("export CACHE_LISTEN_PORT={}", port.checked_add(1).unwrap_or(9100)),
+    )
+    .proved_by(&proof);
+    Told {
+        message: format!("Port {port} is taken{owner}, so the cache cannot listen on it."),
+        remediations: vec![other, free],
+    }
+}
+
+fn directory(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let symptom = symptoms[0];
+    let path = symptom.detail("path").unwrap_or_else(|| symptom.subject());
+    let proof = scene.proof("cache/initialization", symptom);
+    let quoted = shell(path);
+    let own = remedy(
+        "own-directory",
+        "Give the directory to the user that runs the cache",
+        "Only its owner may write there.",
+    )
+    .run("Make it and give it away.", format!("sudo install -d -o \"$(id -u)\" -g \"$(id -g)\" {quoted}"))
+    .proved_by(&proof);
+    let mount = remedy(
+        "run-as-owner",
+        "Or run the container as the owner of the mounted directory",
+        "A volume keeps the owner that it has on the host.",
+    )
+    .run("On the host.", format!("docker run --user \"$(id -u):$(id -g)\" -v {quoted}:{quoted} \"$IMAGE\""))
+    .proved_by(&proof);
+    let other = remedy(
+        "use-other-directory",
+        "Or use a directory that can be written to",
+        "The runner's own temporary directory always can.",
+    )
+    .run("Set it.", "export CACHE_DIR=\"${RUNNER_TEMP:-/tmp}/cache\"")
+    .cost("It does not outlive the job.")
+    .proved_by(&proof);
+    let why = symptom.finding.observed.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    let remediations = if scene.site.in_container == Some(true) { vec![own, mount, other] } else { vec![own, other] };
+    let about = if symptom.detail("path").is_some() { path.to_owned() } else { list(&targets(symptoms)) };
+    Told { message: format!("{about} cannot be written to{why}."), remediations }
+}

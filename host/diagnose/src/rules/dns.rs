@@ -1,0 +1,106 @@
+use crate::remedy::{list, remedy};
+use crate::rule::{Fold, Rule, Told, nothing, targets};
+use crate::scene::{Scene, Symptom};
+use seaworthy_model::{Confidence, Layer, Risk};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: "dns.name-not-found",
+        title: "The peer's name does not exist here",
+        explain: "The name server answered, and the answer is that there is no such name; it is no outage. Container names are known only \
+                  on user-defined networks, where Docker answers at 127.0.0.11; the default bridge has no such server. On a user-defined \
+                  network the name is misspelt, or its container is on another network or not running.",
+        layer: Layer::Dns,
+        explains_from: Layer::Dns,
+        matches: |scene, symptom| match symptom.code() {
+            "peer.dns-not-found" | "dns.not-found" => Some(symptom.finding.confidence),
+            "docker.name-on-default-bridge" => {
+                let fails = scene.has("peer.dns-not-found", symptom.finding.target.as_deref());
+                Some(if fails { Confidence::Certain } else { symptom.finding.confidence })
+            }
+            _ => None,
+        },
+        fold: Fold::Host,
+        also: nothing,
+        tell: not_found,
+    },
+    Rule {
+        code: "dns.resolver-failed",
+        title: "The name server does not answer",
+        explain: "No usable answer came from the name servers in /etc/resolv.conf, so nothing is known about the name itself. A name that \
+                  does not exist is answered, and at once. Often the host's resolver at 127.0.0.53 was replaced by public servers that the \
+                  network blocks.",
+        layer: Layer::Dns,
+        explains_from: Layer::Dns,
+        matches: |_, symptom| {
+            matches!(symptom.code(), "peer.dns-failure" | "dns.failure").then_some(symptom.finding.confidence)
+        },
+        fold: Fold::Together,
+        also: nothing,
+        tell: failed,
+    },
+];
+
+fn not_found(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let proof = scene.proof("net/connectivity", symptoms[0]);
+    let name = symptoms[0].place.as_ref().map_or_else(|| symptoms[0].subject().to_owned(), |place| place.host.clone());
+    let single = !name.contains('.');
+    let network = remedy(
+        "use-named-network",
+        "Put both containers on one user-defined network",
+        "Only there does Docker answer for container names.",
+    )
+    .run("Make the network, once.", "docker network create cache-net")
+    .run(
+        "Put the peer on it, under this name.",
+        format!("docker network connect --alias {} cache-net PEER_CONTAINER", crate::remedy::shell(&name)),
+    )
+    .run("On the host, put this container on it.", "docker network connect cache-net $(hostname)")
+    .proved_by(&proof);
+    let spelling = remedy(
+        "correct-name",
+        "Use the name that the peer has on this network",
+        "The server knows this network's names, and this is none of them.",
+    )
+    .run(
+        "On the host, list the names on this network.",
+        "docker network inspect NETWORK --format '{{range .Containers}}{{.Name}}{{println}}{{end}}'",
+    )
+    .run("Here, ask for the name you find.", format!("getent hosts {}", crate::remedy::shell(&name)))
+    .step(
+        "Write it as /dns4/NAME/tcp/PORT/p2p/ID in CACHE_BOOTSTRAP_PEERS; with compose it is the name of the service.",
+    )
+    .proved_by(&proof);
+    let about = list(&targets(symptoms));
+    let (hint, remediations) = match scene.site.mode.as_deref() {
+        Some("bridge") if single => (
+            " This container is on Docker's default bridge, which has no DNS for container names.",
+            vec![network, spelling],
+        ),
+        Some("user-defined") if single => (
+            " On this user-defined network Docker's own DNS answers for names: this one is misspelt, or its container is elsewhere or stopped.",
+            vec![spelling, network],
+        ),
+        _ => (" The name is misspelt, or known only to another network's name server.", vec![spelling]),
+    };
+    Told { message: format!("{name}, used by {about}, does not exist for the name server here.{hint}"), remediations }
+}
+
+fn failed(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let proof = scene.proof("net/connectivity", symptoms[0]);
+    let fix = remedy(
+        "set-dns-server",
+        "Give the container a name server that answers",
+        "Without one no name resolves, whatever the peer does.",
+    )
+    .run("See which servers are asked.", "cat /etc/resolv.conf")
+    .run("Start the container with the one that your network uses.", "docker run --dns SERVER_ADDRESS \"$IMAGE\"")
+    .write("Or for all containers of this host.", "/etc/docker/daemon.json", "{ \"dns\": [\"SERVER_ADDRESS\"] }\n")
+    .risk(Risk::Config)
+    .proved_by(proof);
+    let message = format!(
+        "The name server gave no usable answer for {}; whether the name exists is not known.",
+        list(&targets(symptoms))
+    );
+    Told { message, remediations: vec![fix] }
+}

@@ -1,0 +1,364 @@
+use crate::address::Place;
+use crate::remedy::{export, list, remedy, shell};
+use crate::rule::{Fold, Rule, Told, nothing, port_words, ports, ss, targets};
+use crate::scene::{Scene, Symptom, Whereabouts, is_docker_pool};
+use seaworthy_model::{Confidence, Layer, Level, Remediation, Risk};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: "docker.no-network",
+        title: "The container has no network",
+        explain: "The container was started with `--network none`, or its interfaces other than loopback are gone. Nothing outside \
+                  can be reached, so refused, silent and unknown hosts say nothing about those hosts. It is told from a missing route by \
+                  the network mode: there is no interface at all.",
+        layer: Layer::Interface,
+        explains_from: Layer::Interface,
+        matches: |scene, symptom| match symptom.code() {
+            "docker.no-network" => Some(symptom.finding.confidence),
+            code if scene.site.mode.as_deref() == Some("none")
+                && (code.starts_with("peer.dns")
+                    || matches!(
+                        code,
+                        "peer.no-route" | "peer.host-down" | "peer.silent" | "docker.host-name-unresolved"
+                    )) =>
+            {
+                Some(Confidence::Certain)
+            }
+            _ => None,
+        },
+        fold: Fold::Together,
+        also: |symptom| {
+            symptom.code().starts_with("peer.dns")
+                || matches!(symptom.code(), "peer.no-route" | "docker.host-name-unresolved" | "peers.none-reachable")
+        },
+        tell: no_network,
+    },
+    Rule {
+        code: "docker.loopback-in-bridge",
+        title: "A peer's address is loopback, which inside this container is the container itself",
+        explain: "`127.0.0.1`, `::1` and `localhost` mean the network namespace that asks. A container with a network of its own never \
+                  reaches its host by them. It is told from a stopped peer by the address alone: the peer may be healthy, and is not \
+                  even asked. On `--network host` the same address is right.",
+        layer: Layer::Interface,
+        explains_from: Layer::Interface,
+        matches: |scene, symptom| match symptom.code() {
+            "docker.loopback-peer" => Some(symptom.finding.confidence),
+            "peer.refused" | "peer.silent" | "peer.filtered" | "peer.rejected" | "peer.reset"
+                if scene.whereabouts(symptom) == Whereabouts::OwnLoopback =>
+            {
+                Some(Confidence::Certain)
+            }
+            _ => None,
+        },
+        fold: Fold::Together,
+        also: nothing,
+        tell: loopback,
+    },
+    Rule {
+        code: "docker.host-name-unresolved",
+        title: "The name of the container's host does not resolve",
+        explain: "`host.docker.internal` exists by itself only on Docker Desktop. On Linux the container has to be started with \
+                  `--add-host host.docker.internal:host-gateway`, which writes it into `/etc/hosts`. It is told from a general DNS fault \
+                  by the name: others are not touched by it.",
+        layer: Layer::Dns,
+        explains_from: Layer::Dns,
+        matches: |scene, symptom| match symptom.code() {
+            "docker.host-name-unresolved" => Some(symptom.finding.confidence),
+            "peer.dns-not-found"
+                if symptom.place.as_ref().is_some_and(|place| crate::scene::is_host_name(&place.host)) =>
+            {
+                Some(if scene.site.in_container.is_some() { Confidence::Certain } else { Confidence::Likely })
+            }
+            _ => None,
+        },
+        fold: Fold::Together,
+        also: nothing,
+        tell: host_name,
+    },
+    Rule {
+        code: "docker.wrong-gateway",
+        title: "The name of the container's host leads to another network's gateway",
+        explain: "`host-gateway` stands for the gateway of Docker's default bridge, also on user-defined networks. From there that \
+                  address may be filtered, or be another machine. It is told from a firewall by comparing it with the default route.",
+        layer: Layer::Interface,
+        explains_from: Layer::Tcp,
+        matches: |scene, symptom| {
+            let unreachable =
+                matches!(symptom.code(), "peer.silent" | "peer.filtered" | "peer.host-down" | "peer.no-route");
+            let found = symptom.code() == "docker.wrong-gateway";
+            (found || unreachable && scene.has("docker.wrong-gateway", symptom.finding.target.as_deref()))
+                .then_some(if found { symptom.finding.confidence } else { Confidence::Likely })
+        },
+        fold: Fold::Together,
+        also: nothing,
+        tell: wrong_gateway,
+    },
+    Rule {
+        code: "docker.other-network",
+        title: "The peer's address belongs to another container network",
+        explain: "Docker isolates its networks from each other: a container reaches its own network and what its gateway routes to, and \
+                  packets to a sibling network are dropped. It is told from a firewall on the host by the address: private, outside this \
+                  container's subnet, and not its gateway. A machine on the office network may have such an address too.",
+        layer: Layer::Interface,
+        explains_from: Layer::Tcp,
+        matches: |scene, symptom| {
+            let code = matches!(symptom.code(), "peer.silent" | "peer.filtered" | "peer.host-down" | "peer.no-route");
+            let ip = scene.ip(symptom)?;
+            // Only Docker's own pool is hardly ever used for anything else.
+            (code && scene.whereabouts(symptom) == Whereabouts::OtherPrivate).then_some(if is_docker_pool(ip) {
+                Confidence::Likely
+            } else {
+                Confidence::Possible
+            })
+        },
+        fold: Fold::Together,
+        also: nothing,
+        tell: other_network,
+    },
+];
+
+fn no_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let proof = scene.proof("docker/network-mode", symptoms[0]);
+    let own = remedy(
+        "attach-network",
+        "Attach the container to the peer's network",
+        "A container without a network reaches nothing but itself.",
+    )
+    .run("If the peer is a container, start this one on its network.", "docker run --network NETWORK \"$IMAGE\"")
+    .run("Or start it on the default bridge, by leaving out `--network none`.", "docker run \"$IMAGE\"")
+    .cost("The container can then reach the network, which may have been switched off on purpose.")
+    .risk(Risk::Security)
+    .proved_by(proof);
+    Told {
+        message: "This container has no network besides loopback, so no peer can be reached.".into(),
+        remediations: vec![own],
+    }
+}
+
+fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let proof = scene.proof("net/connectivity", symptoms[0]);
+    let places: Vec<(&str, Place)> = pairs(symptoms);
+    let at = |host: &str| -> String {
+        let new = |(old, place): &(&str, Place)| ((*old).to_owned(), place.at_host(host).to_multiaddr());
+        scene.peers_with(&places.iter().map(new).collect::<Vec<_>>())
+    };
+    let words = list(&targets(symptoms));
+    let ports = ports(symptoms);
+    let message = format!(
+        "{words} is loopback. Inside {} that is the container itself, and nothing there listens on {}; a peer on the host is not even asked.",
+        scene.site.words(),
+        port_words(&ports)
+    );
+    if scene.site.kind.as_deref() == Some("kubernetes") || scene.site.mode.as_deref() == Some("pod") {
+        return Told { message, remediations: vec![pod(&at, &proof)] };
+    }
+    let mut remediations = Vec::new();
+    if let Some(gateway) = scene.site.gateway {
+        let peers = at(&gateway.to_string());
+        let mut fix = remedy(
+            "use-gateway-address",
+            format!("Use the host's address as this container sees it: {gateway}"),
+            format!("{gateway} is this container's gateway, which is the host itself."),
+        )
+        .run(
+            "Set the peers where the runner's variables are set, or in this shell.",
+            export("CACHE_BOOTSTRAP_PEERS", &peers),
+        )
+        .run(
+            format!("On the host, see that the peer listens on {gateway} or 0.0.0.0, not on 127.0.0.1 only."),
+            ss(&ports),
+        );
+        if scene.site.rootless {
+            fix = fix.cost("A rootless engine may keep containers from the host's loopback: the peer must listen on another address.");
+        }
+        remediations.push(fix.proved_by(&proof));
+    }
+    remediations.push(host_gateway(scene, &at("host.docker.internal"), &proof));
+    remediations.push(shared_network(&places, &proof));
+    remediations.push(
+        remedy("use-host-network", "Run the container on the host's network", "There 127.0.0.1 is the host's.")
+            .run("Start the container with the host's network.", "docker run --network host \"$IMAGE\"")
+            .cost("The container shares every port and interface with the host; published ports and network isolation are gone.")
+            .risk(Risk::Security)
+            .proved_by(&proof),
+    );
+    Told { message, remediations }
+}
+
+fn pod(at: &dyn Fn(&str) -> String, proof: &str) -> Remediation {
+    remedy(
+        "use-service-name",
+        "Use the peer's service name",
+        "In a pod, loopback is the pod; a service name leads to the peer.",
+    )
+    .run(
+        "Set the peers where the runner's variables are set; `cache-peer` is the name of the service.",
+        export("CACHE_BOOTSTRAP_PEERS", &at("cache-peer")),
+    )
+    .proved_by(proof)
+}
+
+fn host_gateway(scene: &Scene<'_>, peers: &str, proof: &str) -> Remediation {
+    let fix = remedy(
+        "use-host-gateway-name",
+        "Use the name host.docker.internal",
+        "The name stays right when the gateway's address changes from machine to machine.",
+    );
+    let variable = shell(&format!("CACHE_BOOTSTRAP_PEERS={peers}"));
+    let fix = if scene.site.host_internal.is_some() {
+        fix.run("The name resolves here already.", export("CACHE_BOOTSTRAP_PEERS", peers))
+    } else {
+        let command = format!("docker run --add-host host.docker.internal:host-gateway -e {variable} \"$IMAGE\"");
+        fix.run("Start the container with the name.", command)
+    };
+    let fix = if scene.site.github {
+        fix.write(
+            "Or in a workflow with a job container.",
+            ".github/workflows/ci.yml",
+            format!("container:\n  options: --add-host host.docker.internal:host-gateway\n  env:\n    CACHE_BOOTSTRAP_PEERS: {peers}\n"),
+        )
+    } else {
+        fix
+    };
+    fix.proved_by(proof)
+}
+
+fn shared_network(places: &[(&str, Place)], proof: &str) -> Remediation {
+    let place = places.first().map(|(_, place)| place.at_host("cache-peer"));
+    let peer = place.map_or_else(|| "/dns4/cache-peer/tcp/9100".to_owned(), |place| place.to_multiaddr());
+    remedy(
+        "use-shared-network",
+        "Run the peer as a container on a network of your own",
+        "On a user-defined network containers find each other by name, and the peer need not be open on the host.",
+    )
+    .run("Make the network, once.", "docker network create cache-net")
+    .run("Put the peer's container on it, under a name.", "docker network connect --alias cache-peer cache-net PEER_CONTAINER")
+    .run(
+        "Start this container on it.",
+        format!("docker run --network cache-net -e {} \"$IMAGE\"", shell(&format!("CACHE_BOOTSTRAP_PEERS={peer}"))),
+    )
+    .write(
+        "Or with compose, where all services share a network.",
+        "docker-compose.yml",
+        format!("services:\n  runner:\n    environment:\n      CACHE_BOOTSTRAP_PEERS: {peer}\n    depends_on: [cache-peer]\n"),
+    )
+    .proved_by(proof)
+}
+
+fn host_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let proof = scene.proof("net/connectivity", symptoms[0]);
+    let places = pairs(symptoms);
+    let name = places.first().map_or("host.docker.internal", |(_, place)| place.host.as_str());
+    let name = if crate::scene::is_host_name(name) { name } else { "host.docker.internal" };
+    let mut remediations = vec![
+        remedy(
+            "add-host-gateway",
+            format!("Give the container the name {name}"),
+            "Docker writes the name into /etc/hosts.",
+        )
+        .run("Start the container with the name.", format!("docker run --add-host {name}:host-gateway \"$IMAGE\""))
+        .write(
+            "Or in a compose file.",
+            "docker-compose.yml",
+            format!("services:\n  runner:\n    extra_hosts:\n      - \"{name}:host-gateway\"\n"),
+        )
+        .proved_by(&proof),
+    ];
+    if let Some(gateway) = scene.site.gateway {
+        let new =
+            |(old, place): &(&str, Place)| ((*old).to_owned(), place.at_host(&gateway.to_string()).to_multiaddr());
+        let peers = scene.peers_with(&places.iter().map(new).collect::<Vec<_>>());
+        let fix = remedy(
+            "use-gateway-address",
+            format!("Use the gateway's address {gateway} instead"),
+            "It is the host as this container sees it, and needs no restart.",
+        );
+        remediations.push(fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &peers)).proved_by(&proof));
+    }
+    Told {
+        message: format!("{name} is used by {} and is not known in {}.", list(&targets(symptoms)), scene.site.words()),
+        remediations,
+    }
+}
+
+fn wrong_gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let proof = scene.proof("net/connectivity", symptoms[0]);
+    let gateway = scene.site.gateway.map_or_else(|| "of the default route".to_owned(), |ip| ip.to_string());
+    let new = |(old, place): &(&str, Place)| {
+        (
+            (*old).to_owned(),
+            scene.site.gateway.map_or_else(|| place.clone(), |ip| place.at_host(&ip.to_string())).to_multiaddr(),
+        )
+    };
+    let peers = scene.peers_with(&pairs(symptoms).iter().map(new).collect::<Vec<_>>());
+    let fix =
+        remedy("use-own-gateway", "Use this network's own gateway", "It is the host on this container's own network.")
+            .run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &peers));
+    let fails = symptoms.iter().any(|symptom| symptom.finding.level == Level::Fail);
+    let message = format!(
+        "{} leads to {}, while this container's gateway is {gateway}{}.",
+        list(&targets(symptoms)),
+        scene.site.host_internal.map_or_else(|| "another address".to_owned(), |ip| ip.to_string()),
+        if fails { ", and no answer comes from there" } else { "" }
+    );
+    Told { message, remediations: vec![fix.proved_by(proof)] }
+}
+
+fn other_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let proof = scene.proof("net/connectivity", symptoms[0]);
+    let subnet = scene.site.subnet.map_or_else(String::new, |net| net.to_string());
+    let ips: Vec<String> = symptoms.iter().filter_map(|symptom| scene.ip(symptom)).map(|ip| ip.to_string()).collect();
+    let message = format!(
+        "{} is private and outside this container's network {subnet}, and does not answer: it is most likely a container on another Docker \
+         network, which Docker keeps apart.",
+        list(&targets(symptoms))
+    );
+    let find =
+        "docker network inspect $(docker network ls -q) --format '{{.Name}} {{range .IPAM.Config}}{{.Subnet}}{{end}}'";
+    let container = match scene.record.vantage.get("container-id") {
+        Some(id) if !id.is_empty() => shell(id),
+        _ => "$(hostname)".into(),
+    };
+    let connect = remedy(
+        "connect-network",
+        "Put both containers on one network",
+        "Containers on one network reach each other directly.",
+    )
+    .run(format!("On the host, find the network that {} is on.", list(&ips)), find)
+    .run(
+        "On the host, connect this container to it; inside this container `hostname` prints its id.",
+        format!("docker network connect NETWORK {container}"),
+    )
+    .proved_by(&proof);
+    let publish =
+        remedy("publish-peer-port", "Publish the peer's port on the host", "The host is reachable from every network.")
+            .run(
+                "Start the peer with its port published.",
+                format!("docker run -p {p}:{p} PEER_IMAGE", p = symptoms[0].port()),
+            );
+    let publish = match scene.site.gateway {
+        Some(gateway) => {
+            let new =
+                |(old, place): &(&str, Place)| ((*old).to_owned(), place.at_host(&gateway.to_string()).to_multiaddr());
+            let peers = scene.peers_with(&pairs(symptoms).iter().map(new).collect::<Vec<_>>());
+            publish.run("Set the peers to the host's address.", export("CACHE_BOOTSTRAP_PEERS", &peers))
+        }
+        None => publish,
+    };
+    let publish =
+        publish.cost("The port is then open to whoever reaches the host.").risk(Risk::Security).proved_by(&proof);
+    Told { message, remediations: vec![connect, publish] }
+}
+
+/// Targets as configured, each with what was meant by it, once.
+fn pairs<'a>(symptoms: &[&'a Symptom<'_>]) -> Vec<(&'a str, Place)> {
+    let mut pairs: Vec<(&str, Place)> = Vec::new();
+    for symptom in symptoms {
+        if let Some(place) = &symptom.place
+            && pairs.iter().all(|(old, _)| *old != symptom.subject())
+        {
+            pairs.push((symptom.subject(), place.clone()));
+        }
+    }
+    pairs
+}

@@ -1,0 +1,88 @@
+use crate::remedy::{export, remedy};
+use crate::rule::{Fold, Rule, Told, nothing};
+use crate::scene::{Scene, Symptom};
+use seaworthy_model::{Layer, Risk};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: "identity.wrong-peer",
+        title: "Another peer answers than the address names",
+        explain: "The connection stands and the other side proved a peer id, but not the one in the address. Mostly the peer made a new \
+                  identity when it was started again, because its key is not kept; else another peer took over its address. Network and \
+                  protocol are in order.",
+        layer: Layer::Identity,
+        explains_from: Layer::Identity,
+        matches: |_, symptom| (symptom.code() == "peer.wrong-id").then_some(symptom.finding.confidence),
+        fold: Fold::Together,
+        also: nothing,
+        tell: wrong_peer,
+    },
+    Rule {
+        code: "identity.self",
+        title: "A configured peer is this runner itself",
+        explain: "The peer that answers has our own identity: the address leads back here, or an identity was copied into an image and is \
+                  shared by several runners. A peer caches nothing by talking to itself.",
+        layer: Layer::Identity,
+        explains_from: Layer::Identity,
+        matches: |_, symptom| (symptom.code() == "peer.self").then_some(symptom.finding.confidence),
+        fold: Fold::Together,
+        also: nothing,
+        tell: itself,
+    },
+];
+
+fn wrong_peer(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let proof = scene.proof("net/connectivity", symptoms[0]);
+    let mut replaced = Vec::new();
+    let mut lines = Vec::new();
+    for symptom in symptoms {
+        let seen = symptom.detail("seen-peer-id").or(symptom.finding.observed.as_deref());
+        let named = symptom.detail("expected-peer-id").map(str::to_owned);
+        let named = named.or_else(|| symptom.place.as_ref().and_then(|place| place.peer.clone())).unwrap_or_default();
+        if let (Some(seen), Some(place)) = (seen, &symptom.place) {
+            let new = place.with_peer(seen).to_multiaddr();
+            lines.push(format!("{} names {named}, and {seen} answers there.", symptom.subject()));
+            replaced.push((symptom.subject().to_owned(), new));
+        } else {
+            lines.push(symptom.finding.message.clone());
+        }
+    }
+    let mut remediations = Vec::new();
+    if !replaced.is_empty() {
+        remediations.push(
+            remedy("use-seen-peer-id", "Name the peer that answers", "If it is the peer you mean, only its id in the address is stale.")
+                .step("Compare the id with the one that the peer prints at its start: whoever holds the address could answer with another.")
+                .run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &scene.peers_with(&replaced)))
+                .cost("Trusts the peer that answers now, so compare first.")
+                .proved_by(&proof),
+        );
+    }
+    remediations.push(
+        remedy(
+            "keep-identity",
+            "Let the peer keep its identity",
+            "A key that is made anew at every start makes every address stale.",
+        )
+        .run(
+            "Where the peer runs in a container, keep its state in a volume.",
+            "docker run -v cache-peer:/var/lib/seaworthy PEER_IMAGE",
+        )
+        .risk(Risk::Config)
+        .proved_by(&proof),
+    );
+    Told { message: lines.join("\n"), remediations }
+}
+
+fn itself(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let old: Vec<(String, String)> =
+        symptoms.iter().map(|symptom| (symptom.subject().to_owned(), String::new())).collect();
+    let rest = scene.peers_with(&old);
+    let fix = remedy("remove-self", "Take this runner out of its own list of peers", "The others stay.");
+    let fix = if rest.is_empty() {
+        fix.step("Set CACHE_BOOTSTRAP_PEERS to another peer: it is the only one in the list.")
+    } else {
+        fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &rest))
+    };
+    let message = format!("{} answers with our own identity.", crate::remedy::list(&crate::rule::targets(symptoms)));
+    Told { message, remediations: vec![fix.proved_by(scene.proof("net/connectivity", symptoms[0]))] }
+}

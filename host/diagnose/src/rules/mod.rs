@@ -1,0 +1,34 @@
+//! What is known about causes, one file a domain. The order of the files, and of
+//! the rules in a file, is from the specific to the general: the first that
+//! knows a symptom has it.
+
+mod address;
+mod cache;
+mod dependencies;
+mod dns;
+mod docker;
+mod environment;
+mod firewall;
+mod identity;
+mod libp2p;
+mod listener;
+mod network;
+mod secret;
+
+use crate::rule::Rule;
+
+/// Every rule.
+pub(crate) static RULES: &[&[Rule]] = &[
+    environment::RULES,
+    address::RULES,
+    docker::RULES,
+    dns::RULES,
+    listener::RULES,
+    firewall::RULES,
+    network::RULES,
+    libp2p::RULES,
+    identity::RULES,
+    secret::RULES,
+    cache::RULES,
+    dependencies::RULES,
+];

@@ -1,0 +1,124 @@
+use crate::remedy::{list, remedy};
+use crate::rule::{Fold, Rule, Told, nothing, targets};
+use crate::scene::{Scene, Symptom, Whereabouts};
+use seaworthy_model::{Confidence, Layer, Risk};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        code: "net.host-down",
+        title: "No machine has the peer's address",
+        explain: "Linux asked for the link address of the peer, or of the router to it, for three seconds and nobody answered: the machine \
+                  is off, its container is gone, or the address was given to nobody. A firewall answers at once or stays silent for the \
+                  whole budget; only a missing machine ends after about three seconds as `host unreachable`.",
+        layer: Layer::Interface,
+        explains_from: Layer::Tcp,
+        matches: |_, symptom| (symptom.code() == "peer.host-down").then_some(symptom.finding.confidence),
+        fold: Fold::Host,
+        also: nothing,
+        tell: host_down,
+    },
+    Rule {
+        code: "net.no-route",
+        title: "There is no route to the peer",
+        explain: "The kernel here knows no way to the peer's network and says so at once, without sending anything. On an IPv6 address it \
+                  mostly means that this container has no IPv6; on a network made with `--internal` there is no default route at all.",
+        layer: Layer::Interface,
+        explains_from: Layer::Tcp,
+        matches: |_, symptom| (symptom.code() == "peer.no-route").then_some(symptom.finding.confidence),
+        fold: Fold::Host,
+        also: nothing,
+        tell: no_route,
+    },
+    Rule {
+        code: "net.silent",
+        title: "The peer's address never answers",
+        explain: "Neither an answer nor an error came back within the budget, and nothing shows that the machine is alive: packets are \
+                  dropped on the way, or the machine is off behind a router that says nothing. From here the two cannot be told apart.",
+        layer: Layer::Tcp,
+        explains_from: Layer::Tcp,
+        matches: |_, symptom| (symptom.code() == "peer.silent").then_some(Confidence::Possible),
+        fold: Fold::Host,
+        also: nothing,
+        tell: silent,
+    },
+];
+
+fn ip(scene: &Scene<'_>, symptom: &Symptom<'_>) -> String {
+    scene.ip(symptom).map_or_else(|| symptom.subject().to_owned(), |ip| ip.to_string())
+}
+
+fn host_down(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let ip = ip(scene, symptoms[0]);
+    let proof = scene.proof("net/connectivity", symptoms[0]);
+    let near = scene.whereabouts(symptoms[0]) == Whereabouts::Neighbour;
+    let fix = if near {
+        remedy("find-peer-container", "Find the peer's present address", "Containers get a new address when they are started again; their names stay.")
+            .run(
+                "On the host, list who is on this network.",
+                "docker network inspect NETWORK --format '{{range .Containers}}{{.Name}} {{.IPv4Address}}{{println}}{{end}}'",
+            )
+            .step("Use the container's name in CACHE_BOOTSTRAP_PEERS, as /dns4/NAME/tcp/PORT/p2p/ID, so that it stays right.")
+    } else {
+        remedy(
+            "wake-peer",
+            "See that the peer's machine is up and has this address",
+            "Nobody on its network answers for it.",
+        )
+        .run("On the peer's machine, list its addresses.", "ip -brief address")
+        .run("Here, see which way packets take.", format!("ip route get {}", crate::remedy::shell(&ip)))
+    };
+    let place = if near { "on this container's own network" } else { "on the way there" };
+    let message = format!("Nobody {place} answers for {ip}: {} is not there.", list(&targets(symptoms)));
+    Told { message, remediations: vec![fix.risk(Risk::Config).proved_by(proof)] }
+}
+
+fn no_route(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let proof = scene.proof("net/connectivity", symptoms[0]);
+    let six = scene.ip(symptoms[0]).is_some_and(|ip| ip.is_ipv6());
+    let fix = if six {
+        remedy(
+            "use-ipv4",
+            "Use the peer's IPv4 address",
+            "This place has no IPv6 route, as is usual in containers and on hosted runners.",
+        )
+        .run("See which routes there are.", "ip -6 route")
+        .step("Write the peer as /ip4/ADDRESS/tcp/PORT/p2p/ID in CACHE_BOOTSTRAP_PEERS.")
+    } else {
+        remedy("give-route", "Attach a network that leads there", "A network made with --internal has no way out.")
+            .run("See which routes there are.", "ip route")
+            .run(
+                "On the host, connect this container to the peer's network.",
+                "docker network connect NETWORK $(hostname)",
+            )
+    };
+    let message = format!(
+        "{} cannot be sent to: {} has no route to {}.",
+        list(&targets(symptoms)),
+        scene.site.words(),
+        ip(scene, symptoms[0])
+    );
+    Told { message, remediations: vec![fix.proved_by(proof)] }
+}
+
+fn silent(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let proof = scene.proof("net/connectivity", symptoms[0]);
+    let fix = remedy(
+        "follow-packets",
+        "See how far the packets come",
+        "Only the other end can tell a dropped packet from a machine that is off.",
+    )
+    .run(
+        "On the peer's machine, watch for packets while this check runs again.",
+        format!("sudo tcpdump -ni any tcp port {}", symptoms[0].port()),
+    )
+    .step(
+        "If they arrive, a firewall on that machine drops them; if not, one on the way does, or the address is wrong.",
+    )
+    .risk(Risk::None)
+    .proved_by(proof);
+    let message = format!(
+        "{} gave no answer and no error within the time. Either the packets are dropped on the way, or no machine is there.",
+        list(&targets(symptoms))
+    );
+    Told { message, remediations: vec![fix] }
+}

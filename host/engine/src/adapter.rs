@@ -1,0 +1,290 @@
+use crate::bindings::adapter::{Adapter, AdapterPre};
+use crate::bindings::wit_cache::types as wit;
+use crate::catalog::Catalog;
+use crate::scope::{RunScope, Scope, StepScope};
+use crate::state::State;
+use crate::trap;
+use async_trait::async_trait;
+use seaworthy_cache::{Backend, Blob, CacheError, Capability, Entry, Retry, Stats, Timeout, Timeouts};
+use seaworthy_model::{Limits, Tier};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, OnceCell};
+use wasmtime::Store;
+
+/// Time for one operation of an adapter.
+const OPERATION: Duration = Duration::from_secs(10);
+
+/// The configured tiers of a run, each opened when it is first asked for.
+pub(crate) struct TierSet {
+    tiers: Vec<OpenTier>,
+}
+
+/// One tier: how it is configured, what opening it said, and its backend.
+pub(crate) struct OpenTier {
+    pub(crate) tier: Tier,
+    backend: Result<Stats<Timeout<Component>>, CacheError>,
+    opened: OnceCell<Result<Capability, CacheError>>,
+}
+
+impl TierSet {
+    pub(crate) fn new(catalog: &Arc<Catalog>, run: &Arc<RunScope>) -> Self {
+        let tiers = run.plan.tiers.iter().map(|tier| OpenTier {
+            backend: Component::new(catalog, run, tier).map(|component| Stats::new(Timeout::new(component, Timeouts::all(OPERATION)))),
+            tier: tier.clone(),
+            opened: OnceCell::new(),
+        });
+        Self { tiers: tiers.collect() }
+    }
+
+    pub(crate) fn tiers(&self) -> &[OpenTier] {
+        &self.tiers
+    }
+
+    /// The tier called `label`, ready for operations.
+    pub(crate) fn backend(&self, label: &str, operation: &str) -> Result<&dyn Backend, CacheError> {
+        let Some(tier) = self.tiers.iter().find(|tier| tier.tier.label == label) else {
+            let known: Vec<&str> = self.tiers.iter().map(|tier| tier.tier.label.as_str()).collect();
+            return Err(CacheError::configuration(operation, format!("there is no tier `{label}`; configured: {}", known.join(", "))));
+        };
+        tier.backend.as_ref().map(|backend| backend as &dyn Backend).map_err(Clone::clone)
+    }
+}
+
+impl OpenTier {
+    /// Opens the tier once; everybody after that gets the same answer.
+    pub(crate) async fn open(&self) -> &Result<Capability, CacheError> {
+        self.opened
+            .get_or_init(|| async {
+                match &self.backend {
+                    Ok(backend) => backend.open().await,
+                    Err(error) => Err(error.clone()),
+                }
+            })
+            .await
+    }
+}
+
+/// An adapter component as a [`Backend`].
+///
+/// *Behaviour*: one instance serves the whole run, since an adapter may keep state
+/// in it. Each operation runs on a task of its own, so that a caller who gives up
+/// does not tear the instance down; after a trap the next operation starts a new one.
+struct Component {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    catalog: Arc<Catalog>,
+    run: Arc<RunScope>,
+    tier: Tier,
+    component: String,
+    instance: Mutex<Option<Instance>>,
+}
+
+struct Instance {
+    store: Store<State>,
+    adapter: Adapter,
+}
+
+/// One operation and its arguments.
+enum Operation {
+    Open,
+    Get(String),
+    Put(String, Blob),
+    Stat(String),
+    Invalidate(String),
+    List(String, u32),
+}
+
+/// What an operation answers.
+enum Answer {
+    Capability(wit::Capability),
+    Blob(Option<wit::Blob>),
+    Entry(Option<wit::Entry>),
+    Entries(Vec<wit::Entry>),
+    Done,
+}
+
+impl Component {
+    fn new(catalog: &Arc<Catalog>, run: &Arc<RunScope>, tier: &Tier) -> Result<Self, CacheError> {
+        let Some(component) = tier.component.clone() else {
+            let known: Vec<&str> = catalog
+                .entries()
+                .iter()
+                .filter(|(_, entry)| entry.descriptor.kind == seaworthy_model::ComponentKind::Adapter)
+                .map(|(name, _)| name.as_str())
+                .collect();
+            return Err(CacheError::configuration(
+                "open",
+                format!("this seaworthy has no adapter `{}`; it has: {}", tier.adapter, known.join(", ")),
+            )
+            .with("reason", "unknown-adapter")
+            .with("known", known.join(",")));
+        };
+        let shared = Shared { catalog: catalog.clone(), run: run.clone(), tier: tier.clone(), component, instance: Mutex::new(None) };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    async fn call(&self, name: &'static str, operation: Operation) -> Result<Answer, CacheError> {
+        let shared = self.shared.clone();
+        tokio::spawn(async move { shared.call(name, operation).await })
+            .await
+            .unwrap_or_else(|error| Err(CacheError::other(name, Retry::Permanent, format!("the adapter's task ended: {error}"))))
+    }
+}
+
+impl Shared {
+    async fn call(&self, name: &str, operation: Operation) -> Result<Answer, CacheError> {
+        let mut slot = self.instance.lock().await;
+        let fresh = slot.is_none();
+        let mut instance = match slot.take() {
+            Some(instance) => instance,
+            None => self.instantiate().await?,
+        };
+        if fresh && !matches!(operation, Operation::Open) {
+            // After a trap: what was opened is gone with the old instance.
+            run(&mut instance, name, Operation::Open, &self.tier.config.to_string()).await?;
+        }
+        let answer = run(&mut instance, name, operation, &self.tier.config.to_string()).await;
+        if !matches!(&answer, Err(error) if error.context.contains_key("trap")) {
+            *slot = Some(instance);
+        }
+        answer
+    }
+
+    async fn instantiate(&self) -> Result<Instance, CacheError> {
+        let failed = |message: String| CacheError::configuration("load", message).with("reason", "load-failed");
+        let loaded = self.catalog.load(&self.component).map_err(|refusal| failed(refusal.to_string()))?;
+        let scope = Scope {
+            run: self.run.clone(),
+            step: Arc::new(StepScope::new(
+                &format!("tier:{}", self.tier.label),
+                &self.component,
+                self.tier.grants.clone(),
+                // An adapter lives as long as the run and does as much as it is asked for.
+                Limits { host_calls: u32::MAX, cpu: Duration::from_secs(5), ..Limits::default() },
+                Duration::from_secs(3600),
+            )),
+        };
+        let mut store = State::store(&self.catalog.runtime.engine, scope, None);
+        let pre = self.catalog.runtime.adapters.instantiate_pre(&loaded.component).and_then(AdapterPre::new);
+        let adapter = match pre {
+            Ok(pre) => pre.instantiate_async(&mut store).await,
+            Err(error) => Err(error),
+        };
+        adapter.map(|adapter| Instance { store, adapter }).map_err(|error| failed(format!("{error:#}")))
+    }
+}
+
+/// Calls the guest and translates its answer; a trap is an error with the context `trap`.
+async fn run(instance: &mut Instance, name: &str, operation: Operation, config: &str) -> Result<Answer, CacheError> {
+    let guest = instance.adapter.seaworthy_cache_adapter();
+    let store = &mut instance.store;
+    let called = match operation {
+        Operation::Open => guest.call_open(&mut *store, config).await.map(|r| r.map(Answer::Capability)),
+        Operation::Get(key) => guest.call_get(&mut *store, &key).await.map(|r| r.map(Answer::Blob)),
+        Operation::Put(key, blob) => guest.call_put(&mut *store, &key, &from_blob(blob)).await.map(|r| r.map(|()| Answer::Done)),
+        Operation::Stat(key) => guest.call_stat(&mut *store, &key).await.map(|r| r.map(Answer::Entry)),
+        Operation::Invalidate(key) => guest.call_invalidate(&mut *store, &key).await.map(|r| r.map(|()| Answer::Done)),
+        Operation::List(prefix, limit) => guest.call_list(&mut *store, &prefix, limit).await.map(|r| r.map(Answer::Entries)),
+    };
+    match called {
+        Ok(answer) => answer.map_err(to_error),
+        Err(error) => {
+            let (_, message) = trap::explain(&error, store.data());
+            Err(CacheError::other(name, Retry::Permanent, message).with("trap", "true"))
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for Component {
+    async fn open(&self) -> Result<Capability, CacheError> {
+        match self.call("open", Operation::Open).await? {
+            Answer::Capability(capability) => Ok(Capability {
+                operations: capability.operations.iter().filter_map(|word| word.parse().ok()).collect(),
+                properties: capability.properties.into_iter().collect(),
+                limits: capability.limits.into_iter().collect(),
+            }),
+            _ => Err(mixed("open")),
+        }
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Blob>, CacheError> {
+        match self.call("get", Operation::Get(key.into())).await? {
+            Answer::Blob(blob) => Ok(blob.map(to_blob)),
+            _ => Err(mixed("get")),
+        }
+    }
+
+    async fn put(&self, key: &str, value: Blob) -> Result<(), CacheError> {
+        self.call("put", Operation::Put(key.into(), value)).await.map(|_| ())
+    }
+
+    async fn stat(&self, key: &str) -> Result<Option<Entry>, CacheError> {
+        match self.call("stat", Operation::Stat(key.into())).await? {
+            Answer::Entry(entry) => Ok(entry.map(to_entry)),
+            _ => Err(mixed("stat")),
+        }
+    }
+
+    async fn invalidate(&self, key: &str) -> Result<(), CacheError> {
+        self.call("invalidate", Operation::Invalidate(key.into())).await.map(|_| ())
+    }
+
+    async fn list(&self, prefix: &str, limit: u32) -> Result<Vec<Entry>, CacheError> {
+        match self.call("list", Operation::List(prefix.into(), limit)).await? {
+            Answer::Entries(entries) => Ok(entries.into_iter().map(to_entry).collect()),
+            _ => Err(mixed("list")),
+        }
+    }
+}
+
+/// Cannot happen: each operation has one kind of answer.
+fn mixed(operation: &str) -> CacheError {
+    CacheError::other(operation, Retry::Permanent, "the answer belongs to another operation; this is a bug in seaworthy")
+}
+
+pub(crate) fn to_blob(blob: wit::Blob) -> Blob {
+    Blob { bytes: blob.bytes, created_ms: blob.created, ttl_ms: blob.ttl, metadata: blob.metadata.into_iter().collect() }
+}
+
+pub(crate) fn from_blob(blob: Blob) -> wit::Blob {
+    wit::Blob { bytes: blob.bytes, created: blob.created_ms, ttl: blob.ttl_ms, metadata: blob.metadata.into_iter().collect() }
+}
+
+fn to_entry(entry: wit::Entry) -> Entry {
+    Entry { key: entry.key, size: entry.size, details: entry.details.into_iter().collect() }
+}
+
+fn to_error(error: wit::CacheError) -> CacheError {
+    CacheError {
+        kind: error.kind,
+        // A word that is none of the three is taken as the cautious one: do not retry.
+        retry: error.retry.parse().unwrap_or(Retry::Permanent),
+        operation: error.operation,
+        message: error.message,
+        context: error.context.into_iter().collect(),
+        retry_after: error.retry_after.map(|ms| Duration::from_millis(u64::from(ms))),
+    }
+}
+
+pub(crate) fn from_error(error: CacheError) -> wit::CacheError {
+    wit::CacheError {
+        kind: error.kind,
+        retry: error.retry.as_str().into(),
+        operation: error.operation,
+        message: error.message,
+        context: error.context.into_iter().collect(),
+        retry_after: error.retry_after.map(|after| u32::try_from(after.as_millis()).unwrap_or(u32::MAX)),
+    }
+}
+
+pub(crate) fn from_capability(capability: &Capability) -> wit::Capability {
+    wit::Capability {
+        operations: capability.operations.iter().map(ToString::to_string).collect(),
+        properties: capability.properties.iter().cloned().collect(),
+        limits: capability.limits.clone().into_iter().collect(),
+    }
+}

@@ -1,0 +1,49 @@
+//! Generated from `wit/`. Both worlds share the types and the host traits of the
+//! interfaces that they have in common.
+
+/// `seaworthy:check/check`.
+pub(crate) mod check {
+    wasmtime::component::bindgen!({
+        path: [
+            "../../wit/types-0.1.0",
+            "../../wit/kit-0.1.0",
+            "../../wit/env-0.1.0",
+            "../../wit/net-0.1.0",
+            "../../wit/p2p-0.1.0",
+            "../../wit/cache-0.1.0",
+            "../../wit/check-0.1.0",
+        ],
+        world: "seaworthy:check/check",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        require_store_data_send: true,
+    });
+}
+
+/// `seaworthy:check/adapter`.
+pub(crate) mod adapter {
+    wasmtime::component::bindgen!({
+        path: [
+            "../../wit/types-0.1.0",
+            "../../wit/kit-0.1.0",
+            "../../wit/env-0.1.0",
+            "../../wit/net-0.1.0",
+            "../../wit/p2p-0.1.0",
+            "../../wit/cache-0.1.0",
+            "../../wit/check-0.1.0",
+        ],
+        world: "seaworthy:check/adapter",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        require_store_data_send: true,
+        with: {
+            "seaworthy:types/types@0.1.0": super::check::seaworthy::types::types,
+            "seaworthy:kit/log@0.1.0": super::check::seaworthy::kit::log,
+            "seaworthy:kit/clock@0.1.0": super::check::seaworthy::kit::clock,
+            "seaworthy:net/http@0.1.0": super::check::seaworthy::net::http,
+            "seaworthy:cache/types@0.1.0": super::check::seaworthy::cache::types,
+        },
+    });
+}
+
+pub(crate) use check::seaworthy::{cache as wit_cache, env as wit_env, kit as wit_kit, net as wit_net, p2p as wit_p2p, types as wit_types};

@@ -1,0 +1,334 @@
+use crate::archive::{self, Archive};
+use crate::bindings::{adapter, check};
+use crate::code_cache::CodeCache;
+use crate::refusal::{self, Refusal};
+use crate::runtime::{Runtime, RuntimeError};
+use crate::scope::{RunScope, Scope, StepScope, lock};
+use crate::state::State;
+use seaworthy_model::{
+    ComponentDescriptor, ComponentKind, ComponentSource, DESCRIPTOR_SCHEMA_VERSION, Grants, Limits, NoEvents, Plan,
+};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use wasmtime::component::Component;
+
+/// The largest component that is read at all.
+const MAX_COMPONENT: u64 = 64 << 20;
+
+/// Time for `describe`, compilation not counted.
+const DESCRIBE_BUDGET: Duration = Duration::from_secs(2);
+
+/// A component embedded in the binary.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin {
+    /// Name of the component: `connectivity`.
+    pub name: &'static str,
+    /// The component, as built from source.
+    pub wasm: &'static [u8],
+    /// `sha256:...` of it, computed when it was built.
+    pub digest: &'static str,
+}
+
+/// Why a component cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// No WebAssembly on this machine.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The file is not there or cannot be read.
+    #[error("plugin `{name}`: cannot read {path}: {source}; check `source` under [plugins.{name}]")]
+    Read {
+        /// Name in checks.toml.
+        name: String,
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not what the policy pins.
+    #[error("plugin `{name}`: {path} has digest {actual}, but checks.toml pins {pinned}; if the new file is wanted, write `digest = \"{actual}\"`")]
+    Digest {
+        /// Name in checks.toml.
+        name: String,
+        /// The file.
+        path: String,
+        /// What was pinned.
+        pinned: String,
+        /// What it is.
+        actual: String,
+    },
+    /// It cannot run here.
+    #[error("plugin `{name}`: {refusal}")]
+    Refused {
+        /// Name in checks.toml.
+        name: String,
+        /// Why, and the way out.
+        refusal: Refusal,
+    },
+}
+
+/// A plugin that the policy lists.
+#[derive(Clone, Debug)]
+pub struct PluginSource {
+    /// Name in checks.toml.
+    pub name: String,
+    /// The component's file.
+    pub path: PathBuf,
+    /// `sha256:...` that it must have.
+    pub digest: Option<String>,
+}
+
+/// One component of the catalog.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What it says about itself.
+    pub descriptor: ComponentDescriptor,
+    /// `sha256:...`.
+    pub digest: String,
+    /// Where it comes from.
+    pub source: ComponentSource,
+}
+
+/// All components that a policy may use, described. Code is loaded when it is needed.
+pub struct Catalog {
+    pub(crate) runtime: Runtime,
+    builtin: BTreeMap<&'static str, Builtin>,
+    files: BTreeMap<String, Vec<u8>>,
+    archive: Option<Archive>,
+    cache: Option<CodeCache>,
+    entries: BTreeMap<String, Entry>,
+    loaded: Mutex<BTreeMap<String, Loaded>>,
+}
+
+/// A component whose code is ready.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    pub(crate) component: Component,
+    /// `embedded`, `cached` or `compiled`.
+    pub(crate) how: &'static str,
+}
+
+impl Catalog {
+    /// Opens the bundled components and `plugins`. Digests are verified and every
+    /// component is described, with nothing granted.
+    ///
+    /// `executable` is looked at for precompiled code; `cache` keeps compiled code.
+    ///
+    /// # Errors
+    /// The first plugin that cannot be used. A bundled component that cannot be
+    /// described is a bug and is reported the same way.
+    pub async fn open(
+        builtin: &'static [Builtin],
+        plugins: &[PluginSource],
+        executable: Option<&Path>,
+        cache: Option<&Path>,
+    ) -> Result<Self, CatalogError> {
+        let runtime = Runtime::new()?;
+        let cache = cache.and_then(|directory| CodeCache::open(directory, &runtime.engine));
+        let mut catalog = Self {
+            archive: executable.and_then(Archive::open),
+            cache,
+            runtime,
+            builtin: builtin.iter().map(|b| (b.name, *b)).collect(),
+            files: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            loaded: Mutex::default(),
+        };
+        for builtin in builtin {
+            let source = ComponentSource::Builtin(builtin.name.into());
+            let packed = catalog.archive.as_ref().and_then(|a| a.entry(builtin.name, builtin.digest));
+            let descriptor = match packed {
+                Some(entry) => parse_descriptor(&entry.descriptor),
+                None => catalog.describe(builtin.name, builtin.wasm, builtin.digest).await,
+            };
+            let descriptor = descriptor.map_err(|refusal| CatalogError::Refused { name: builtin.name.into(), refusal })?;
+            catalog.entries.insert(builtin.name.into(), Entry { descriptor, digest: builtin.digest.into(), source });
+        }
+        for plugin in plugins {
+            catalog.add_file(plugin).await?;
+        }
+        Ok(catalog)
+    }
+
+    async fn add_file(&mut self, plugin: &PluginSource) -> Result<(), CatalogError> {
+        let name = &plugin.name;
+        let path = plugin.path.display().to_string();
+        let read = |source| CatalogError::Read { name: name.clone(), path: path.clone(), source };
+        let refused = |refusal| CatalogError::Refused { name: name.clone(), refusal };
+        let length = std::fs::metadata(&plugin.path).map_err(read)?.len();
+        if length > MAX_COMPONENT {
+            return Err(refused(Refusal::TooLarge { bytes: length, limit: MAX_COMPONENT }));
+        }
+        let bytes = std::fs::read(&plugin.path).map_err(read)?;
+        let digest = digest(&bytes);
+        if let Some(pinned) = plugin.digest.as_ref().filter(|pinned| **pinned != digest) {
+            return Err(CatalogError::Digest { name: name.clone(), path, pinned: pinned.clone(), actual: digest });
+        }
+        let descriptor = self.describe(name, &bytes, &digest).await.map_err(refused)?;
+        let source = ComponentSource::File(plugin.path.clone());
+        self.files.insert(name.clone(), bytes);
+        self.entries.insert(name.clone(), Entry { descriptor, digest, source });
+        Ok(())
+    }
+
+    /// Everything in the catalog, by name.
+    #[must_use]
+    pub fn entries(&self) -> &BTreeMap<String, Entry> {
+        &self.entries
+    }
+
+    /// The components whose code is ready.
+    pub(crate) fn loaded_components(&self) -> &Mutex<BTreeMap<String, Loaded>> {
+        &self.loaded
+    }
+
+    /// The code of a component of the catalog.
+    pub(crate) fn load(&self, name: &str) -> Result<Loaded, Refusal> {
+        if let Some(loaded) = lock(&self.loaded).get(name) {
+            return Ok(loaded.clone());
+        }
+        let entry = self.entries.get(name).ok_or_else(|| Refusal::Broken(format!("there is no component `{name}`")))?;
+        let bytes: Cow<'_, [u8]> = match (self.builtin.get(name), self.files.get(name)) {
+            (_, Some(bytes)) => Cow::Borrowed(bytes),
+            (Some(builtin), None) => Cow::Borrowed(builtin.wasm),
+            (None, None) => return Err(Refusal::Broken(format!("component `{name}` has no code"))),
+        };
+        self.load_bytes(name, &bytes, &entry.digest)
+    }
+
+    fn load_bytes(&self, name: &str, bytes: &[u8], digest: &str) -> Result<Loaded, Refusal> {
+        let packed = self.archive.as_ref().and_then(|a| a.entry(name, digest).and_then(|entry| a.code(entry).ok()));
+        let embedded = packed.and_then(|code| self.deserialize(&code)).map(|component| Loaded { component, how: "embedded" });
+        let loaded = match embedded {
+            Some(loaded) => loaded,
+            None => match self.cache.as_ref().and_then(|cache| cache.get(digest)).and_then(|code| self.deserialize(&code)) {
+                Some(component) => Loaded { component, how: "cached" },
+                None => Loaded { component: self.compile(bytes, digest)?, how: "compiled" },
+            },
+        };
+        lock(&self.loaded).insert(name.to_owned(), loaded.clone());
+        Ok(loaded)
+    }
+
+    fn compile(&self, bytes: &[u8], digest: &str) -> Result<Component, Refusal> {
+        refusal::check_header(bytes)?;
+        let component =
+            Component::new(&self.runtime.engine, bytes).map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
+        if let (Some(cache), Ok(code)) = (&self.cache, component.serialize()) {
+            cache.put(digest, &code);
+        }
+        Ok(component)
+    }
+
+    fn deserialize(&self, code: &[u8]) -> Option<Component> {
+        // SAFETY: `code` was written by `Component::serialize` of this program: it is
+        // either part of this executable, or comes from a directory that only this
+        // user can write and matches its digest. Version and settings are checked by
+        // wasmtime; what it refuses is compiled again.
+        #[expect(unsafe_code, reason = "loading precompiled code is unsafe by contract")]
+        let loaded = unsafe { Component::deserialize(&self.runtime.engine, code) };
+        loaded.inspect_err(|error| tracing::debug!(%error, "precompiled code was refused")).ok()
+    }
+
+    /// Calls `describe` in an instance that is granted nothing.
+    async fn describe(&self, name: &str, bytes: &[u8], digest: &str) -> Result<ComponentDescriptor, Refusal> {
+        parse_descriptor(&self.describe_text(name, bytes, digest).await?)
+    }
+
+    async fn describe_text(&self, name: &str, bytes: &[u8], digest: &str) -> Result<String, Refusal> {
+        let component = self.load_bytes(name, bytes, digest)?.component;
+        let kind = refusal::kind_of(&component, &self.runtime.engine)?;
+        let scope = Scope {
+            run: Arc::new(RunScope::new(Plan::empty(), Arc::new(NoEvents))),
+            step: Arc::new(StepScope::new(name, name, Grants::default(), Limits::default(), DESCRIBE_BUDGET)),
+        };
+        let _ticker = self.runtime.ticker();
+        let mut store = State::store(&self.runtime.engine, scope, None);
+        let call = async {
+            match kind {
+                ComponentKind::Check => {
+                    let pre = self.runtime.checks.instantiate_pre(&component).and_then(check::CheckPre::new)?;
+                    let instance = pre.instantiate_async(&mut store).await?;
+                    instance.seaworthy_check_checks().call_describe(&mut store).await
+                }
+                ComponentKind::Adapter => {
+                    let pre = self.runtime.adapters.instantiate_pre(&component).and_then(adapter::AdapterPre::new)?;
+                    let instance = pre.instantiate_async(&mut store).await?;
+                    instance.seaworthy_cache_adapter().call_describe(&mut store).await
+                }
+            }
+        };
+        match tokio::time::timeout(DESCRIBE_BUDGET, call).await {
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(error)) => match refusal::missing_import(&component, &self.runtime, kind, &error) {
+                Some(refusal) => Err(refusal),
+                None => Err(Refusal::Describe(crate::trap::explain(&error, store.data()).1)),
+            },
+            Err(_) => Err(Refusal::Describe(format!("it did not answer within {} s", DESCRIBE_BUDGET.as_secs()))),
+        }
+    }
+
+    /// Writes a copy of `executable` with every bundled component precompiled.
+    ///
+    /// # Errors
+    /// A component that does not compile, or a file that cannot be written.
+    pub async fn pack(&self, executable: &Path, out: &Path) -> Result<usize, PackError> {
+        let mut parts = Vec::new();
+        for builtin in self.builtin.values() {
+            let refused = |refusal| PackError::Refused { name: builtin.name.into(), refusal };
+            let component = self.compile(builtin.wasm, builtin.digest).map_err(refused)?;
+            let code = component.serialize().map_err(|e| refused(Refusal::Invalid(format!("{e:#}"))))?;
+            let descriptor = self.describe_text(builtin.name, builtin.wasm, builtin.digest).await.map_err(refused)?;
+            parts.push((builtin.name.to_owned(), builtin.digest.to_owned(), descriptor, code));
+        }
+        archive::write(executable, out, &parts).map_err(|source| PackError::Write { out: out.display().to_string(), source })?;
+        Ok(parts.len())
+    }
+}
+
+/// Why a packed executable could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// A bundled component is broken.
+    #[error("bundled component `{name}`: {refusal}")]
+    Refused {
+        /// Which.
+        name: String,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The file could not be written.
+    #[error("cannot write {out}: {source}")]
+    Write {
+        /// The file.
+        out: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+fn parse_descriptor(text: &str) -> Result<ComponentDescriptor, Refusal> {
+    let descriptor: ComponentDescriptor =
+        serde_json::from_str(text).map_err(|e| Refusal::Describe(format!("its descriptor cannot be read: {e}")))?;
+    if descriptor.schema_version != DESCRIPTOR_SCHEMA_VERSION {
+        return Err(Refusal::Describe(format!(
+            "its descriptor has format {}, this seaworthy reads {DESCRIPTOR_SCHEMA_VERSION}; use a seaworthy that is as new as the component",
+            descriptor.schema_version
+        )));
+    }
+    Ok(descriptor)
+}
+
+/// `sha256:` and the digest in hex.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(bytes).iter().fold(String::from("sha256:"), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

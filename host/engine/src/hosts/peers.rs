@@ -1,0 +1,110 @@
+use crate::adapter::from_error;
+use crate::bindings::adapter::seaworthy::cache::peers;
+use crate::bindings::wit_cache::types::{Blob, CacheError as WitError, Entry};
+use crate::scope::Scope;
+use crate::state::State;
+use seaworthy_cache::{CacheError, Retry};
+use seaworthy_p2p::{CacheClient, CacheFailure};
+use std::time::Duration;
+
+/// Time for one operation over all peers.
+const OPERATION: Duration = Duration::from_secs(5);
+
+type Answer<T> = wasmtime::Result<Result<T, WitError>>;
+
+impl peers::Host for State {
+    async fn open(&mut self, addresses: Vec<String>, secret: String) -> Answer<u32> {
+        let scope = self.scope.clone();
+        Ok(match open(&scope, &addresses, &secret).await {
+            Ok(client) => {
+                let usable = u32::try_from(client.usable()).unwrap_or(u32::MAX);
+                self.peers = Some(client);
+                Ok(usable)
+            }
+            Err(error) => Err(from_error(error)),
+        })
+    }
+
+    async fn get(&mut self, key: String) -> Answer<Option<Blob>> {
+        let scope = self.scope.clone();
+        Ok(match self.client("get") {
+            Ok(client) => client.get(&key, &scope).await.map(|blob| blob.map(to_wit)).map_err(failed),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn put(&mut self, key: String, value: Blob) -> Answer<()> {
+        let scope = self.scope.clone();
+        Ok(match self.client("put") {
+            Ok(client) => client.put(&key, &from_wit(value), &scope).await.map_err(failed),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn has(&mut self, key: String) -> Answer<Option<Entry>> {
+        let scope = self.scope.clone();
+        Ok(match self.client("stat") {
+            Ok(client) => client.has(&key, &scope).await.map_err(failed).map(|summary| {
+                summary.map(|summary| Entry {
+                    key: key.clone(),
+                    size: Some(summary.size),
+                    details: vec![("created-ms".into(), summary.created_ms.to_string())],
+                })
+            }),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn invalidate(&mut self, key: String) -> Answer<()> {
+        let scope = self.scope.clone();
+        Ok(match self.client("invalidate") {
+            Ok(client) => client.invalidate(&key, &scope).await.map_err(failed),
+            Err(error) => Err(error),
+        })
+    }
+}
+
+impl State {
+    fn client(&self, operation: &str) -> Result<&CacheClient, WitError> {
+        self.peers.as_ref().ok_or_else(|| {
+            from_error(CacheError::configuration(operation, "the adapter used its peers before opening them"))
+        })
+    }
+}
+
+async fn open(scope: &Scope, addresses: &[String], label: &str) -> Result<CacheClient, CacheError> {
+    if !scope.step.grants.secret.iter().any(|grant| grant == label) {
+        return Err(CacheError::denied("open", scope.step.deny("secret", label).message));
+    }
+    if addresses.is_empty() {
+        return Err(CacheError::configuration("open", "no peer is configured; set CACHE_BOOTSTRAP_PEERS").with("reason", "no-peers"));
+    }
+    let (_, secret) = scope.run.secret(label).await.ok_or_else(|| {
+        CacheError::configuration("open", "no shared secret is configured; set CACHE_P2P_SHARED_SECRET").with("reason", "no-secret")
+    })?;
+    let node = scope.run.node().await.map_err(|failure| CacheError::other("open", Retry::Temporary, failure.message))?;
+    CacheClient::open(&node, addresses, secret, OPERATION, scope).await.map_err(to_error)
+}
+
+fn to_error(failure: CacheFailure) -> CacheError {
+    CacheError {
+        kind: failure.kind,
+        retry: failure.retry.parse().unwrap_or(Retry::Permanent),
+        operation: failure.operation,
+        message: failure.message,
+        context: failure.context,
+        retry_after: None,
+    }
+}
+
+fn failed(failure: CacheFailure) -> WitError {
+    from_error(to_error(failure))
+}
+
+fn to_wit(blob: seaworthy_p2p::Blob) -> Blob {
+    Blob { bytes: blob.bytes, created: blob.created_ms, ttl: blob.ttl_ms, metadata: blob.metadata.into_iter().collect() }
+}
+
+fn from_wit(blob: Blob) -> seaworthy_p2p::Blob {
+    seaworthy_p2p::Blob { bytes: blob.bytes, created_ms: blob.created, ttl_ms: blob.ttl, metadata: blob.metadata.into_iter().collect() }
+}

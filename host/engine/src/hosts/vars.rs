@@ -1,0 +1,81 @@
+use crate::bindings::wit_env::vars;
+use crate::scope::Scope;
+use crate::state::State;
+use globset::Glob;
+use seaworthy_model::Variable;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+impl vars::Host for State {
+    async fn read(&mut self, names: Vec<String>) -> wasmtime::Result<vars::Seen> {
+        let scope = self.scope.clone();
+        let _doing = scope.step.enter("vars.read", "", names.len())?;
+        let variables = names
+            .iter()
+            .map(|name| {
+                if granted(&scope, name) {
+                    variable(&scope, name, scope.run.plan.environment.get(name))
+                } else {
+                    scope.step.deny("env", name);
+                    variable(&scope, name, None)
+                }
+            })
+            .collect();
+        Ok(seen(&scope, "vars.read", json!({ "names": names }), variables))
+    }
+
+    async fn matching(&mut self, globs: Vec<String>) -> wasmtime::Result<vars::Seen> {
+        let scope = self.scope.clone();
+        let _doing = scope.step.enter("vars.matching", "", globs.len())?;
+        let matchers: Vec<_> = globs.iter().filter_map(|glob| Glob::new(glob).ok()).map(|glob| glob.compile_matcher()).collect();
+        let variables = scope
+            .run
+            .plan
+            .environment
+            .iter()
+            .filter(|(name, _)| matchers.iter().any(|matcher| matcher.is_match(name)) && granted(&scope, name))
+            .map(|(name, found)| variable(&scope, name, Some(found)))
+            .collect();
+        Ok(seen(&scope, "vars.matching", json!({ "globs": globs }), variables))
+    }
+}
+
+fn granted(scope: &Scope, name: &str) -> bool {
+    scope.step.grants.env.iter().any(|glob| glob == name || Glob::new(glob).is_ok_and(|glob| glob.compile_matcher().is_match(name)))
+}
+
+/// What a guest may know of a variable: of a secret only that it is there, how
+/// long it is, and a fingerprint that is good within this run.
+fn variable(scope: &Scope, name: &str, found: Option<&Variable>) -> vars::Variable {
+    let secret = found.is_some_and(|v| v.secret);
+    let details = match found {
+        Some(found) if secret => {
+            let text = found.value.expose();
+            let digest = Sha256::new().chain_update(scope.run.salt).chain_update(text).finalize();
+            let fingerprint: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+            vec![("length".into(), text.chars().count().to_string()), ("fingerprint".into(), fingerprint)]
+        }
+        _ => Vec::new(),
+    };
+    vars::Variable {
+        name: name.into(),
+        present: found.is_some(),
+        value: found.filter(|_| !secret).map(|v| v.value.expose().to_owned()),
+        secret,
+        origin: found.map_or("", |v| v.origin.as_str()).into(),
+        details,
+    }
+}
+
+fn seen(scope: &Scope, probe: &str, asked: Value, variables: Vec<vars::Variable>) -> vars::Seen {
+    let answer: Vec<Value> = variables
+        .iter()
+        .map(|v| {
+            json!({ "name": v.name, "present": v.present, "value": v.value, "secret": v.secret, "origin": v.origin,
+                    "details": super::object(v.details.iter().map(|(k, v)| (k, v))) })
+        })
+        .collect();
+    let id = scope.record(probe, asked, Ok(json!(answer)), Duration::ZERO);
+    vars::Seen { id, variables }
+}

@@ -1,0 +1,30 @@
+//! Runs checks and adapters as WebAssembly components.
+//!
+//! The only crate that names wasmtime. [`Catalog::open`] loads and describes
+//! components without granting them anything; [`run`] takes a plan and a catalog
+//! and answers a record. In between, every import of a guest is a function in
+//! `hosts/` that checks the grant, asks a probe, records an observation and
+//! returns: a guest knows nothing that the host has not written down.
+//!
+//! What a guest returns is judged in `validate`; what it does instead of returning
+//! is explained in `trap`. Both end in the same record.
+
+mod adapter;
+mod archive;
+mod bindings;
+mod catalog;
+mod code_cache;
+mod hosts;
+mod refusal;
+mod runtime;
+mod schedule;
+mod scope;
+mod state;
+mod step;
+mod trap;
+mod validate;
+
+pub use catalog::{Builtin, Catalog, CatalogError, Entry, PackError, PluginSource, digest};
+pub use refusal::Refusal;
+pub use runtime::RuntimeError;
+pub use schedule::run;

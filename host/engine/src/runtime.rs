@@ -1,0 +1,128 @@
+use crate::bindings::{adapter, check};
+use crate::state::State;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Config, Engine};
+
+/// How often the epoch moves on: the grain of the processor-time limit.
+pub(crate) const TICK: Duration = Duration::from_millis(5);
+
+/// Linear memory and tables that a component may ever have, whatever the policy.
+const WASM_STACK: usize = 512 << 10;
+
+/// Why the runtime could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("the WebAssembly runtime cannot start on this machine: {0:#}")]
+pub struct RuntimeError(wasmtime::Error);
+
+/// The compiled-code engine and the two linkers, built once for a process.
+pub(crate) struct Runtime {
+    pub(crate) engine: Engine,
+    pub(crate) checks: Linker<State>,
+    pub(crate) adapters: Linker<State>,
+}
+
+impl Runtime {
+    pub(crate) fn new() -> Result<Self, RuntimeError> {
+        let engine = Engine::new(&config().map_err(RuntimeError)?).map_err(RuntimeError)?;
+        let mut checks = Linker::new(&engine);
+        link_wasi(&mut checks).map_err(RuntimeError)?;
+        check::Check::add_to_linker::<State, HasSelf<State>>(&mut checks, |state| state).map_err(RuntimeError)?;
+        let mut adapters = Linker::new(&engine);
+        link_wasi(&mut adapters).map_err(RuntimeError)?;
+        adapter::Adapter::add_to_linker::<State, HasSelf<State>>(&mut adapters, |state| state).map_err(RuntimeError)?;
+        Ok(Self { engine, checks, adapters })
+    }
+
+    /// Starts the epoch thread. It is a thread of its own, since a ticker on the
+    /// async runtime stands still exactly when a guest keeps that runtime busy.
+    pub(crate) fn ticker(&self) -> Ticker {
+        let stop = std::sync::Arc::new(AtomicBool::new(false));
+        let (engine, flag) = (self.engine.weak(), stop.clone());
+        std::thread::spawn(move || {
+            while !flag.load(Ordering::Relaxed) {
+                std::thread::sleep(TICK);
+                match engine.upgrade() {
+                    Some(engine) => engine.increment_epoch(),
+                    None => break,
+                }
+            }
+        });
+        Ticker(stop)
+    }
+}
+
+/// Ends the epoch thread when dropped.
+pub(crate) struct Ticker(std::sync::Arc<AtomicBool>);
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Everything that precompiled code depends on is set here and nowhere else.
+fn config() -> wasmtime::Result<Config> {
+    let mut config = Config::new();
+    config.epoch_interruption(true);
+    // Takes the component model's async code, where most recent advisories are, out of reach.
+    config.concurrency_support(false);
+    config.max_wasm_stack(WASM_STACK);
+    config.async_stack_size(WASM_STACK + (512 << 10));
+    // Explicit, so that the user's WASMTIME_BACKTRACE_DETAILS cannot invalidate precompiled code.
+    config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
+    #[cfg(target_arch = "x86_64")]
+    {
+        // Code compiled on one machine runs on the next: a fixed baseline (x86-64-v2)
+        // instead of whatever the compiling processor has. Loading checks the flags.
+        config.target(if cfg!(target_env = "musl") { "x86_64-unknown-linux-musl" } else { "x86_64-unknown-linux-gnu" })?;
+        for flag in ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"] {
+            // SAFETY: these flags only name instruction sets; wasmtime refuses to load
+            // code whose instruction sets the running processor lacks.
+            #[expect(unsafe_code, reason = "the only way to name a processor baseline")]
+            unsafe {
+                config.cranelift_flag_enable(flag);
+            }
+        }
+    }
+    Ok(config)
+}
+
+/// The WASI interfaces that a guest's standard library needs, one by one. They
+/// are inert: an empty environment, no arguments, closed stdin, captured output.
+/// There is no file system, no socket and no name look-up to link against.
+fn link_wasi(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+    use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+    use wasmtime_wasi::p2::bindings::{cli, clocks, random};
+    use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
+    use wasmtime_wasi_io::bindings::wasi::io;
+
+    io::error::add_to_linker::<State, HasTable>(linker, |s| s.table())?;
+    io::poll::add_to_linker::<State, HasTable>(linker, |s| s.table())?;
+    io::streams::add_to_linker::<State, HasTable>(linker, |s| s.table())?;
+    clocks::wall_clock::add_to_linker::<State, WasiClocks>(linker, State::clocks)?;
+    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(linker, State::clocks)?;
+    random::random::add_to_linker::<State, WasiRandom>(linker, |s| s.random())?;
+    random::insecure::add_to_linker::<State, WasiRandom>(linker, |s| s.random())?;
+    random::insecure_seed::add_to_linker::<State, WasiRandom>(linker, |s| s.random())?;
+    cli::exit::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::environment::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::stdin::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::stdout::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::stderr::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_input::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_output::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_stdin::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_stdout::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    Ok(())
+}
+
+/// Gives `wasi:io` the table in which a guest's streams live.
+struct HasTable;
+
+impl wasmtime::component::HasData for HasTable {
+    type Data<'a> = &'a mut wasmtime::component::ResourceTable;
+}

@@ -1,0 +1,258 @@
+use seaworthy_model::{Denial, Failure, Grants, Limits, Observation, ObservationId, Permit, Plan};
+use seaworthy_p2p::{Node, NodeConfig, SharedSecret};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::OnceCell;
+
+/// A lock whose data stays usable after a panic elsewhere: everything kept behind
+/// one here is only ever appended to.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What all steps of one run share.
+pub(crate) struct RunScope {
+    pub(crate) plan: Plan,
+    pub(crate) started: Instant,
+    pub(crate) sink: Arc<dyn seaworthy_model::EventSink>,
+    pub(crate) observations: Mutex<Vec<Observation>>,
+    node: OnceCell<Result<Node, Failure>>,
+    secrets: Mutex<BTreeMap<String, Arc<OnceCell<Arc<SharedSecret>>>>>,
+    gateways: OnceLock<Vec<IpAddr>>,
+    /// Salts fingerprints, so that they say "equal" within a report and nothing outside it.
+    pub(crate) salt: [u8; 16],
+    /// What the system probes need besides the machine.
+    pub(crate) system: seaworthy_probe::system::Context,
+}
+
+impl RunScope {
+    pub(crate) fn new(plan: Plan, sink: Arc<dyn seaworthy_model::EventSink>) -> Self {
+        Self {
+            system: seaworthy_probe::system::Context { environment: plan.environment.clone() },
+            plan,
+            started: Instant::now(),
+            sink,
+            observations: Mutex::new(Vec::new()),
+            node: OnceCell::new(),
+            secrets: Mutex::new(BTreeMap::new()),
+            gateways: OnceLock::new(),
+            salt: rand::random(),
+        }
+    }
+
+    /// The libp2p node of this run, started by the first check that dials.
+    pub(crate) async fn node(&self) -> Result<Node, Failure> {
+        self.node
+            .get_or_init(|| async {
+                Node::start(NodeConfig::default()).map_err(|e| Failure::new("other", "node", e.to_string()))
+            })
+            .await
+            .clone()
+    }
+
+    /// The key derived from the secret called `label`, and the variable it came from.
+    /// Deriving takes tens of milliseconds by design, so it happens once and off the runtime.
+    pub(crate) async fn secret(&self, label: &str) -> Option<(String, Arc<SharedSecret>)> {
+        let (source, text) = self.plan.secrets.get(label)?.clone();
+        let cell = lock(&self.secrets).entry(label.to_owned()).or_default().clone();
+        let key = cell
+            .get_or_try_init(|| async { tokio::task::spawn_blocking(move || Arc::new(SharedSecret::derive(&text))).await })
+            .await
+            .ok()?;
+        Some((source, key.clone()))
+    }
+
+    fn gateways(&self) -> &[IpAddr] {
+        self.gateways.get_or_init(|| {
+            let rows = seaworthy_probe::system::inspect("routes", &[], &self.system).unwrap_or_default();
+            rows.iter()
+                .flat_map(|row| row.iter())
+                .filter(|(key, _)| key == "gateway")
+                .filter_map(|(_, value)| value.parse().ok())
+                .collect()
+        })
+    }
+}
+
+/// A limit of a step that its guest went over. Ends the guest as a trap and is
+/// recognised afterwards.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct LimitExceeded(pub(crate) String);
+
+/// What belongs to one attempt of one step and outlives its store.
+pub(crate) struct StepScope {
+    pub(crate) check: String,
+    pub(crate) plugin: String,
+    pub(crate) grants: Grants,
+    pub(crate) limits: Limits,
+    pub(crate) deadline: Instant,
+    own: Mutex<Vec<ObservationId>>,
+    denials: Mutex<Vec<Denial>>,
+    calls: AtomicU32,
+    log: Mutex<Vec<String>>,
+    log_bytes: AtomicUsize,
+    doing: Mutex<Option<String>>,
+}
+
+impl StepScope {
+    pub(crate) fn new(check: &str, plugin: &str, grants: Grants, limits: Limits, budget: Duration) -> Self {
+        Self {
+            check: check.into(),
+            plugin: plugin.into(),
+            grants,
+            limits,
+            deadline: Instant::now() + budget,
+            own: Mutex::default(),
+            denials: Mutex::default(),
+            calls: AtomicU32::new(0),
+            log: Mutex::default(),
+            log_bytes: AtomicUsize::new(0),
+            doing: Mutex::default(),
+        }
+    }
+
+    /// Time left of this attempt.
+    pub(crate) fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// The smaller of what a guest asked for and what is left.
+    pub(crate) fn clamp(&self, asked_ms: u32) -> Duration {
+        Duration::from_millis(u64::from(asked_ms)).min(self.remaining())
+    }
+
+    /// Notes that the guest entered a host call that does `work` units of work.
+    pub(crate) fn enter(&self, call: &str, detail: &str, work: usize) -> Result<Doing<'_>, LimitExceeded> {
+        let work = u32::try_from(work.max(1)).unwrap_or(u32::MAX);
+        let before = self.calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n.saturating_add(work)));
+        let total = before.unwrap_or(u32::MAX).saturating_add(work);
+        if total > self.limits.host_calls {
+            return Err(LimitExceeded(format!("more than {} host calls (in {call})", self.limits.host_calls)));
+        }
+        *lock(&self.doing) = Some(if detail.is_empty() { call.to_owned() } else { format!("{call}({detail})") });
+        Ok(Doing(self))
+    }
+
+    /// Units of work done in host calls so far.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// The host call that is open now, for the message of a time-out.
+    pub(crate) fn doing(&self) -> Option<String> {
+        lock(&self.doing).clone()
+    }
+
+    /// Keeps one line of the guest's log, within the output limit.
+    pub(crate) fn log(&self, line: String) {
+        let bytes = self.log_bytes.fetch_add(line.len(), Ordering::Relaxed) + line.len();
+        let mut log = lock(&self.log);
+        if bytes <= self.limits.output {
+            log.push(line);
+        } else if bytes - line.len() <= self.limits.output {
+            log.push("(further log lines dropped: the output limit was reached)".into());
+        }
+    }
+
+    pub(crate) fn take_log(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.log))
+    }
+
+    /// Records a refusal: whatever the guest makes of it, its step ends as `error/denied`.
+    pub(crate) fn deny(&self, capability: &str, wanted: &str) -> Failure {
+        let add = format!("[plugins.{}] grant.{capability} = [\"{wanted}\"]", self.plugin);
+        let denial = Denial { capability: capability.into(), wanted: wanted.into(), add };
+        let failure = Failure::new(
+            "denied",
+            "grant",
+            format!("`{wanted}` is not granted; to allow it add to checks.toml: {}", denial.add),
+        );
+        let mut denials = lock(&self.denials);
+        if !denials.contains(&denial) {
+            denials.push(denial);
+        }
+        failure
+    }
+
+    pub(crate) fn denials(&self) -> Vec<Denial> {
+        lock(&self.denials).clone()
+    }
+
+    pub(crate) fn own_observations(&self) -> Vec<ObservationId> {
+        lock(&self.own).clone()
+    }
+}
+
+/// Clears the open host call when it returns or is dropped.
+pub(crate) struct Doing<'a>(&'a StepScope);
+
+impl Drop for Doing<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.doing) = None;
+    }
+}
+
+/// Run and step together: where observations are made and grants are asked.
+#[derive(Clone)]
+pub(crate) struct Scope {
+    pub(crate) run: Arc<RunScope>,
+    pub(crate) step: Arc<StepScope>,
+}
+
+impl Scope {
+    /// Appends an observation and answers its number. The only way one comes to be.
+    pub(crate) fn record(&self, probe: &str, asked: Value, outcome: Result<Value, &Failure>, elapsed: Duration) -> u32 {
+        let at = self.run.started.elapsed().saturating_sub(elapsed);
+        let (answer, failure) = match outcome {
+            Ok(answer) => (Some(answer), None),
+            Err(failure) => (None, Some(failure.clone())),
+        };
+        let mut all = lock(&self.run.observations);
+        let id = ObservationId(u32::try_from(all.len()).unwrap_or(u32::MAX - 1) + 1);
+        all.push(Observation {
+            id,
+            check: self.step.check.clone(),
+            probe: probe.into(),
+            asked,
+            answer,
+            failure,
+            at_s: round(at),
+            elapsed_s: round(elapsed),
+        });
+        drop(all);
+        lock(&self.step.own).push(id);
+        id.0
+    }
+}
+
+/// Seconds, to the microsecond.
+pub(crate) fn round(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e6
+}
+
+impl Permit for Scope {
+    fn lookup(&self, host: &str) -> Result<(), Failure> {
+        let grants = &self.step.grants;
+        let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        if literal
+            || grants.net.iter().any(|rule| rule.host.allows_lookup(host))
+            || grants.dns.iter().any(|pattern| pattern.allows_lookup(host))
+        {
+            return Ok(());
+        }
+        Err(self.step.deny("dns", host))
+    }
+
+    fn connect(&self, host: &str, address: SocketAddr) -> Result<(), Failure> {
+        let gateways = self.run.gateways();
+        if self.step.grants.net.iter().any(|rule| rule.allows(host, address, gateways)) {
+            return Ok(());
+        }
+        Err(self.step.deny("net", &address.to_string()))
+    }
+}

@@ -1,0 +1,83 @@
+use crate::scope::Scope;
+use seaworthy_cache::storage::Storage;
+use seaworthy_p2p::CacheClient;
+use std::sync::Arc;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// Bytes that a guest may hand to the host in one call.
+const HOSTCALL_BYTES: usize = 8 << 20;
+
+/// The data of one store: what a guest instance can reach.
+pub(crate) struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    limits: StoreLimits,
+    pub(crate) stdout: MemoryOutputPipe,
+    pub(crate) stderr: MemoryOutputPipe,
+    pub(crate) scope: Scope,
+    /// Lets a check reach the configured tiers; adapters have none.
+    pub(crate) tiers: Option<Arc<crate::adapter::TierSet>>,
+    /// What an adapter opened through `cache/storage`.
+    pub(crate) storage: Option<Storage>,
+    /// What an adapter opened through `cache/peers`.
+    pub(crate) peers: Option<CacheClient>,
+}
+
+impl State {
+    /// A store with its limits set. Never reused after a trap or a cancelled call.
+    pub(crate) fn store(engine: &Engine, scope: Scope, tiers: Option<Arc<crate::adapter::TierSet>>) -> Store<State> {
+        let limits = &scope.step.limits;
+        let stdout = MemoryOutputPipe::new(limits.output);
+        let stderr = MemoryOutputPipe::new(limits.output);
+        let wasi = WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).build();
+        let store_limits = StoreLimitsBuilder::new()
+            .memory_size(limits.memory)
+            .table_elements(20_000)
+            .instances(20)
+            .tables(20)
+            .memories(4)
+            .trap_on_grow_failure(true)
+            .build();
+        let cpu_ticks = u64::try_from(limits.cpu.as_millis() / crate::runtime::TICK.as_millis()).unwrap_or(u64::MAX).max(1);
+        let state =
+            State { wasi, table: ResourceTable::new(), limits: store_limits, stdout, stderr, scope, tiers, storage: None, peers: None };
+        let mut store = Store::new(engine, state);
+        store.limiter(|state| &mut state.limits);
+        store.set_hostcall_fuel(HOSTCALL_BYTES);
+        store.set_epoch_deadline(1);
+        // The callback runs only while the guest itself computes, so counting its
+        // calls counts processor time. The tick after a host call is owed to the
+        // waiting and is not counted; the number of host calls has a limit of its own.
+        let (mut ticks, mut calls) = (0_u64, 0);
+        store.epoch_deadline_callback(move |context| {
+            let now = context.data().scope.step.calls();
+            if now == calls {
+                ticks += 1;
+            }
+            calls = now;
+            if ticks > cpu_ticks {
+                return Err(CpuBudgetExceeded.into());
+            }
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        });
+        store
+    }
+
+    pub(crate) fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}
+
+/// The guest used up its processor time.
+#[derive(Debug, thiserror::Error)]
+#[error("processor time used up")]
+pub(crate) struct CpuBudgetExceeded;
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}

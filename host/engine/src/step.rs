@@ -1,0 +1,191 @@
+use crate::bindings::check::exports::seaworthy::check::checks as wit;
+use crate::bindings::check::CheckPre;
+use crate::catalog::Catalog;
+use crate::scope::{RunScope, Scope, StepScope, lock, round};
+use crate::state::State;
+use crate::trap;
+use crate::validate::{self, Concluded};
+use seaworthy_model::{Attempt, Backoff, ErrorReason, Event, Inherited, RetryRules, Status, Step, StepRecord};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Time beyond the attempt's own that the guest gets to return what it has seen.
+/// Probes end at the budget, so this is only the way back.
+const GRACE: Duration = Duration::from_millis(60);
+
+/// What a step needs besides its plan.
+pub(crate) struct StepContext<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) run: Arc<RunScope>,
+    pub(crate) tiers: Arc<crate::adapter::TierSet>,
+}
+
+/// Runs one step with its retries.
+pub(crate) async fn run(context: &StepContext<'_>, step: &Step, inherited: &Inherited) -> StepRecord {
+    let started = Instant::now();
+    let mut attempts = Vec::new();
+    let mut log = Vec::new();
+    loop {
+        let began = Instant::now();
+        let scope = Scope {
+            run: context.run.clone(),
+            step: Arc::new(StepScope::new(&step.id, &step.component, step.grants.clone(), step.limits.clone(), step.timeout)),
+        };
+        let concluded = attempt(context, step, inherited, &scope).await;
+        log.extend(scope.step.take_log());
+        attempts.push(Attempt {
+            status: concluded.status,
+            reason: (concluded.status != Status::Pass).then(|| concluded.message.clone()),
+            duration_s: round(began.elapsed()),
+        });
+        let number = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
+        if number <= step.retries.count && worth_retrying(&concluded, &step.retries, &scope) {
+            let check = step.id.clone();
+            context.run.sink.event(Event::Retrying { check, attempt: number, reason: concluded.message });
+            tokio::time::sleep(delay(&step.retries, number)).await;
+            continue;
+        }
+        let flaky = attempts.len() > 1 && matches!(concluded.status, Status::Pass | Status::Warn);
+        return StepRecord {
+            status: concluded.status,
+            skip: concluded.skip,
+            error: concluded.error,
+            message: concluded.message,
+            findings: concluded.findings,
+            facts: concluded.facts,
+            evidence: concluded.evidence,
+            attempts,
+            flaky,
+            duration_s: round(started.elapsed()),
+            log,
+            ..StepRecord::of(step)
+        };
+    }
+}
+
+/// One attempt: a fresh store, instantiation and the call, all within the budget.
+async fn attempt(context: &StepContext<'_>, step: &Step, inherited: &Inherited, scope: &Scope) -> Concluded {
+    let catalog = context.catalog;
+    let Some(check) = catalog
+        .entries()
+        .get(&step.component)
+        .and_then(|entry| entry.descriptor.checks.iter().find(|check| check.id == step.check))
+    else {
+        return Concluded::error(ErrorReason::Load, format!("component `{}` has no check `{}`", step.component, step.check));
+    };
+    let component = match catalog.load(&step.component) {
+        Ok(loaded) => loaded.component,
+        Err(refusal) => return Concluded::error(ErrorReason::Load, format!("component `{}`: {refusal}", step.component)),
+    };
+    let pre = match catalog.runtime.checks.instantiate_pre(&component).and_then(CheckPre::new) {
+        Ok(pre) => pre,
+        Err(error) => return Concluded::error(ErrorReason::Load, format!("component `{}`: {error:#}", step.component)),
+    };
+    let mut store = State::store(&catalog.runtime.engine, scope.clone(), Some(context.tiers.clone()));
+    let input = input(step, inherited, &scope.run.plan);
+    let call = async {
+        let instance = pre.instantiate_async(&mut store).await?;
+        instance.seaworthy_check_checks().call_run(&mut store, &step.check, &input).await
+    };
+    let ended = tokio::time::timeout(step.timeout + GRACE, call).await;
+    for (name, pipe) in [("stdout", &store.data().stdout), ("stderr", &store.data().stderr)] {
+        for line in String::from_utf8_lossy(&pipe.contents()).lines() {
+            scope.step.log(format!("{name}: {line}"));
+        }
+    }
+    match ended {
+        Ok(Ok(Ok(outcome))) => validate::conclude(outcome, step, check, scope),
+        Ok(Ok(Err(message))) => {
+            validate::denied(Concluded::error(ErrorReason::Inconclusive, format!("the check broke: {message}")), scope)
+        }
+        Ok(Err(error)) => {
+            let (reason, message) = trap::explain(&error, store.data());
+            Concluded::error(reason, message)
+        }
+        Err(_) => {
+            let doing = scope.step.doing().map_or_else(|| "computing".to_owned(), |call| format!("in {call}"));
+            let message = format!("no result after {} while {doing}", human(step.timeout));
+            validate::denied(Concluded::error(ErrorReason::Timeout, message), scope)
+        }
+    }
+}
+
+/// A duration as people write it: `5s`, `250ms`.
+fn human(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 { format!("{} s", duration.as_secs()) } else { format!("{} ms", duration.as_millis()) }
+}
+
+/// Failed with a kind of failure that may pass by itself.
+fn worth_retrying(concluded: &Concluded, rules: &RetryRules, scope: &Scope) -> bool {
+    match (concluded.status, concluded.error) {
+        (Status::Error, Some(ErrorReason::Timeout)) => rules.on.iter().any(|kind| kind == "timeout"),
+        (Status::Fail, _) | (Status::Error, Some(ErrorReason::Inconclusive)) => {
+            let own = scope.step.own_observations();
+            lock(&scope.run.observations)
+                .iter()
+                .filter(|observation| own.contains(&observation.id))
+                .filter_map(|observation| observation.failure.as_ref())
+                .any(|failure| rules.on.contains(&failure.kind))
+        }
+        _ => false,
+    }
+}
+
+/// How long to wait after attempt `number`.
+fn delay(rules: &RetryRules, number: u32) -> Duration {
+    let factor = match rules.backoff {
+        Backoff::Fixed => 1,
+        Backoff::Exponential => 2_u32.saturating_pow(number - 1),
+    };
+    let delay = rules.delay.saturating_mul(factor).min(rules.max_delay);
+    if rules.jitter { delay.mul_f64(rand::random_range(0.5..=1.0)) } else { delay }
+}
+
+/// The context handed to the guest.
+fn input(step: &Step, inherited: &Inherited, plan: &seaworthy_model::Plan) -> wit::Context {
+    let mut settings = Vec::new();
+    flatten("", &step.settings, &mut settings);
+    let triple = |(check, key, value): &(String, String, String)| wit::Inherited {
+        check: check.clone(),
+        key: key.clone(),
+        value: value.clone(),
+    };
+    let mut vantage: Vec<(String, String)> = plan.vantage.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    vantage.push(("allow-writes".into(), plan.rules.allow_writes.to_string()));
+    vantage.push(("host-report".into(), plan.host_report.is_some().to_string()));
+    wit::Context {
+        settings_json: step.settings.to_string(),
+        settings,
+        targets: step
+            .targets
+            .iter()
+            .map(|target| wit::Target {
+                label: target.label.clone(),
+                kind: target.kind.clone(),
+                addresses: target.addresses.clone(),
+                details: target.details.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            })
+            .collect(),
+        facts: inherited.facts.iter().map(triple).collect(),
+        codes: inherited.codes.iter().map(triple).collect(),
+        budget: u32::try_from(step.timeout.as_millis()).unwrap_or(u32::MAX),
+        vantage,
+    }
+}
+
+/// `{"a": {"b": 1}, "c": ["x", "y"]}` becomes `a.b=1`, `c=x`, `c=y`.
+fn flatten(prefix: &str, value: &Value, out: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                flatten(&key, value, out);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| flatten(prefix, item, out)),
+        Value::Null => {}
+        Value::String(text) => out.push((prefix.into(), text.clone())),
+        other => out.push((prefix.into(), other.to_string())),
+    }
+}

@@ -1,0 +1,246 @@
+use crate::{ComponentDescriptor, Denial, Environment, Grants, Report, Secret, Severity, SkipReason, Status, Threshold};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything a run needs, decided: the engine takes no other orders.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Id of the run.
+    pub run_id: String,
+    /// Steps in output order. `needs` only name steps of this plan.
+    pub steps: Vec<Step>,
+    /// The components that the steps and tiers use, by name.
+    pub components: BTreeMap<String, PlannedComponent>,
+    /// Cache tiers in the order of trying.
+    pub tiers: Vec<Tier>,
+    /// How to run.
+    pub rules: RunRules,
+    /// The environment that guests may see parts of.
+    pub environment: Environment,
+    /// Shared secrets by label, each with the variable it came from.
+    pub secrets: BTreeMap<String, (String, Secret)>,
+    /// Facts of the vantage point handed to every check.
+    pub vantage: BTreeMap<String, String>,
+    /// A report recorded on the host, read together with this run.
+    pub host_report: Option<Box<Report>>,
+}
+
+/// A component and how far it is trusted.
+#[derive(Clone, Debug)]
+pub struct PlannedComponent {
+    /// Name in checks.toml; `bundled` components carry their own names.
+    pub name: String,
+    /// Where it comes from.
+    pub source: ComponentSource,
+    /// What it said about itself.
+    pub descriptor: ComponentDescriptor,
+    /// `sha256:...` of the component.
+    pub digest: String,
+    /// What it asked for and does not get.
+    pub refused: Vec<RefusedGrant>,
+}
+
+/// Where a component comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ComponentSource {
+    /// Embedded in the binary, under this name.
+    Builtin(String),
+    /// A file.
+    File(PathBuf),
+}
+
+/// A request that the policy does not grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedGrant {
+    /// What was requested.
+    pub denial: Denial,
+    /// The reason the component gave for it.
+    pub reason: String,
+}
+
+/// One check to run.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Id in checks.toml: `net.connectivity`.
+    pub id: String,
+    /// Title for people.
+    pub title: String,
+    /// Name of the component.
+    pub component: String,
+    /// The check inside the component.
+    pub check: String,
+    /// As written: `bundled:p2p/connectivity`.
+    pub used_as: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Already decided not to run, and why.
+    pub skip: Option<(SkipReason, String)>,
+    /// What it looks at.
+    pub targets: Vec<Target>,
+    /// Settings, validated.
+    pub settings: Value,
+    /// What it may do.
+    pub grants: Grants,
+    /// Its limits.
+    pub limits: Limits,
+    /// What it waits for.
+    pub needs: Vec<Need>,
+    /// Time for one attempt.
+    pub timeout: Duration,
+    /// How often it is tried again.
+    pub retries: RetryRules,
+    /// Thresholds on its facts: key, level, threshold.
+    pub expect: Vec<(String, Status, Threshold)>,
+    /// Whether it was declared to change something.
+    pub mutates: bool,
+    /// Labels, for `--tag`.
+    pub tags: Vec<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Where to read on.
+    pub docs: Option<String>,
+    /// Where it is written.
+    pub source: Option<SourceLocation>,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceLocation {
+    /// Path as given.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
+}
+
+/// What a step waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Id of the other step.
+    pub check: String,
+    /// `?`: wait for it and take its facts, but run even if it failed.
+    pub optional: bool,
+}
+
+/// What a check looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Name in checks.toml.
+    pub label: String,
+    /// `libp2p`, `tcp`, `http`, `dns` ...
+    pub kind: String,
+    /// Addresses as configured.
+    pub addresses: Vec<String>,
+    /// Anything else configured for it.
+    pub details: BTreeMap<String, String>,
+}
+
+/// Caps on one step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of linear memory.
+    pub memory: usize,
+    /// Processor time of the guest itself.
+    pub cpu: Duration,
+    /// Bytes of result, log and stdio together.
+    pub output: usize,
+    /// Host calls.
+    pub host_calls: u32,
+    /// Findings and facts.
+    pub findings: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory: 64 << 20, cpu: Duration::from_millis(500), output: 256 << 10, host_calls: 1000, findings: 1000 }
+    }
+}
+
+/// How often and when a step is tried again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetryRules {
+    /// Further attempts after the first.
+    pub count: u32,
+    /// How the delay grows.
+    pub backoff: Backoff,
+    /// First delay.
+    pub delay: Duration,
+    /// Longest delay.
+    pub max_delay: Duration,
+    /// Spread the delay over its lower half.
+    pub jitter: bool,
+    /// Failure kinds worth another try: `timeout`, `connection-reset` ...
+    pub on: Vec<String>,
+}
+
+/// How the delay between attempts grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backoff {
+    /// The same each time.
+    Fixed,
+    /// Twice the last one.
+    Exponential,
+}
+
+impl Default for RetryRules {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            backoff: Backoff::Exponential,
+            delay: Duration::from_millis(250),
+            max_delay: Duration::from_secs(2),
+            jitter: true,
+            on: vec!["timeout".into(), "connection-reset".into()],
+        }
+    }
+}
+
+/// How the run as a whole goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunRules {
+    /// Steps at once.
+    pub concurrency: usize,
+    /// Time for everything.
+    pub deadline: Duration,
+    /// Stop at the first failed step.
+    pub fail_fast: bool,
+    /// Steps that change something may run.
+    pub allow_writes: bool,
+}
+
+/// One cache tier.
+#[derive(Clone, Debug)]
+pub struct Tier {
+    /// Its label: `p2p`.
+    pub label: String,
+    /// Name of the adapter component; `None` when this build has none of that name.
+    pub component: Option<String>,
+    /// The adapter as configured: `p2p`, `ipfs`.
+    pub adapter: String,
+    /// Its configuration, secrets by label only.
+    pub config: Value,
+    /// What it may do.
+    pub grants: Grants,
+}
+
+impl Plan {
+    /// A plan that does nothing: what a component is described under.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            run_id: String::new(),
+            steps: Vec::new(),
+            components: BTreeMap::new(),
+            tiers: Vec::new(),
+            rules: RunRules { concurrency: 1, deadline: Duration::ZERO, fail_fast: false, allow_writes: false },
+            environment: Environment::default(),
+            secrets: BTreeMap::new(),
+            vantage: BTreeMap::new(),
+            host_report: None,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! One peer of a cache client: a session on which the secret is agreed.
+
+use crate::agreement::{NONCE, Side, Transcript};
+use crate::session::Session;
+use crate::wire::{self, Bytes, CACHE_PROTOCOL, FRAME_OVERHEAD, Frame, Request, Response};
+use crate::{Address, Node, SharedSecret};
+use seaworthy_model::{Failure, Permit};
+use std::sync::Arc;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// An answer to hello or agree is small.
+const SMALL: usize = FRAME_OVERHEAD;
+
+/// What came of an agreement.
+pub(crate) enum Agreement {
+    /// Both hold the secret; the peer takes values of this many bytes.
+    Same {
+        max_value: usize,
+    },
+    Different,
+}
+
+/// Proves our secret to the peer of `session`, and has it prove its own.
+///
+/// # Errors
+/// Kind `unsupported` when the peer lacks the protocol; else as for a request.
+pub(crate) async fn agree(
+    node: &Node,
+    session: &Session,
+    secret: &SharedSecret,
+    deadline: Instant,
+) -> Result<Agreement, Failure> {
+    let dialler_nonce: [u8; NONCE] = rand::random();
+    let hello = Request::Hello {
+        nonce: Bytes(dialler_nonce.to_vec()),
+        agent: concat!("seaworthy/", env!("CARGO_PKG_VERSION")).into(),
+    };
+    let (nonce, has_secret, max_value) = match call(session, &hello, SMALL, deadline).await? {
+        Response::Hello { nonce, secret, max_value, .. } => (nonce, secret, max_value),
+        other => return Err(unexpected("hello", &other)),
+    };
+    let Ok(listener_nonce) = <[u8; NONCE]>::try_from(nonce.0.as_slice()) else {
+        return Err(Failure::new(
+            "protocol",
+            "agree",
+            format!("the peer's nonce has {} bytes, not {NONCE}", nonce.0.len()),
+        ));
+    };
+    if !has_secret {
+        return Ok(Agreement::Different);
+    }
+    let transcript = Transcript { dialler: node.own_peer(), listener: session.peer, dialler_nonce, listener_nonce };
+    let proof = Bytes(transcript.proof(Side::Dialler, secret).to_vec());
+    match call(session, &Request::Agree { proof }, SMALL, deadline).await? {
+        Response::Agreed { proof } if transcript.proves(Side::Listener, secret, &proof.0) => {
+            Ok(Agreement::Same { max_value: usize::try_from(max_value).unwrap_or(usize::MAX) })
+        }
+        // It claims to hold the secret and cannot prove it: it does not.
+        Response::Agreed { .. } | Response::Different => Ok(Agreement::Different),
+        other => Err(unexpected("agree", &other)),
+    }
+}
+
+/// One request and its answer on `session`.
+///
+/// # Errors
+/// Those of [`Session::ask`]; kind `protocol` when the answer is no frame; the
+/// kind of a refusal.
+pub(crate) async fn call(
+    session: &Session,
+    request: &Request,
+    max_response: usize,
+    deadline: Instant,
+) -> Result<Response, Failure> {
+    let frame = wire::encode(request).map_err(|e| Failure::new("other", "write", e.to_string()))?;
+    let answer = session.ask(CACHE_PROTOCOL, &frame, max_response, deadline).await?;
+    if answer.is_empty() {
+        return Err(Failure::new("closed", "read", "the peer closed the stream without an answer"));
+    }
+    match wire::decode(&answer) {
+        Frame::Message(Response::Refused { kind, message }) => {
+            Err(Failure::new(&kind, "answer", format!("the peer refused: {message}")))
+        }
+        Frame::Message(response) => Ok(response),
+        Frame::Version(version) => {
+            Err(Failure::new("unsupported", "answer", format!("the peer speaks version {version} of {CACHE_PROTOCOL}")))
+        }
+        Frame::Malformed(reason) => {
+            Err(Failure::new("protocol", "answer", format!("the answer cannot be read: {reason}")))
+        }
+        Frame::TooLarge(_) | Frame::Exhausted => Err(Failure::new("too-large", "answer", "the answer is too long")),
+    }
+}
+
+/// The answer does not fit the question.
+pub(crate) fn unexpected(question: &str, answer: &Response) -> Failure {
+    let name: String = format!("{answer:?}").chars().take_while(char::is_ascii_alphabetic).collect();
+    Failure::new("protocol", "answer", format!("the peer answered `{name}` to `{question}`"))
+}
+
+/// A peer that is dialled again when its connection is gone.
+pub(crate) struct Link {
+    pub(crate) address: Address,
+    node: Node,
+    secret: Arc<SharedSecret>,
+    current: Mutex<Option<Agreed>>,
+}
+
+/// A session that may be used.
+#[derive(Clone)]
+pub(crate) struct Agreed {
+    session: Arc<Session>,
+    pub(crate) max_value: usize,
+}
+
+impl Link {
+    pub(crate) fn new(node: Node, address: Address, secret: Arc<SharedSecret>) -> Self {
+        Self { address, node, secret, current: Mutex::new(None) }
+    }
+
+    /// The agreed session; dials and agrees when there is none.
+    ///
+    /// # Errors
+    /// Those of a dial, and kind `different-secret`.
+    pub(crate) async fn agreed(&self, deadline: Instant, permit: &dyn Permit) -> Result<Agreed, Failure> {
+        let mut current = self.current.lock().await;
+        if let Some(agreed) = current.as_ref().filter(|a| !a.session.is_closed()) {
+            return Ok(agreed.clone());
+        }
+        *current = None;
+        let session = self.node.connect(&self.address, deadline, permit).await?;
+        match agree(&self.node, &session, &self.secret, deadline).await? {
+            Agreement::Same { max_value } => {
+                let agreed = Agreed { session: Arc::new(session), max_value };
+                *current = Some(agreed.clone());
+                Ok(agreed)
+            }
+            Agreement::Different => {
+                Err(Failure::new("different-secret", "agree", "the peer holds another shared secret, or none"))
+            }
+        }
+    }
+
+    /// Asks; once more on a new connection when the old one turns out to be
+    /// gone. Every request of this protocol may be repeated.
+    ///
+    /// # Errors
+    /// Those of [`Link::agreed`] and [`call`].
+    pub(crate) async fn ask(
+        &self,
+        request: &Request,
+        deadline: Instant,
+        permit: &dyn Permit,
+    ) -> Result<Response, Failure> {
+        let agreed = self.agreed(deadline, permit).await?;
+        let room = agreed.max_value.saturating_add(FRAME_OVERHEAD);
+        let answer = call(&agreed.session, request, room, deadline).await;
+        match &answer {
+            Err(failure) if gone(failure) => {
+                {
+                    let mut current = self.current.lock().await;
+                    current.take_if(|c| Arc::ptr_eq(&c.session, &agreed.session));
+                }
+                drop(agreed);
+                let agreed = self.agreed(deadline, permit).await?;
+                call(&agreed.session, request, room, deadline).await
+            }
+            _ => answer,
+        }
+    }
+}
+
+fn gone(failure: &Failure) -> bool {
+    matches!(failure.kind.as_str(), "closed" | "connection-reset" | "unauthenticated")
+}

@@ -1,0 +1,169 @@
+//! A cache peer: listens, proves its identity, serves the cache protocol.
+
+mod backfill;
+mod behaviour;
+mod error;
+mod listen;
+mod serve;
+mod service;
+
+pub use error::PeerError;
+
+use crate::envelope::now_ms;
+use crate::identity;
+use crate::store::Store;
+use crate::wire::PeerStats;
+use crate::{Node, SharedSecret};
+use behaviour::Behaviour;
+use libp2p::{Multiaddr, SwarmBuilder, noise, tcp, yamux};
+use serve::Server;
+use service::Service;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// What a peer is to be.
+pub struct PeerConfig {
+    /// Multiaddrs to listen on, `/ip4/0.0.0.0/tcp/9100`; port 0 takes any.
+    pub listen: Vec<String>,
+    /// File of the persistent identity; without it the peer id, and every
+    /// address that names it, ends with the process.
+    pub identity: Option<PathBuf>,
+    /// File of the store; without it entries end with the process.
+    pub store: Option<PathBuf>,
+    /// The shared secret. Without it the peer can be dialled and identified,
+    /// and refuses all cache traffic.
+    pub secret: Option<SharedSecret>,
+    /// Multiaddrs under which others reach this peer, where that is not what it
+    /// listens on (published ports, NAT).
+    pub announce: Vec<String>,
+    /// Multiaddrs of peers whose entries this one copies, at the start and from
+    /// then on. An invalidation is not copied: clients invalidate everywhere.
+    pub backfill: Vec<String>,
+    /// What identify says we are.
+    pub agent: String,
+    /// The longest value, in bytes.
+    pub max_value: usize,
+    /// Bound of the store, in bytes of keys and sealed values.
+    pub max_store_bytes: u64,
+    /// Connections at a time, handshakes in progress apart.
+    pub max_connections: u32,
+    /// For TCP accepted to handshake done.
+    pub handshake_timeout: Duration,
+    /// For reading one request and answering it.
+    pub request_timeout: Duration,
+    /// A connection without streams is closed after this time.
+    pub idle_timeout: Duration,
+}
+
+impl Default for PeerConfig {
+    fn default() -> Self {
+        Self {
+            listen: vec!["/ip4/0.0.0.0/tcp/9100".into()],
+            identity: None,
+            store: None,
+            secret: None,
+            announce: Vec::new(),
+            backfill: Vec::new(),
+            agent: concat!("seaworthy-peer/", env!("CARGO_PKG_VERSION")).into(),
+            max_value: 8 * 1024 * 1024,
+            max_store_bytes: 1024 * 1024 * 1024,
+            max_connections: 512,
+            handshake_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A running peer. Stops when dropped; [`Peer::shutdown`] also waits for what
+/// is in progress.
+pub struct Peer {
+    peer_id: String,
+    listening: Arc<RwLock<Vec<Multiaddr>>>,
+    announce: Vec<Multiaddr>,
+    service: Arc<Service>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Peer {
+    /// Starts a peer, and returns when it listens.
+    ///
+    /// # Errors
+    /// The identity or the store cannot be used, an address is wrong, or a port
+    /// is taken. A taken port is never replaced by another one.
+    pub async fn start(config: PeerConfig) -> Result<Self, PeerError> {
+        let identity = identity::load(config.identity.as_deref())?;
+        let peer_id = identity.public().to_peer_id();
+        let listen = listen::addresses(&config.listen)?;
+        let announce = listen::addresses(&config.announce)?;
+        // The fingerprint is kept in the store's file, where only its owner reads.
+        let owner =
+            config.secret.as_ref().map_or_else(|| "no secret".to_owned(), |s| s.fingerprint(b"owner of the store"));
+        let store = Store::open(config.store.as_deref(), &owner, config.max_store_bytes, now_ms())?;
+        let secret = config.secret.map(Arc::new);
+        let service = Arc::new(Service::new(
+            peer_id,
+            secret.clone(),
+            store,
+            config.max_value,
+            config.max_store_bytes,
+            config.agent.clone(),
+        ));
+        let limits = behaviour::Limits {
+            max_frame: config.max_value + crate::wire::FRAME_OVERHEAD,
+            max_connections: config.max_connections,
+            request_timeout: config.request_timeout,
+        };
+        let node = Node::with_identity(identity.clone(), config.agent.clone(), config.backfill.len());
+        let mut swarm = SwarmBuilder::with_existing_identity(identity)
+            .with_tokio()
+            .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
+            .map_err(|e| PeerError::Transport(e.to_string()))?
+            .with_behaviour(|key| Behaviour::new(key.public(), config.agent, &limits))
+            .map_err(|e| PeerError::Transport(e.to_string()))?
+            .with_swarm_config(|c| c.with_idle_connection_timeout(config.idle_timeout))
+            .with_connection_timeout(config.handshake_timeout)
+            .build();
+        for address in &announce {
+            swarm.add_external_address(address.clone());
+        }
+        let listening = Arc::new(RwLock::new(Vec::new()));
+        listen::listen(&mut swarm, &listen, &listening).await?;
+        let (stop, stopped) = oneshot::channel();
+        let server = Server::new(swarm, Arc::clone(&service), Arc::clone(&listening));
+        let task = tokio::spawn(server.run(stopped));
+        if let Some(secret) = &secret {
+            backfill::follow(&node, &config.backfill, secret, &service);
+        }
+        Ok(Self { peer_id: peer_id.to_base58(), listening, announce, service, stop, task })
+    }
+
+    /// The id that others expect in the address.
+    #[must_use]
+    pub fn peer_id(&self) -> &str {
+        &self.peer_id
+    }
+
+    /// Addresses that others can dial, with `/p2p/…`, best first: announced
+    /// ones, then those of the interfaces, loopback last. Never `0.0.0.0`.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        listen::dialable(&self.announce, &self.listening, &self.peer_id)
+    }
+
+    /// What it counted so far.
+    #[must_use]
+    pub fn stats(&self) -> PeerStats {
+        self.service.stats()
+    }
+
+    /// Stops listening, finishes what is in progress and closes the store.
+    pub async fn shutdown(self) {
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}

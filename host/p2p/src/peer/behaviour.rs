@@ -1,0 +1,108 @@
+use crate::node::PROTOCOL_VERSION;
+use crate::wire::{self, Budget, CACHE_PROTOCOL, Frame, Request, Response, Share};
+use futures::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use libp2p::StreamProtocol;
+use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::identity::PublicKey;
+use libp2p::request_response::{self, Codec, ProtocolSupport};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::{identify, ping};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Memory of all requests in progress together.
+const BUDGET: usize = 256 * 1024 * 1024;
+/// Requests in progress on one connection.
+const STREAMS: usize = 64;
+/// Connections of one peer: a client, its successor after a reconnect, diagnoses.
+const PER_PEER: u32 = 16;
+
+/// Bounds of what others may take.
+pub(super) struct Limits {
+    pub(super) max_frame: usize,
+    pub(super) max_connections: u32,
+    pub(super) request_timeout: Duration,
+}
+
+/// Everything a peer speaks.
+#[derive(NetworkBehaviour)]
+pub(super) struct Behaviour {
+    limits: connection_limits::Behaviour,
+    identify: identify::Behaviour,
+    ping: ping::Behaviour,
+    pub(super) cache: request_response::Behaviour<CacheCodec>,
+}
+
+impl Behaviour {
+    pub(super) fn new(key: PublicKey, agent: String, limits: &Limits) -> Self {
+        let connections = ConnectionLimits::default()
+            .with_max_established_incoming(Some(limits.max_connections))
+            .with_max_established_per_peer(Some(PER_PEER))
+            // Handshakes end after their own timeout, so that a crowd of slow
+            // ones delays others for that long at most.
+            .with_max_pending_incoming(Some(limits.max_connections.max(64)));
+        let codec = CacheCodec { max_frame: limits.max_frame, budget: Budget::new(BUDGET) };
+        let config = request_response::Config::default()
+            .with_request_timeout(limits.request_timeout)
+            .with_max_concurrent_streams(STREAMS);
+        let protocol = (StreamProtocol::new(CACHE_PROTOCOL), ProtocolSupport::Inbound);
+        Self {
+            limits: connection_limits::Behaviour::new(connections),
+            identify: identify::Behaviour::new(
+                identify::Config::new(PROTOCOL_VERSION.into(), key).with_agent_version(agent),
+            ),
+            ping: ping::Behaviour::default(),
+            cache: request_response::Behaviour::with_codec(codec, [protocol], config),
+        }
+    }
+}
+
+/// Reads requests and writes answers; a peer asks nothing by itself.
+#[derive(Clone)]
+pub(super) struct CacheCodec {
+    max_frame: usize,
+    budget: Arc<Budget>,
+}
+
+/// A request as it came, with the memory it holds.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) frame: Frame<Request>,
+    pub(super) share: Share,
+}
+
+impl Codec for CacheCodec {
+    type Protocol = StreamProtocol;
+    type Request = Received;
+    type Response = Response;
+
+    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Received>
+    where
+        T: AsyncRead + Unpin + Send,
+    {
+        let (frame, share) = wire::read(io, self.max_frame, &self.budget).await?;
+        Ok(Received { frame, share })
+    }
+
+    async fn write_response<T>(&mut self, _: &StreamProtocol, io: &mut T, response: Response) -> io::Result<()>
+    where
+        T: AsyncWrite + Unpin + Send,
+    {
+        io.write_all(&wire::encode(&response)?).await
+    }
+
+    async fn read_response<T>(&mut self, _: &StreamProtocol, _: &mut T) -> io::Result<Response>
+    where
+        T: AsyncRead + Unpin + Send,
+    {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    async fn write_request<T>(&mut self, _: &StreamProtocol, _: &mut T, _: Received) -> io::Result<()>
+    where
+        T: AsyncWrite + Unpin + Send,
+    {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}

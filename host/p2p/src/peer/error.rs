@@ -1,0 +1,39 @@
+use crate::identity::IdentityError;
+use crate::store::StoreError;
+use std::io;
+
+/// Why a peer cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum PeerError {
+    /// The identity cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An address to listen on or to announce cannot be read.
+    #[error("`{address}` is not an address to listen on ({reason}); write /ip4/0.0.0.0/tcp/9100 or /ip6/::/tcp/9100")]
+    Address {
+        /// As it was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The port cannot be taken.
+    #[error("cannot listen on {address}: {source}; stop what holds the port, or choose another one")]
+    Listen {
+        /// Where.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The listener took the port and then reported no address.
+    #[error("{address} is listened on, but no interface has an address for it")]
+    NoAddress {
+        /// Where.
+        address: String,
+    },
+    /// The encrypted transport cannot be set up.
+    #[error("cannot set up the encrypted transport: {0}")]
+    Transport(String),
+}

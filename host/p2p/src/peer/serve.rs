@@ -1,0 +1,112 @@
+use super::behaviour::{Behaviour, BehaviourEvent, Received};
+use super::listen;
+use super::service::{Admission, Connection, Service};
+use crate::wire::Response;
+use futures::StreamExt as _;
+use libp2p::request_response::{self, Message, ResponseChannel};
+use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::{Multiaddr, Swarm};
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// Expired entries are removed this often; they are never served in between.
+const PURGE: Duration = Duration::from_secs(60);
+/// Work in progress may take this long at the end.
+const FINISH: Duration = Duration::from_secs(5);
+
+type Done = (ResponseChannel<Response>, Response);
+
+/// The task of a peer: moves the swarm, hands requests to the service.
+pub(super) struct Server {
+    swarm: Swarm<Behaviour>,
+    service: Arc<Service>,
+    listening: Arc<RwLock<Vec<Multiaddr>>>,
+    connections: HashMap<ConnectionId, Connection>,
+    done: mpsc::Sender<Done>,
+    results: mpsc::Receiver<Done>,
+}
+
+impl Server {
+    pub(super) fn new(swarm: Swarm<Behaviour>, service: Arc<Service>, listening: Arc<RwLock<Vec<Multiaddr>>>) -> Self {
+        let (done, results) = mpsc::channel(64);
+        Self { swarm, service, listening, connections: HashMap::new(), done, results }
+    }
+
+    pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
+        let mut purge = interval(PURGE);
+        purge.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = self.swarm.select_next_some() => self.on_event(event),
+                Some((channel, response)) = self.results.recv() => self.respond(channel, response),
+                _ = purge.tick() => self.purge(),
+                _ = &mut stop => break,
+            }
+        }
+        // Every worker holds a sender; when the last one is gone, all is committed.
+        let Self { done, mut results, mut swarm, .. } = self;
+        drop(done);
+        let finish = async {
+            while let Some((channel, response)) = results.recv().await {
+                let _ = swarm.behaviour_mut().cache.send_response(channel, response);
+            }
+        };
+        if timeout(FINISH, finish).await.is_err() {
+            tracing::warn!("requests were still in progress at the end");
+        }
+    }
+
+    fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        listen::note(&event, &self.listening);
+        match event {
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } => {
+                self.connections.insert(connection_id, Connection::new(peer_id));
+            }
+            SwarmEvent::ConnectionClosed { connection_id, .. } => drop(self.connections.remove(&connection_id)),
+            SwarmEvent::Behaviour(BehaviourEvent::Cache(request_response::Event::Message {
+                peer,
+                connection_id,
+                message: Message::Request { request, channel, .. },
+            })) => {
+                let connection = self.connections.entry(connection_id).or_insert_with(|| Connection::new(peer));
+                match self.service.admit(connection, request.frame) {
+                    Admission::Answer(response) => self.respond(channel, response),
+                    Admission::Work(work) => self.work(channel, Received { frame: work, share: request.share }),
+                }
+            }
+            SwarmEvent::IncomingConnectionError { error, send_back_addr, .. } => {
+                tracing::debug!(%error, %send_back_addr, "a connection did not come about");
+            }
+            _ => {}
+        }
+    }
+
+    /// Works apart from the swarm: a sync to disk must not delay other answers.
+    fn work(&self, channel: ResponseChannel<Response>, received: Received) {
+        let (service, done) = (Arc::clone(&self.service), self.done.clone());
+        tokio::task::spawn_blocking(move || {
+            let response = service.work(received.frame);
+            drop((service, received.share));
+            // The receiver is gone only when the peer has stopped.
+            let _ = done.blocking_send((channel, response));
+        });
+    }
+
+    fn respond(&mut self, channel: ResponseChannel<Response>, response: Response) {
+        if self.swarm.behaviour_mut().cache.send_response(channel, response).is_err() {
+            tracing::debug!("a request was given up before its answer");
+        }
+    }
+
+    fn purge(&self) {
+        let (service, done) = (Arc::clone(&self.service), self.done.clone());
+        tokio::task::spawn_blocking(move || {
+            service.purge();
+            drop(service);
+            drop(done);
+        });
+    }
+}

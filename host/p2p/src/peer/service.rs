@@ -1,0 +1,261 @@
+use crate::SharedSecret;
+use crate::agreement::{NONCE, Side, Transcript};
+use crate::envelope::{Entry, MAX_SKEW_MS, now_ms};
+use crate::store::{Record, Store, StoreError};
+use crate::wire::{Bytes, Frame, MAX_KEY, PeerStats, Request, Response, SealedEntry, VERSION};
+use libp2p::PeerId;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+/// Wrong proofs that a connection may give.
+const MAX_FAILURES: u8 = 3;
+
+/// What is known of one connection.
+pub(super) struct Connection {
+    peer: PeerId,
+    nonces: Option<([u8; NONCE], [u8; NONCE])>,
+    agreed: bool,
+    failures: u8,
+}
+
+impl Connection {
+    pub(super) fn new(peer: PeerId) -> Self {
+        Self { peer, nonces: None, agreed: false, failures: 0 }
+    }
+}
+
+/// What becomes of a request.
+pub(super) enum Admission {
+    Answer(Response),
+    /// Allowed, and to be done where blocking is allowed.
+    Work(Frame<Request>),
+}
+
+/// The answers of a peer, apart from the network.
+pub(super) struct Service {
+    own: PeerId,
+    secret: Option<Arc<SharedSecret>>,
+    store: Store,
+    max_value: usize,
+    max_store_bytes: u64,
+    agent: String,
+    started: Instant,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    puts: AtomicU64,
+}
+
+impl Service {
+    pub(super) fn new(
+        own: PeerId,
+        secret: Option<Arc<SharedSecret>>,
+        store: Store,
+        max_value: usize,
+        max_store_bytes: u64,
+        agent: String,
+    ) -> Self {
+        let zero = AtomicU64::default;
+        Self {
+            own,
+            secret,
+            store,
+            max_value,
+            max_store_bytes,
+            agent,
+            started: Instant::now(),
+            hits: zero(),
+            misses: zero(),
+            puts: zero(),
+        }
+    }
+
+    /// Agrees on the secret, and lets through what comes after that.
+    pub(super) fn admit(&self, connection: &mut Connection, frame: Frame<Request>) -> Admission {
+        let request = match frame {
+            Frame::Message(request) => request,
+            Frame::TooLarge(length) => {
+                return Admission::Answer(Response::refused(
+                    "too-large",
+                    format!("a request of {length} bytes; values may have {}", self.max_value),
+                ));
+            }
+            Frame::Version(version) => {
+                return Admission::Answer(Response::refused(
+                    "unsupported-version",
+                    format!("version {version}; this peer speaks {VERSION}"),
+                ));
+            }
+            Frame::Exhausted => {
+                return Admission::Answer(Response::refused("exhausted", "too many large requests at a time"));
+            }
+            Frame::Malformed(reason) => return Admission::Answer(Response::refused("malformed", reason)),
+        };
+        Admission::Answer(match request {
+            Request::Hello { nonce, .. } => self.hello(connection, &nonce),
+            Request::Agree { proof } => self.agree(connection, &proof),
+            request if connection.agreed => return Admission::Work(Frame::Message(request)),
+            _ => Response::refused("unauthenticated", "the shared secret was not proven on this connection"),
+        })
+    }
+
+    fn hello(&self, connection: &mut Connection, nonce: &Bytes) -> Response {
+        let Ok(theirs) = <[u8; NONCE]>::try_from(nonce.0.as_slice()) else {
+            return Response::refused("malformed", format!("a nonce has {NONCE} bytes"));
+        };
+        let ours: [u8; NONCE] = rand::random();
+        connection.nonces = Some((theirs, ours));
+        Response::Hello {
+            nonce: Bytes(ours.to_vec()),
+            secret: self.secret.is_some(),
+            max_value: self.max_value as u64,
+            agent: self.agent.clone(),
+        }
+    }
+
+    fn agree(&self, connection: &mut Connection, proof: &Bytes) -> Response {
+        let Some((dialler_nonce, listener_nonce)) = connection.nonces.take() else {
+            return Response::refused("unauthenticated", "hello comes before agree, and serves for one");
+        };
+        if connection.failures >= MAX_FAILURES {
+            return Response::refused("unauthenticated", "too many wrong proofs on this connection");
+        }
+        let transcript = Transcript { dialler: connection.peer, listener: self.own, dialler_nonce, listener_nonce };
+        match &self.secret {
+            Some(secret) if transcript.proves(Side::Dialler, secret, &proof.0) => {
+                connection.agreed = true;
+                Response::Agreed { proof: Bytes(transcript.proof(Side::Listener, secret).to_vec()) }
+            }
+            _ => {
+                connection.failures += 1;
+                connection.agreed = false;
+                tracing::info!(peer = %connection.peer, "a peer holds another shared secret");
+                Response::Different
+            }
+        }
+    }
+
+    /// Answers an admitted request. Blocks on the store.
+    pub(super) fn work(&self, frame: Frame<Request>) -> Response {
+        let Frame::Message(request) = frame else { return Response::refused("malformed", "no message") };
+        if let Request::Get { key } | Request::Has { key } | Request::Put { key, .. } | Request::Invalidate { key } =
+            &request
+            && (key.is_empty() || key.len() > MAX_KEY)
+        {
+            return Response::refused(
+                "malformed",
+                format!("a key has 1 to {MAX_KEY} bytes, and this one {}", key.len()),
+            );
+        }
+        let now = now_ms();
+        let outcome = match request {
+            Request::Get { key } => self.get(&key, now),
+            Request::Has { key } => Ok(self.store.has(&key, now).map_or(Response::Miss, |(size, created_ms, end)| {
+                Response::Present { size, created_ms, ttl_ms: end.map(|end| end.saturating_sub(now)) }
+            })),
+            Request::Put { key, sealed } => self.put(&key, sealed.0, now),
+            Request::Invalidate { key } => {
+                self.store.remove(&key, now).map(|existed| Response::Invalidated { existed })
+            }
+            Request::Stats => Ok(Response::Stats(self.stats())),
+            Request::Since { cursor } => {
+                self.store.since(cursor, self.max_value as u64, now).map(|page| Response::Entries {
+                    entries: page
+                        .entries
+                        .into_iter()
+                        .map(|(key, sealed)| SealedEntry { key, sealed: Bytes(sealed) })
+                        .collect(),
+                    next: page.next,
+                    more: page.more,
+                })
+            }
+            Request::Hello { .. } | Request::Agree { .. } => Ok(Response::refused("malformed", "out of place")),
+        };
+        outcome.unwrap_or_else(|error| match error {
+            StoreError::TooLarge { .. } => Response::refused("too-large", error.to_string()),
+            _ => {
+                tracing::error!(%error, "the store failed");
+                Response::refused("store", error.to_string())
+            }
+        })
+    }
+
+    fn get(&self, key: &str, now: u64) -> Result<Response, StoreError> {
+        let found = self.store.get(key, now)?;
+        let counter = if found.is_some() { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Relaxed);
+        Ok(found.map_or(Response::Miss, |record| Response::Value { sealed: Bytes(record.sealed) }))
+    }
+
+    fn put(&self, key: &str, sealed: Vec<u8>, now: u64) -> Result<Response, StoreError> {
+        let Some(secret) = &self.secret else {
+            return Ok(Response::refused("unauthenticated", "this peer has no shared secret"));
+        };
+        let bound = self.max_value + crate::envelope::ROOM;
+        if sealed.len() > bound {
+            return Ok(Response::refused(
+                "too-large",
+                format!("a sealed value of {} bytes; it may have {bound}", sealed.len()),
+            ));
+        }
+        let entry = match Entry::open(secret, key, &sealed) {
+            Ok(entry) => entry,
+            Err(failure) => return Ok(Response::refused("integrity", failure.message)),
+        };
+        if entry.created_ms > now.saturating_add(MAX_SKEW_MS) {
+            let ahead = (entry.created_ms - now) / 1000;
+            return Ok(Response::refused(
+                "clock",
+                format!("the value claims to be made {ahead} s ahead of this peer's clock"),
+            ));
+        }
+        let expires_ms = entry.expires_ms();
+        if expires_ms.is_some_and(|end| end <= now) {
+            return Ok(Response::refused("expired", "the value's life is over already"));
+        }
+        let kept = self.store.put(key, &Record { created_ms: entry.created_ms, expires_ms, sealed }, now)?;
+        self.puts.fetch_add(1, Relaxed);
+        Ok(Response::Stored { kept })
+    }
+
+    /// Takes an entry of another peer, when it is newer than ours. Answers
+    /// whether it was taken.
+    pub(super) fn adopt(&self, key: &str, sealed: &[u8]) -> bool {
+        let Some(secret) = &self.secret else { return false };
+        let now = now_ms();
+        match Entry::open(secret, key, sealed) {
+            // Only what is newer: else two peers would pass one entry to and fro.
+            Ok(entry) if self.store.has(key, now).is_none_or(|(_, ours, _)| ours < entry.created_ms) => {
+                matches!(self.put(key, sealed.to_vec(), now), Ok(Response::Stored { kept: true }))
+            }
+            Ok(_) => false,
+            Err(failure) => {
+                tracing::warn!(key, %failure, "another peer holds an entry that does not open");
+                false
+            }
+        }
+    }
+
+    pub(super) fn purge(&self) {
+        if let Err(error) = self.store.purge(now_ms()) {
+            tracing::error!(%error, "expired entries cannot be removed");
+        }
+    }
+
+    pub(super) fn stats(&self) -> PeerStats {
+        let usage = self.store.usage(now_ms());
+        PeerStats {
+            entries: usage.entries,
+            bytes: usage.bytes,
+            max_bytes: self.max_store_bytes,
+            hits: self.hits.load(Relaxed),
+            misses: self.misses.load(Relaxed),
+            puts: self.puts.load(Relaxed),
+            evictions: usage.evictions,
+            uptime_s: self.started.elapsed().as_secs(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+use super::*;
+
+fn record(created_ms: u64, expires_ms: Option<u64>, length: usize) -> Record {
+    Record { created_ms, expires_ms, sealed: vec![7; length] }
+}
+
+fn memory(max_bytes: u64) -> Store {
+    Store::open(None, "us", max_bytes, 0).unwrap()
+}
+
+#[test]
+fn what_expired_is_not_there() {
+    let store = memory(1_000_000);
+    assert!(store.put("k", &record(1, Some(100), 10), 1).unwrap());
+    assert_eq!(store.get("k", 99).unwrap(), Some(record(1, Some(100), 10)));
+    assert!(store.has("k", 99).is_some());
+    assert_eq!(store.get("k", 100).unwrap(), None);
+    assert_eq!(store.has("k", 100), None);
+    assert_eq!(store.usage(100).entries, 0);
+    store.purge(100).unwrap();
+    // Even with the clock set back: it is gone.
+    assert_eq!(store.get("k", 1).unwrap(), None);
+}
+
+#[test]
+fn a_newer_value_stays() {
+    let store = memory(1_000_000);
+    assert!(store.put("k", &record(10, None, 1), 10).unwrap());
+    assert!(!store.put("k", &record(9, None, 2), 10).unwrap());
+    assert!(store.put("k", &record(10, None, 3), 10).unwrap());
+    assert_eq!(store.get("k", 10).unwrap().unwrap().sealed.len(), 3);
+    // A newer one that has expired does not stand in the way.
+    assert!(store.put("j", &record(50, Some(60), 1), 50).unwrap());
+    assert!(store.put("j", &record(40, None, 1), 70).unwrap());
+}
+
+#[test]
+fn the_least_recently_used_goes_first() {
+    let size = (1 + HEADER + 100) as u64;
+    let store = memory(3 * size);
+    for key in ["a", "b", "c"] {
+        store.put(key, &record(1, None, 100), 1).unwrap();
+    }
+    assert!(store.get("a", 1).unwrap().is_some());
+    store.put("d", &record(1, None, 100), 1).unwrap();
+    assert!(store.get("b", 1).unwrap().is_none());
+    assert!(store.get("a", 1).unwrap().is_some());
+    assert_eq!(store.usage(1), Usage { entries: 3, bytes: 3 * size, evictions: 1 });
+    // An expired one goes before a used one, and is no eviction.
+    store.put("e", &record(1, Some(5), 100), 1).unwrap();
+    let before = store.usage(1).evictions;
+    store.put("f", &record(1, None, 100), 6).unwrap();
+    assert_eq!(store.usage(6).evictions, before);
+    assert!(matches!(store.put("g", &record(1, None, 1000), 1), Err(StoreError::TooLarge { .. })));
+}
+
+#[test]
+fn entries_survive_and_keep_their_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x/store.redb");
+    let store = Store::open(Some(&path), "us", 10_000, 0).unwrap();
+    for (key, expires) in [("a", None), ("b", Some(50)), ("c", None)] {
+        store.put(key, &record(1, expires, 100), 1).unwrap();
+    }
+    assert!(matches!(Store::open(Some(&path), "us", 10_000, 0), Err(StoreError::Open { .. })), "two processes");
+    drop(store);
+    let store = Store::open(Some(&path), "us", 10_000, 60).unwrap();
+    assert_eq!(store.usage(60).entries, 2);
+    let page = store.since(0, 1, 60).unwrap();
+    assert_eq!((page.entries[0].0.as_str(), page.entries.len(), page.more), ("a", 1, true));
+    let page = store.since(page.next, 10_000, 60).unwrap();
+    assert_eq!((page.entries[0].0.as_str(), page.more), ("c", false));
+    store.put("d", &record(1, None, 1), 60).unwrap();
+    let page = store.since(page.next, 10_000, 60).unwrap();
+    assert_eq!((page.entries.len(), page.entries[0].0.as_str()), (1, "d"));
+    assert!(store.remove("a", 60).unwrap());
+    assert!(!store.remove("a", 60).unwrap());
+    drop(store);
+    assert_eq!(Store::open(Some(&path), "others", 10_000, 60).unwrap().usage(60).entries, 0, "another secret");
+}
+
+/// Random operations against a plain map: the store holds a subset of what the
+/// map holds (evictions), never anything else, and never more than its bound.
+#[test]
+fn random_operations_keep_the_bound() {
+    let store = memory(2_000);
+    let mut model = std::collections::HashMap::new();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for now in 1..600_u64 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let key = format!("k{}", (state >> 33) % 20);
+        let length = usize::try_from((state >> 40) % 400).unwrap();
+        if state >> 61 == 0 {
+            model.remove(&key);
+            store.remove(&key, now).unwrap();
+        } else {
+            let r = record(now, Some(now + 40), length);
+            assert!(store.put(&key, &r, now).unwrap());
+            model.insert(key, r);
+        }
+        assert!(store.usage(now).bytes <= 2_000);
+        for (key, expected) in &model {
+            let got = store.get(key, now).unwrap();
+            assert!(got.is_none_or(|got| got == *expected && expected.expires_ms > Some(now)));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+use seaworthy_model::{HostPattern, NetRule, PortPattern};
+use std::net::IpAddr;
+
+/// Where an address text leads: a host, and a port where it has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+}
+
+impl Endpoint {
+    /// Reads a multiaddr, a URL, `host:port` or a bare host.
+    ///
+    /// *Behaviour*: only what a grant needs is read; `None` for anything else.
+    /// Whether an address is a good one is for the checks to say.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.starts_with('/') {
+            return multiaddr(text);
+        }
+        if text.contains("://") {
+            let url = url::Url::parse(text).ok()?;
+            return Self::of(url.host_str()?, url.port_or_known_default());
+        }
+        let bare = text.trim_start_matches('[').trim_end_matches(']');
+        if bare.parse::<IpAddr>().is_ok() {
+            return Self::of(bare, None);
+        }
+        match text.rsplit_once(':') {
+            Some((host, port)) => Self::of(host, Some(port.parse().ok().filter(|p| *p > 0)?)),
+            None => Self::of(text, None),
+        }
+    }
+
+    fn of(host: &str, port: Option<u16>) -> Option<Self> {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+        (name || host.parse::<IpAddr>().is_ok()).then(|| Self { host: host.to_owned(), port })
+    }
+
+    /// The grant for exactly this endpoint.
+    pub(crate) fn exact(&self) -> Option<NetRule> {
+        Some(NetRule::exact(&self.host, self.port?))
+    }
+
+    /// The grant for its host on any port.
+    pub(crate) fn any_port(&self) -> NetRule {
+        NetRule { host: self.pattern(), port: PortPattern::Any }
+    }
+
+    /// Its host alone.
+    pub(crate) fn pattern(&self) -> HostPattern {
+        HostPattern::literal(&self.host)
+    }
+}
+
+/// `/ip4/10.0.0.1/tcp/9100/p2p/...`: the first host and the port after it.
+fn multiaddr(text: &str) -> Option<Endpoint> {
+    let mut parts = text.split('/').skip(1);
+    let (kind, host) = (parts.next()?, parts.next()?);
+    let good = match kind {
+        "ip4" => host.parse::<std::net::Ipv4Addr>().is_ok(),
+        "ip6" => host.parse::<std::net::Ipv6Addr>().is_ok(),
+        "dns" | "dns4" | "dns6" | "dnsaddr" => true,
+        _ => false,
+    };
+    let port = match parts.next() {
+        Some("tcp" | "udp") => parts.next()?.parse().ok().filter(|p| *p > 0),
+        _ => None,
+    };
+    if good { Endpoint::of(host, port) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_texts_lead_somewhere() {
+        let read = |t: &str| Endpoint::read(t).map(|e| (e.host, e.port));
+        let some = |h: &str, p: Option<u16>| Some((h.to_owned(), p));
+        assert_eq!(read("/ip4/10.0.0.1/tcp/9100/p2p/12D3"), some("10.0.0.1", Some(9100)));
+        assert_eq!(read("/dns4/peer.test/tcp/9100"), some("peer.test", Some(9100)));
+        assert_eq!(read("/ip6/::1/tcp/1"), some("::1", Some(1)));
+        assert_eq!(read("/dnsaddr/boot.test"), some("boot.test", None));
+        assert_eq!(read("10.0.0.1:9100"), some("10.0.0.1", Some(9100)));
+        assert_eq!(read("[::1]:9100"), some("::1", Some(9100)));
+        assert_eq!(read("https://s3.test/x"), some("s3.test", Some(443)));
+        assert_eq!(read("http://[::1]:8080/"), some("::1", Some(8080)));
+        assert_eq!(read("peer"), some("peer", None));
+        for bad in
+            ["", "/ip4/300.0.0.1/tcp/1", "/unix/x", "a:b:c", "a b:1", "{gateway}:1", "/ip4/10.0.0.1/tcp", "x:0", "*:1"]
+        {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn grants_of_an_endpoint() {
+        let at = Endpoint::read("/ip6/::1/tcp/9").unwrap();
+        assert_eq!((at.exact().unwrap().to_string(), at.any_port().to_string()), ("[::1]:9".into(), "[::1]:*".into()));
+    }
+}

@@ -1,0 +1,58 @@
+use crate::origin::Place;
+use seaworthy_model::SourceLocation;
+use std::ops::Range;
+
+/// A policy text and the name it is called by.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+impl Source {
+    /// The place of a byte range. *Behaviour*: lines and columns count from 1,
+    /// columns in characters; a range over several lines ends with the first.
+    pub(crate) fn place(&self, span: Range<usize>) -> Place {
+        let start = floor(&self.text, span.start);
+        let before = &self.text[..start];
+        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+        let rest = &self.text[start..floor(&self.text, span.end).max(start)];
+        let first_line = rest.split('\n').next().unwrap_or("");
+        Place {
+            location: SourceLocation {
+                file: self.name.clone(),
+                line: before.matches('\n').count() + 1,
+                column: before[line_start..].chars().count() + 1,
+            },
+            width: first_line.trim_end().chars().count().max(1),
+        }
+    }
+
+    /// The text of a line, counted from 1.
+    pub(crate) fn line(&self, number: usize) -> &str {
+        self.text.split('\n').nth(number.saturating_sub(1)).unwrap_or("").trim_end_matches('\r')
+    }
+}
+
+/// The nearest character boundary at or before `index`.
+fn floor(text: &str, index: usize) -> usize {
+    let mut index = index.min(text.len());
+    while !text.is_char_boundary(index) {
+        index -= 1;
+    }
+    index
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_counts_characters() {
+        let source = Source { name: "x".into(), text: "a\n\u{e9}\u{e9} = 1\n".into() };
+        let place = source.place(7..8);
+        assert_eq!((place.location.line, place.location.column, place.width), (2, 4, 1));
+        assert_eq!(source.line(2), "\u{e9}\u{e9} = 1");
+        assert_eq!(source.place(900..901).location.line, 3);
+    }
+}

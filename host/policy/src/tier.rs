@@ -1,0 +1,164 @@
+//! The cache tiers of a run: which, in which order, opened how.
+
+use crate::endpoint::Endpoint;
+use crate::error::{ErrorKind, PolicyError};
+use crate::file::{GrantBlock, TierBlock};
+use crate::grant::{Asking, Granted, add};
+use crate::origin::{At, Layer};
+use crate::plan::{Catalog, PlanRequest};
+use crate::policy::Policy;
+use crate::settings;
+use seaworthy_model::{ComponentKind, ComponentSource, Environment, Grants, RefusedGrant, Tier};
+use serde_json::{Map, Value};
+
+/// The fallback whose order is the order of the tiers.
+const CACHE_FALLBACK: &str = "cache";
+
+/// What a tier that connects to libp2p peers may do there.
+const P2P_GRANTS: [&str; 3] = ["dial", "/seaworthy/cache/1.0.0", "/github-cache/1.0.0"];
+
+/// The tiers, and what was refused to the components behind them.
+pub(crate) struct Tiers {
+    pub(crate) tiers: Vec<Tier>,
+    pub(crate) refused: Vec<(String, RefusedGrant)>,
+}
+
+/// Resolves the order of `[fallback.cache]`, each name once.
+///
+/// *Behaviour*: a name with a `[tiers]` block is opened as that says; any other
+/// name is an adapter of that name, with the addresses of the target of that name
+/// where there is one. An adapter that the catalog does not have stays in the list
+/// without a component, for a check to report.
+pub(crate) fn plan(
+    policy: &Policy,
+    request: &PlanRequest<'_>,
+    environment: &Environment,
+    errors: &mut Vec<PolicyError>,
+) -> Tiers {
+    let mut order: Vec<String> = Vec::new();
+    if let Some(fallback) = policy.fallback.get(CACHE_FALLBACK) {
+        add(&mut order, policy.expand_texts(&fallback.value.order.value, environment));
+    }
+    let mut all = Tiers { tiers: Vec::new(), refused: Vec::new() };
+    for label in order {
+        let tier = tier(policy, request, environment, &label, errors, &mut all.refused);
+        all.tiers.push(tier);
+    }
+    all
+}
+
+fn tier(
+    policy: &Policy,
+    request: &PlanRequest<'_>,
+    environment: &Environment,
+    label: &str,
+    errors: &mut Vec<PolicyError>,
+    refused: &mut Vec<(String, RefusedGrant)>,
+) -> Tier {
+    let block = policy.tiers.get(label).map(|t| &t.value);
+    let adapter = block.map_or(label, |b| b.adapter.value.as_str()).to_owned();
+    let component = find(request.catalog, &adapter);
+    let (config, own, endpoints) = configure(policy, request, environment, label, &adapter, block);
+    let mut grants = Grants::default();
+    if let Some((key, (descriptor, _, source))) = &component {
+        let plugin = match source {
+            ComponentSource::Builtin(_) => None,
+            ComponentSource::File(_) => policy.plugins.get(*key).map(|p| (*key, &p.value.grant)),
+        };
+        let nothing = GrantBlock::default();
+        let plugin = match source {
+            ComponentSource::File(_) => plugin.or(Some((key, &nothing))),
+            ComponentSource::Builtin(_) => None,
+        };
+        let directory = config.get("directory").and_then(Value::as_str);
+        let Granted { grants: judged, refused: more, nonsense } =
+            Asking { plugin, endpoints: &endpoints, directory }.judge(&descriptor.requests);
+        let place = block.and_then(|b| b.adapter.place());
+        for what in nonsense {
+            let message = format!("adapter `{adapter}` asks for {what}, which is not a capability");
+            errors.push(PolicyError::new(ErrorKind::Component, place, message));
+        }
+        grants = judged;
+        // The tier's own place is granted by the tier, to a plugin only as far as it asks.
+        let asked =
+            |capability: &str| plugin.is_none() || descriptor.requests.iter().any(|r| r.capability == capability);
+        let refused_here =
+            more.into_iter().filter(|r| !(r.denial.capability == "secret" && own.secret.contains(&r.denial.wanted)));
+        refused.extend(refused_here.map(|r| ((*key).to_owned(), r)));
+        if asked("net") {
+            add(&mut grants.net, own.net);
+        }
+        if asked("p2p") {
+            add(&mut grants.p2p, own.p2p);
+        }
+        if asked("secret") {
+            add(&mut grants.secret, own.secret);
+        }
+        if asked("read") {
+            add(&mut grants.read, own.read);
+        }
+        // What the environment says is for a check to judge; what the file says is judged here.
+        let written = block.and_then(|b| b.with.as_ref()).filter(|w| w.origin.layer != Layer::Embedded);
+        if let Some(with) = written {
+            let subject = format!("`with` of tier `{label}`");
+            errors.extend(settings::check(
+                &subject,
+                &descriptor.settings,
+                &Value::Object(config.clone()),
+                with.place(),
+            ));
+        }
+    }
+    Tier {
+        label: label.to_owned(),
+        component: component.map(|(key, _)| key.to_owned()),
+        adapter,
+        config: Value::Object(config),
+        grants,
+    }
+}
+
+/// Configuration of a tier, what it may do by itself, and where it leads.
+fn configure(
+    policy: &Policy,
+    request: &PlanRequest<'_>,
+    environment: &Environment,
+    label: &str,
+    adapter: &str,
+    block: Option<&TierBlock>,
+) -> (Map<String, Value>, Grants, Vec<Endpoint>) {
+    let with = block.and_then(|b| b.with.as_ref()).and_then(|w| policy.expand(&w.value, environment));
+    let mut config = with.and_then(|w| w.as_object().cloned()).unwrap_or_default();
+    let mut own = Grants::default();
+    let mut endpoints = Vec::new();
+    let target = match block {
+        Some(block) => block.target.as_ref().map(|t| t.value.as_str()),
+        None => policy.targets.contains_key(label).then_some(label),
+    };
+    if let Some(target) = target.and_then(|name| policy.target(name, environment)) {
+        endpoints = target.addresses.iter().filter_map(|a| Endpoint::read(a)).collect();
+        own.net = endpoints.iter().filter_map(Endpoint::exact).collect();
+        if target.kind == "libp2p" {
+            own.p2p = P2P_GRANTS.map(str::to_owned).to_vec();
+        }
+        config.insert("addresses".into(), target.addresses.into());
+    }
+    if let Some(secret) = block.and_then(|b| b.secret.as_ref()).map(|s: &At<String>| s.value.clone()) {
+        config.insert("secret".into(), secret.clone().into());
+        own.secret = vec![secret];
+    }
+    if adapter == "disk" && !config.contains_key("directory") {
+        config.insert("directory".into(), request.cache_dir.to_string_lossy().into());
+    }
+    if let Some(directory) = config.get("directory").and_then(Value::as_str) {
+        own.read = vec![directory.to_owned(), format!("{}/**", directory.trim_end_matches('/'))];
+    }
+    (config, own, endpoints)
+}
+
+/// The adapter of that name: by its key in the catalog, else by what it calls itself.
+fn find<'a>(catalog: &'a Catalog, adapter: &str) -> Option<(&'a str, &'a crate::plan::Component)> {
+    let mut adapters = catalog.iter().filter(|(_, (d, _, _))| d.kind == ComponentKind::Adapter);
+    let by_key = adapters.clone().find(|(key, _)| *key == adapter);
+    by_key.or_else(|| adapters.find(|(_, (d, _, _))| d.name == adapter)).map(|(key, entry)| (key.as_str(), entry))
+}

@@ -1,0 +1,355 @@
+//! What can be wrong with a merged policy although every value in it reads well.
+
+use crate::error::{ErrorKind, PolicyError};
+use crate::file::CheckBlock;
+use crate::glob;
+use crate::origin::{At, Place};
+use crate::policy::Policy;
+use crate::scalar::variable;
+use crate::suggestion::hint;
+use crate::when::{KNOWN_FACTS, When};
+use seaworthy_model::Status;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything wrong with a policy that can be seen without its components.
+pub(crate) fn policy(policy: &Policy, today: jiff::civil::Date) -> Vec<PolicyError> {
+    let mut all = Findings { policy, errors: Vec::new() };
+    all.checks();
+    all.circles();
+    all.places();
+    all.gate();
+    all.waivers(today);
+    all.redaction();
+    all.errors
+}
+
+struct Findings<'a> {
+    policy: &'a Policy,
+    errors: Vec<PolicyError>,
+}
+
+impl Findings<'_> {
+    fn push(&mut self, kind: ErrorKind, place: Option<&Place>, message: String, help: Option<String>) {
+        self.errors.push(PolicyError::new(kind, place, message).maybe_help(help));
+    }
+
+    fn checks(&mut self) {
+        let policy = self.policy;
+        let ids = || policy.checks.iter().map(|c| c.value.id.value.as_str());
+        let mut seen = BTreeMap::new();
+        for check in &policy.checks {
+            let check = &check.value;
+            if let Some(first) = seen.insert(check.id.value.as_str(), &check.id) {
+                let message =
+                    format!("two checks are called `{}`; the other one is at {}", check.id.value, first.origin);
+                self.push(ErrorKind::Duplicate, check.id.place(), message, Some("give one of them another id".into()));
+            }
+            for need in &check.needs {
+                let name = need.value.trim_end_matches('?');
+                if !ids().any(|id| id == name) {
+                    let message = format!("`{}` needs `{name}`, which is no check of this file", check.id.value);
+                    self.push(ErrorKind::Reference, need.place(), message, hint(name, ids()));
+                }
+            }
+            for target in check.target.iter().flat_map(|t| &t.value) {
+                self.target(target, check.target.as_ref().and_then(At::place));
+            }
+            if let Some(when) = &check.when {
+                self.when(when);
+            }
+            if let Some(with) = &check.with {
+                self.variables(&with.value, with.place(), false);
+            }
+            for (key, expectation) in &check.expect {
+                if expectation.value.warn.is_none() && expectation.value.fail.is_none() {
+                    let help = format!("write `{key} = {{ fail = \"> 2000\" }}`");
+                    self.push(
+                        ErrorKind::MissingKey,
+                        expectation.place(),
+                        format!("`expect.{key}` says nothing"),
+                        Some(help),
+                    );
+                }
+            }
+            self.used_as(check);
+        }
+    }
+
+    fn used_as(&mut self, check: &CheckBlock) {
+        let plugin = check.used_as.value.split(':').next().unwrap_or("");
+        if plugin != "bundled" && !self.policy.plugins.contains_key(plugin) {
+            let message = format!("`{}` uses plugin `{plugin}`, which [plugins] does not name", check.id.value);
+            let known = self.policy.plugins.keys().map(String::as_str).chain(["bundled"]);
+            let help = hint(plugin, known);
+            self.push(ErrorKind::Reference, check.used_as.place(), message, help);
+        }
+    }
+
+    fn target(&mut self, name: &str, place: Option<&Place>) {
+        let policy = self.policy;
+        let (what, name, known) = match name.strip_prefix("fallback:") {
+            Some(name) => ("fallback", name, policy.fallback.keys().collect::<Vec<_>>()),
+            None => ("target", name, policy.targets.keys().collect()),
+        };
+        if !known.iter().any(|k| *k == name) {
+            let help = hint(name, known.into_iter().map(String::as_str));
+            self.push(ErrorKind::Reference, place, format!("no {what} `{name}`"), help);
+        }
+    }
+
+    fn when(&mut self, when: &At<String>) {
+        let inside = |offset: usize, width: usize| {
+            let mut place = when.place()?.clone();
+            // One for the quote; a text with escapes or over several lines keeps its own place.
+            if place.width == when.value.chars().count() + 2 {
+                place.location.column += 1 + when.value.get(..offset).map_or(0, |t| t.chars().count());
+                place.width = width;
+            }
+            Some(place)
+        };
+        match When::parse(&when.value) {
+            Err(e) => {
+                let help = Some("for example `in-container && network-mode != 'host'`".into());
+                let place = inside(e.offset, 1);
+                self.push(ErrorKind::Expression, place.as_ref(), format!("`when` {e}"), help);
+            }
+            Ok(read) => {
+                let known = || KNOWN_FACTS.iter().copied().chain(self.policy.vars.keys().map(String::as_str));
+                let unknown = read.names().into_iter().filter(|(name, _)| !known().any(|k| k == *name));
+                let errors = unknown.map(|(name, span)| {
+                    let place = inside(span.start, span.len());
+                    let message = format!("`when` names `{name}`, which is neither a fact nor a variable");
+                    PolicyError::new(ErrorKind::Expression, place.as_ref(), message).maybe_help(hint(name, known()))
+                });
+                let errors = errors.collect::<Vec<_>>();
+                self.errors.extend(errors);
+            }
+        }
+    }
+
+    /// References to variables: they exist, and secrets are named only where they may be.
+    fn variables(&mut self, value: &Value, place: Option<&Place>, secret: bool) {
+        match value {
+            Value::String(text) => {
+                let Some(name) = variable(text) else {
+                    if text.contains("${") {
+                        let message = format!("\"{text}\" mixes text and a variable");
+                        let help = "a variable stands alone: \"${name}\"".to_owned();
+                        self.push(ErrorKind::BadValue, place, message, Some(help));
+                    }
+                    return;
+                };
+                let policy = self.policy;
+                if !policy.vars.contains_key(name) {
+                    let help = hint(name, policy.vars.keys().map(String::as_str));
+                    self.push(ErrorKind::Reference, place, format!("no variable `{name}`"), help);
+                } else if !secret && policy.secret_label(name).is_some() {
+                    let message = format!("`{name}` is a secret and cannot be handed to a component");
+                    let help = "name it under `credentials` of a target, or as `secret` of a tier".to_owned();
+                    self.push(ErrorKind::BadValue, place, message, Some(help));
+                } else if secret && policy.secret_label(name).is_none() {
+                    let message = format!("`{name}` is used as a secret but is not of `type = \"secret\"`");
+                    self.push(ErrorKind::BadValue, place, message, None);
+                }
+            }
+            Value::Array(all) => all.iter().for_each(|v| self.variables(v, place, secret)),
+            Value::Object(all) => all.values().for_each(|v| self.variables(v, place, secret)),
+            _ => {}
+        }
+    }
+
+    fn texts(&mut self, at: Option<&At<Vec<String>>>) {
+        for text in at.iter().flat_map(|a| &a.value) {
+            self.variables(&Value::from(text.as_str()), at.and_then(At::place), false);
+        }
+    }
+
+    fn places(&mut self) {
+        let policy = self.policy;
+        for target in policy.targets.values().map(|t| &t.value) {
+            self.texts(target.addresses.as_ref());
+            if let Some(url) = &target.url {
+                self.variables(&Value::from(url.value.as_str()), url.place(), false);
+            }
+            if let Some(details) = &target.details {
+                self.variables(&details.value, details.place(), false);
+            }
+            for credential in target.credentials.values() {
+                self.variables(&Value::from(format!("${{{}}}", credential.value)), credential.place(), true);
+            }
+        }
+        for fallback in policy.fallback.values().map(|f| &f.value) {
+            self.texts(Some(&fallback.order));
+            let order = &fallback.order.value;
+            let literal = order.iter().all(|name| variable(name).is_none());
+            let known = || policy.tiers.keys().chain(policy.targets.keys()).map(String::as_str);
+            for name in order.iter().filter(|n| variable(n).is_none() && !known().any(|k| k == *n)) {
+                self.push(
+                    ErrorKind::Reference,
+                    fallback.order.place(),
+                    format!("no tier or target `{name}`"),
+                    hint(name, known()),
+                );
+            }
+            if let Some(need) =
+                fallback.need.as_ref().filter(|n| literal && usize::try_from(n.value).is_ok_and(|n| n > order.len()))
+            {
+                let message = format!("`need` is {}, but `order` names {}", need.value, order.len());
+                self.push(ErrorKind::BadValue, need.place(), message, None);
+            }
+            if let Some(prefer) = fallback.prefer.as_ref().filter(|p| literal && !order.contains(&p.value)) {
+                let message = format!("`prefer` names `{}`, which is not in `order`", prefer.value);
+                self.push(
+                    ErrorKind::Reference,
+                    prefer.place(),
+                    message,
+                    hint(&prefer.value, order.iter().map(String::as_str)),
+                );
+            }
+        }
+        let labels = policy.vars.keys().filter_map(|name| policy.secret_label(name)).collect::<BTreeSet<_>>();
+        for tier in policy.tiers.values().map(|t| &t.value) {
+            if let Some(target) = &tier.target {
+                self.target(&target.value, target.place());
+            }
+            if let Some(with) = &tier.with {
+                self.variables(&with.value, with.place(), false);
+            }
+            if let Some(secret) = tier.secret.as_ref().filter(|s| !labels.contains(s.value.as_str())) {
+                // It may be the secret itself, so the text is not repeated.
+                let message = "`secret` takes the label of a secret of [vars], never a secret".to_owned();
+                let known = labels.iter().map(|l| format!("`{l}`")).collect::<Vec<_>>().join(", ");
+                self.push(ErrorKind::SecretLiteral, secret.place(), message, Some(format!("known: {known}")));
+            }
+        }
+    }
+
+    fn gate(&mut self) {
+        let policy = self.policy;
+        for wanted in policy.gate.require.iter().flat_map(|r| &r.value) {
+            self.pattern(wanted, "`require`");
+        }
+        let odd = policy.gate.fail_on.status.as_ref();
+        if let Some(odd) = odd.filter(|s| s.value.iter().any(|s| matches!(s, Status::Pass | Status::Skip))) {
+            let message = "`fail-on.status` takes \"fail\", \"warn\" and \"error\"".to_owned();
+            self.push(ErrorKind::BadValue, odd.place(), message, None);
+        }
+    }
+
+    /// An id or glob that must match a check.
+    fn pattern(&mut self, wanted: &At<String>, subject: &str) {
+        let ids = || self.policy.checks.iter().map(|c| c.value.id.value.as_str());
+        if let Err(e) = glob::check(&wanted.value) {
+            self.push(
+                ErrorKind::BadValue,
+                wanted.place(),
+                format!("{subject} holds the pattern \"{}\": {e}", wanted.value),
+                None,
+            );
+        } else if !ids().any(|id| glob::matches(&wanted.value, id)) {
+            let help = hint(&wanted.value, ids());
+            self.push(
+                ErrorKind::Reference,
+                wanted.place(),
+                format!("{subject} names `{}`, which is no check", wanted.value),
+                help,
+            );
+        }
+    }
+
+    fn waivers(&mut self, today: jiff::civil::Date) {
+        let policy = self.policy;
+        let rule = policy.waiver_rules.max_age.as_ref();
+        for waiver in policy.waivers.iter().map(|w| &w.value) {
+            self.pattern(&waiver.check, "the waiver");
+            for glob in [Some(&waiver.code), waiver.target.as_ref()].into_iter().flatten() {
+                if let Err(e) = glob::check(&glob.value) {
+                    self.push(
+                        ErrorKind::BadValue,
+                        glob.place(),
+                        format!("the waiver holds the pattern \"{}\": {e}", glob.value),
+                        None,
+                    );
+                }
+            }
+            let Some(rule) = rule else { continue };
+            let days = i64::try_from(rule.value.as_secs() / 86_400).unwrap_or(i64::MAX);
+            let ahead = (waiver.expires.value - today).get_days();
+            if i64::from(ahead) > days {
+                let message = format!("the waiver ends in {ahead} days; `max-age` allows {days}");
+                let latest = i32::try_from(days).ok().and_then(|d| today.checked_add(jiff::Span::new().days(d)).ok());
+                let help = latest.map(|day| format!("at most `expires = {day}`; renew it when it is still needed"));
+                self.push(ErrorKind::BadValue, waiver.expires.place(), message, help);
+            }
+        }
+    }
+
+    fn redaction(&mut self) {
+        let redact = &self.policy.redact;
+        for pattern in redact.patterns.iter().flat_map(|p| &p.value) {
+            if let Err(e) = regex::Regex::new(&pattern.value) {
+                let reason = e.to_string().lines().last().unwrap_or("").trim().to_owned();
+                let message = format!("`patterns` in [redact] holds a bad regular expression: {reason}");
+                self.push(ErrorKind::BadValue, pattern.place(), message, None);
+            }
+        }
+        for name in redact.env.iter().flat_map(|e| &e.value) {
+            if let Err(e) = glob::check(&name.value) {
+                self.push(
+                    ErrorKind::BadValue,
+                    name.place(),
+                    format!("`env` in [redact] holds \"{}\": {e}", name.value),
+                    None,
+                );
+            }
+        }
+    }
+
+    /// Every circle of `needs`, once.
+    fn circles(&mut self) {
+        let checks = &self.policy.checks;
+        let by_id = checks.iter().map(|c| (c.value.id.value.as_str(), &c.value)).collect::<BTreeMap<_, _>>();
+        let mut done = BTreeSet::new();
+        for check in checks {
+            let mut path = Vec::new();
+            if let Some((circle, place)) = circle(&check.value, &by_id, &mut path, &mut done) {
+                let help = "take one of these needs away; a trailing `?` does not break a circle".to_owned();
+                self.push(
+                    ErrorKind::Cycle,
+                    place.as_ref(),
+                    format!("checks need each other in a circle: {circle}"),
+                    Some(help),
+                );
+            }
+        }
+    }
+}
+
+/// Walks what `check` needs; a circle is told with the need that closes it.
+fn circle<'a>(
+    check: &'a CheckBlock,
+    by_id: &BTreeMap<&str, &'a CheckBlock>,
+    path: &mut Vec<&'a str>,
+    done: &mut BTreeSet<&'a str>,
+) -> Option<(String, Option<Place>)> {
+    let id = check.id.value.as_str();
+    if !done.insert(id) {
+        return None;
+    }
+    path.push(id);
+    for need in &check.needs {
+        let name = need.value.trim_end_matches('?');
+        if let Some(start) = path.iter().position(|p| *p == name) {
+            let names = path[start..].iter().copied().chain([name]).collect::<Vec<_>>();
+            return Some((names.join(" -> "), need.place().cloned()));
+        }
+        if let Some(next) = by_id.get(name)
+            && let Some(found) = circle(next, by_id, path, done)
+        {
+            return Some(found);
+        }
+    }
+    path.pop();
+    None
+}

@@ -1,0 +1,86 @@
+use super::{Row, RowBuilder, text};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+
+/// What this process may use, and how much of it is used.
+pub(crate) fn inspect() -> Row {
+    let nofile = limit(Resource::RLIMIT_NOFILE);
+    let nproc = limit(Resource::RLIMIT_NPROC);
+    let own = text("/proc/self/cgroup").unwrap_or_default();
+    RowBuilder::default()
+        .known("nofile-soft", nofile.as_ref().map(|l| &l.0))
+        .known("nofile-hard", nofile.as_ref().map(|l| &l.1))
+        .known("fd-count", std::fs::read_dir("/proc/self/fd").ok().map(Iterator::count))
+        .known("nproc-soft", nproc.as_ref().map(|l| &l.0))
+        .known("nproc-hard", nproc.as_ref().map(|l| &l.1))
+        .known(
+            "port-range",
+            text("/proc/sys/net/ipv4/ip_local_port_range").map(|t| t.split_whitespace().collect::<Vec<_>>().join("-")),
+        )
+        .known("time-wait", time_wait(&text("/proc/net/sockstat").unwrap_or_default()))
+        .known("conntrack-count", text("/proc/sys/net/netfilter/nf_conntrack_count"))
+        .known("conntrack-max", text("/proc/sys/net/netfilter/nf_conntrack_max"))
+        .known("memory-max", controlled(&own, "memory", "memory.max", "memory.limit_in_bytes"))
+        .known("memory-current", controlled(&own, "memory", "memory.current", "memory.usage_in_bytes"))
+        .known("pids-max", controlled(&own, "pids", "pids.max", "pids.max"))
+        .known("cpu-max", controlled(&own, "cpu", "cpu.max", "cpu.cfs_quota_us"))
+        .known("ip-forward", text("/proc/sys/net/ipv4/ip_forward"))
+        .known("rmem-max", text("/proc/sys/net/core/rmem_max"))
+        .known("wmem-max", text("/proc/sys/net/core/wmem_max"))
+        .known("somaxconn", text("/proc/sys/net/core/somaxconn"))
+        .done()
+}
+
+fn limit(resource: Resource) -> Option<(String, String)> {
+    let shown = |value: u64| if value == RLIM_INFINITY { "unlimited".to_owned() } else { value.to_string() };
+    getrlimit(resource).ok().map(|(soft, hard)| (shown(soft), shown(hard)))
+}
+
+fn time_wait(sockstat: &str) -> Option<u64> {
+    let tcp = sockstat.lines().find_map(|l| l.strip_prefix("TCP:"))?;
+    let mut words = tcp.split_whitespace();
+    words.find(|w| *w == "tw")?;
+    words.next()?.parse().ok()
+}
+
+/// A file of our control group: version 2 first, then version 1, each in our own
+/// group and then at the root, which is our own group in a container.
+fn controlled(own: &str, controller: &str, unified: &str, legacy: &str) -> Option<String> {
+    let path_of = |wanted: &dyn Fn(&str, &str) -> bool| {
+        own.lines().find_map(|line| {
+            let mut parts = line.splitn(3, ':');
+            let (id, names, path) = (parts.next()?, parts.next()?, parts.next()?);
+            wanted(id, names).then(|| path.trim_end_matches('/').to_owned())
+        })
+    };
+    let two = path_of(&|id, names| id == "0" && names.is_empty());
+    let one = path_of(&|_, names| names.split(',').any(|n| n == controller));
+    let candidates = [
+        two.map(|p| format!("/sys/fs/cgroup{p}/{unified}")),
+        Some(format!("/sys/fs/cgroup/{unified}")),
+        one.map(|p| format!("/sys/fs/cgroup/{controller}{p}/{legacy}")),
+        Some(format!("/sys/fs/cgroup/{controller}/{legacy}")),
+    ];
+    candidates.into_iter().flatten().find_map(|path| text(&path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limits_that_every_linux_has_are_there() {
+        let row = inspect();
+        for key in ["nofile-soft", "nofile-hard", "fd-count", "port-range", "ip-forward"] {
+            assert!(row.iter().any(|(k, v)| k == key && !v.is_empty()), "{key}: {row:?}");
+        }
+    }
+
+    #[test]
+    fn time_wait_is_read_from_its_own_field() {
+        assert_eq!(
+            time_wait("sockets: used 9\nTCP: inuse 5 orphan 0 tw 28231 alloc 8 mem 1\nUDP: inuse 1 mem 0"),
+            Some(28231)
+        );
+        assert_eq!(time_wait("UDP: inuse 1 mem 0"), None);
+    }
+}

@@ -1,0 +1,228 @@
+//! The one place where secrets leave a report.
+
+mod forms;
+mod patterns;
+
+use forms::forms;
+use globset::GlobBuilder;
+use patterns::{BUILT_IN, TOKEN};
+use regex::{Captures, Regex};
+use seaworthy_model::{Environment, Report};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// Shorter values are not taken for secrets: replacing them would garble everything.
+const SHORTEST: usize = 4;
+
+/// What stands in place of a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedactMode {
+    /// `[redacted]`.
+    Hide,
+    /// `[redacted:1f2e3d4c]`: the same for the same secret in one run, so that it
+    /// can be seen where two values are equal.
+    Token,
+}
+
+/// What is to be redacted, besides what the environment marks as secret.
+#[derive(Clone, Debug)]
+pub struct RedactRules {
+    /// What stands in place of a secret.
+    pub mode: RedactMode,
+    /// Names or globs of variables whose values are secrets.
+    pub env: Vec<String>,
+    /// Regular expressions. The first group is replaced, or the whole match where there is none.
+    pub patterns: Vec<String>,
+    /// Names or globs of variables whose values are no secrets, whatever else says so.
+    pub keep: Vec<String>,
+    /// Makes tokens of different runs incomparable. Random, one for each run.
+    pub salt: String,
+}
+
+/// Why the rules cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RedactError {
+    /// An element of `redact.env` or `redact.keep` is no glob.
+    #[error("`{glob}` in [redact] is not a glob: {source}")]
+    Glob {
+        /// As written.
+        glob: String,
+        /// What is wrong with it.
+        source: globset::Error,
+    },
+    /// An element of `redact.patterns` is no regular expression.
+    #[error("`{pattern}` in redact.patterns is not a regular expression: {source}")]
+    Pattern {
+        /// As written.
+        pattern: String,
+        /// What is wrong with it.
+        source: Box<regex::Error>,
+    },
+    /// The secrets of the environment are too many or too long to look for.
+    #[error("the secrets of the environment cannot be searched for: {0}")]
+    TooMany(Box<regex::Error>),
+}
+
+/// Replaces secrets in reports and other text.
+#[derive(Debug)]
+pub struct Redactor {
+    mode: RedactMode,
+    salt: String,
+    /// Every written form of every secret, longest first.
+    literals: Option<Regex>,
+    /// The secret behind each written form.
+    tokens: BTreeMap<String, String>,
+    patterns: Vec<Regex>,
+    token: Option<Regex>,
+    secrets: forms::Hidden,
+}
+
+impl Redactor {
+    /// Takes the secrets of an environment: the variables that it marks, and those
+    /// named by the rules, less those to be kept. Values under four characters are
+    /// not taken.
+    ///
+    /// # Errors
+    /// When a glob or a pattern of the rules cannot be read.
+    pub fn new(environment: &Environment, rules: &RedactRules) -> Result<Self, RedactError> {
+        let (named, kept) = (globs(&rules.env)?, globs(&rules.keep)?);
+        let secret = |name: &str, marked: bool| (marked || matches(&named, name)) && !matches(&kept, name);
+        let secrets: Vec<String> = environment
+            .iter()
+            .filter(|(name, variable)| secret(name, variable.secret))
+            .map(|(_, variable)| variable.value.expose().to_owned())
+            .filter(|value| value.trim().chars().count() >= SHORTEST)
+            .collect();
+        let mut redactor = Self {
+            mode: rules.mode,
+            salt: rules.salt.clone(),
+            literals: None,
+            tokens: BTreeMap::new(),
+            patterns: Vec::new(),
+            token: Regex::new(TOKEN).ok(),
+            secrets: forms::Hidden(secrets),
+        };
+        redactor.prepare()?;
+        for pattern in BUILT_IN.iter().copied().chain(rules.patterns.iter().map(String::as_str)) {
+            let regex = Regex::new(pattern);
+            redactor.patterns.push(
+                regex.map_err(|source| RedactError::Pattern { pattern: pattern.into(), source: Box::new(source) })?,
+            );
+        }
+        Ok(redactor)
+    }
+
+    fn prepare(&mut self) -> Result<(), RedactError> {
+        for secret in &self.secrets.0 {
+            let token = self.stand_in(secret);
+            for form in forms(secret).into_iter().filter(|form| form.chars().count() >= SHORTEST) {
+                self.tokens.entry(form).or_insert_with(|| token.clone());
+            }
+        }
+        let mut all: Vec<&String> = self.tokens.keys().collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        all.sort_by_key(|form| (std::cmp::Reverse(form.len()), (*form).clone()));
+        let all: Vec<String> = all.into_iter().map(|form| regex::escape(form)).collect();
+        let built = regex::RegexBuilder::new(&all.join("|")).size_limit(64 << 20).build();
+        self.literals = Some(built.map_err(|source| RedactError::TooMany(Box::new(source)))?);
+        Ok(())
+    }
+
+    /// A report without secrets. *Behaviour*: idempotent, throughout every string of
+    /// the report, evidence and its keys included.
+    #[must_use]
+    pub fn apply(&self, mut report: Report) -> Report {
+        crate::strings::replace(&mut report, &|text| self.text(text));
+        report
+    }
+
+    /// Any text without secrets, as for a log. *Behaviour*: idempotent.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        let mut text = self.between_tokens(text);
+        for pattern in &self.patterns {
+            if pattern.is_match(&text) {
+                text = self.replace_pattern(pattern, &text);
+            }
+        }
+        text
+    }
+
+    /// The secrets themselves, for whoever has to tell them to a log's own masking.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.0.iter().map(String::as_str)
+    }
+
+    /// What stands in place of a secret.
+    fn stand_in(&self, secret: &str) -> String {
+        match self.mode {
+            RedactMode::Hide => "[redacted]".into(),
+            RedactMode::Token => {
+                let digest = Sha256::new().chain_update(&self.salt).chain_update([0]).chain_update(secret).finalize();
+                let hex: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+                format!("[redacted:{hex}]")
+            }
+        }
+    }
+
+    /// Replaces literals, and never touches what already stands for a secret.
+    fn between_tokens(&self, text: &str) -> String {
+        let Some(literals) = &self.literals else { return text.to_owned() };
+        let mut result = String::with_capacity(text.len());
+        let mut rest = 0;
+        let replace = |part: &str| -> String {
+            let replaced: Cow<'_, str> = literals.replace_all(part, |found: &Captures<'_>| {
+                self.tokens.get(&found[0]).cloned().unwrap_or_else(|| self.stand_in(&found[0]))
+            });
+            replaced.into_owned()
+        };
+        for (start, end) in self.tokens_in(text) {
+            result.push_str(&replace(&text[rest..start]));
+            result.push_str(&text[start..end]);
+            rest = end;
+        }
+        result.push_str(&replace(&text[rest..]));
+        result
+    }
+
+    fn replace_pattern(&self, pattern: &Regex, text: &str) -> String {
+        let tokens = self.tokens_in(text);
+        let mut result = String::with_capacity(text.len());
+        let mut rest = 0;
+        for found in pattern.captures_iter(text) {
+            let Some(span) = found.get(1).or_else(|| found.get(0)).map(|span| span.range()) else { continue };
+            // A part of a token is no secret; a whole one with something around it may be.
+            let cuts = |(start, end): &(usize, usize)| {
+                span.start < *end && *start < span.end && !(span.start <= *start && *end <= span.end)
+            };
+            let is_token = tokens.contains(&(span.start, span.end));
+            if span.is_empty() || is_token || tokens.iter().any(cuts) {
+                continue;
+            }
+            result.push_str(&text[rest..span.start]);
+            result.push_str(&self.stand_in(&text[span.clone()]));
+            rest = span.end;
+        }
+        result.push_str(&text[rest..]);
+        result
+    }
+
+    fn tokens_in(&self, text: &str) -> Vec<(usize, usize)> {
+        self.token.iter().flat_map(|token| token.find_iter(text)).map(|found| (found.start(), found.end())).collect()
+    }
+}
+
+fn globs(patterns: &[String]) -> Result<Vec<globset::GlobMatcher>, RedactError> {
+    let read = |glob: &String| {
+        let built = GlobBuilder::new(glob).case_insensitive(true).build();
+        built.map(|glob| glob.compile_matcher()).map_err(|source| RedactError::Glob { glob: glob.clone(), source })
+    };
+    patterns.iter().map(read).collect()
+}
+
+fn matches(globs: &[globset::GlobMatcher], name: &str) -> bool {
+    globs.iter().any(|glob| glob.is_match(name))
+}

@@ -1,0 +1,27 @@
+//! Drives the built binary the way its users do: as a process with an
+//! environment, on this machine or in containers of a Docker engine that the
+//! tests start for themselves.
+//!
+//! Nothing outside loopback and the networks that a test made is touched. The
+//! [`lab::Lab`] keeps its engine, bridges and firewall rules in a network
+//! namespace of its own and removes all of it when it is dropped; what a killed
+//! run left behind is swept when the next one starts.
+
+#![deny(missing_docs)]
+
+mod binary;
+mod guests;
+pub mod lab;
+mod peer;
+mod reading;
+mod scene;
+mod services;
+mod workspace;
+
+pub use binary::{Run, Seaworthy, Started, binary};
+pub use guests::{build_guests, digest};
+pub use peer::{Peer, PeerOptions};
+pub use reading::Reading;
+pub use scene::{NoStage, Scene, run_scenes};
+pub use services::{SilentPorts, Stand};
+pub use workspace::{scratch, target_directory, workspace_root};

@@ -1,0 +1,140 @@
+//! What was promised stays: the frozen WIT packages, and what the documents say.
+
+use anyhow::{Context, Result, ensure};
+use seaworthy_tests::{Seaworthy, workspace_root};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// `sha256:...` over names and contents of a package's files, by name.
+fn package_digest(folder: &Path) -> Result<String> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        let name = path.file_name().context("no name")?.to_string_lossy().into_owned();
+        files.insert(name, std::fs::read(&path).with_context(|| path.display().to_string())?);
+    }
+    let mut hasher = Sha256::new();
+    for (name, bytes) in files {
+        hasher.update(format!("{name} {}\n", bytes.len()));
+        hasher.update(bytes);
+    }
+    let mut text = String::from("sha256:");
+    for byte in hasher.finalize() {
+        write!(text, "{byte:02x}")?;
+    }
+    Ok(text)
+}
+
+/// A published package never changes; what changes gets a folder of its own beside it.
+#[test]
+fn published_wit_packages_are_frozen() -> Result<()> {
+    let wit = workspace_root().join("wit");
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(&wit)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            let name = path.file_name().context("no name")?.to_string_lossy().into_owned();
+            found.insert(name, package_digest(&path)?);
+        }
+    }
+    let listed = std::fs::read_to_string(wit.join("DIGESTS")).context("wit/DIGESTS")?;
+    let listed: BTreeMap<String, String> = listed
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| {
+            line.split_once(' ')
+                .map(|(name, digest)| (name.to_owned(), digest.to_owned()))
+                .context("wit/DIGESTS: `NAME DIGEST`")
+        })
+        .collect::<Result<_>>()?;
+    let lines: Vec<String> = found.iter().map(|(name, digest)| format!("{name} {digest}")).collect();
+    ensure!(
+        found == listed,
+        "wit/ is not what wit/DIGESTS froze. A new version goes into a folder of its own, with its line there; the digests are now:\n{}",
+        lines.join("\n")
+    );
+    Ok(())
+}
+
+const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+
+/// Words that name a path of this repository: in backquotes or as a link's target.
+fn paths(text: &str) -> Vec<String> {
+    let root = workspace_root();
+    let quoted = text.split('`').skip(1).step_by(2).flat_map(str::split_whitespace);
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let words = quoted
+        .chain(links)
+        .map(|word| word.trim_end_matches(['.', ',', ':', ';']).split('#').next().unwrap_or_default());
+    let known = |word: &str| {
+        let word = word.trim_start_matches("./");
+        let (top, below) = word.split_once('/').unwrap_or((word, ""));
+        let plain = !word.contains(['<', '>', '*', '{', '$', '=', '(']) && !word.contains("://") && !word.is_empty();
+        let placeholder = word
+            .split(['/', '.'])
+            .any(|part| part.len() > 1 && part.chars().all(|c| c.is_ascii_uppercase()) && !root.join(word).exists());
+        let document = top.ends_with(".md") || top.ends_with(".yml");
+        plain && !placeholder && (document || (!below.is_empty() && root.join(top).is_dir() && !word.starts_with('/')))
+    };
+    words.filter(|word| known(word)).map(str::to_owned).collect()
+}
+
+#[test]
+fn paths_that_the_documents_name_exist() -> Result<()> {
+    let root = workspace_root();
+    for document in DOCUMENTS {
+        let text = std::fs::read_to_string(root.join(document)).context(document)?;
+        let named = paths(&text);
+        ensure!(!named.is_empty(), "{document} names no path: is this test reading it right?");
+        for path in named {
+            ensure!(root.join(&path).exists(), "{document} names {path}, which is not there");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn commands_that_the_documents_show_exist() -> Result<()> {
+    let root = workspace_root();
+    let mut shown = 0;
+    for document in DOCUMENTS {
+        let text = std::fs::read_to_string(root.join(document)).context(document)?;
+        let blocks = text.split("```").skip(1).step_by(2);
+        let lines =
+            blocks.filter(|block| block.starts_with("sh") || block.starts_with("console") || block.starts_with("bash"));
+        for line in lines.flat_map(str::lines).map(|line| line.trim_start_matches("$ ").trim()) {
+            let line = line.split(" #").next().unwrap_or_default();
+            let Some(rest) = line.strip_prefix("seaworthy ") else { continue };
+            let words: Vec<&str> =
+                rest.split_whitespace().take_while(|word| !["|", ">", "&&"].contains(word)).collect();
+            let Some((command, args)) = words.split_first() else { continue };
+            if command.starts_with('-') {
+                continue;
+            }
+            let help = Seaworthy::new([*command, "--help"])?.run()?;
+            help.exits(0).with_context(|| format!("{document} shows `{line}`"))?;
+            for flag in args.iter().filter(|arg| arg.starts_with("--") && arg.len() > 2) {
+                let flag = flag.split('=').next().unwrap_or_default();
+                ensure!(
+                    help.stdout.contains(flag),
+                    "{document} shows `{line}`, and `seaworthy {command}` has no {flag}"
+                );
+            }
+            shown += 1;
+        }
+    }
+    ensure!(shown > 2, "only {shown} commands are shown: is this test reading them right?");
+    Ok(())
+}
+
+/// The README has the command that runs these tests.
+#[test]
+fn the_readme_names_the_test_command() -> Result<()> {
+    let text = std::fs::read_to_string(workspace_root().join("README.md"))?;
+    ensure!(text.contains("./tests/run"), "README.md does not name ./tests/run");
+    let continuous = std::fs::read_to_string(workspace_root().join(".ci/run"))?;
+    ensure!(continuous.contains("tests/run"), ".ci/run runs something else than the README's command");
+    Ok(())
+}
