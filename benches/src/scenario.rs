@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 /// What is measured: the same connections by both programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scenario {
     /// For the table.
     pub name: &'static str,

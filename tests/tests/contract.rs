@@ -101,16 +101,16 @@ fn commands_that_the_documents_show_exist() -> Result<()> {
     let mut shown = 0;
     for document in DOCUMENTS {
         let text = std::fs::read_to_string(root.join(document)).context(document)?;
-        let blocks = text.split("```").skip(1).step_by(2);
-        let lines =
-            blocks.filter(|block| block.starts_with("sh") || block.starts_with("console") || block.starts_with("bash"));
-        for line in lines.flat_map(str::lines).map(|line| line.trim_start_matches("$ ").trim()) {
+        // Every second piece is code, in a fence or in a line.
+        for line in
+            text.split('`').skip(1).step_by(2).flat_map(str::lines).map(|line| line.trim_start_matches("$ ").trim())
+        {
             let line = line.split(" #").next().unwrap_or_default();
             let Some(rest) = line.strip_prefix("seaworthy ") else { continue };
             let words: Vec<&str> =
                 rest.split_whitespace().take_while(|word| !["|", ">", "&&"].contains(word)).collect();
             let Some((command, args)) = words.split_first() else { continue };
-            if command.starts_with('-') {
+            if !command.chars().all(|c| c.is_ascii_lowercase() || c == '-') || command.starts_with('-') {
                 continue;
             }
             let help = Seaworthy::new([*command, "--help"])?.run()?;

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         Scene::new("a_component_that_goes_round_the_contract", goes_round),
         Scene::new("a_core_module", core_module),
         Scene::new("a_truncated_component", truncated),
-        Scene::new("a_missing_file", |_| refused("missing", Path::new("/nonexistent/plugin.wasm"), None, "hostile/x")),
+        Scene::new("a_missing_file", missing),
         Scene::new("a_digest_that_does_not_match", wrong_digest),
         Scene::new("without_its_grant_it_is_denied_with_the_line_to_add", denied),
     ];
@@ -87,9 +87,14 @@ impl Policy {
     }
 
     fn run(&self, format: &str) -> Result<Run> {
+        self.play("run", &["-f", format])
+    }
+
+    fn play(&self, command: &str, flags: &[&str]) -> Result<Run> {
         let folder = scratch()?;
         std::fs::write(folder.path().join("checks.toml"), &self.text)?;
-        Seaworthy::new(["run", "-f", format])?.env("HOSTILE_MARK", "seen").directory(folder.path()).run()
+        let words = [command].into_iter().chain(flags.iter().copied());
+        Seaworthy::new(words)?.env("HOSTILE_MARK", "seen").directory(folder.path()).run()
     }
 }
 
@@ -165,34 +170,34 @@ fn panic_words(guests: &Guests) -> Result<()> {
     Ok(())
 }
 
-/// A component that cannot be used at all: its check is error/load, the plugin is
-/// named, and the rest of the run goes on.
-fn refused(what: &str, file: &Path, pin: Option<&str>, used: &str) -> Result<()> {
-    let run = Policy::new(file, pin, false).check("hostile", used).run("json")?;
-    let report = run.exits(5).with_context(|| what.to_owned())?.report()?;
+/// What its author could not say of it is unknown, and the rest of the run goes on.
+fn describe_panics(guests: &Guests) -> Result<()> {
+    let file = guests.folder.join("hostile_describe_panic.wasm");
+    let policy = Policy::new(&file, Some(&digest(&file)?), false).check("hostile", "hostile/anything");
+    let report = policy.run("json")?.exits(5)?.report()?;
     let check = report.check("hostile")?;
-    is_error(check, ErrorReason::Load).with_context(|| what.to_owned())?;
-    ensure!(check.message.contains("hostile"), "{what}: the plugin is not named: {}", check.message);
+    is_error(check, ErrorReason::Load)?;
+    ensure!(check.message.contains("describe panics on purpose"), "the panic's own words are lost: {}", check.message);
     bystander_finished(&report)
 }
 
-fn describe_panics(guests: &Guests) -> Result<()> {
-    let file = guests.folder.join("hostile_describe_panic.wasm");
-    refused("panic in describe", &file, Some(&digest(&file)?), "hostile/anything")?;
-    let report = Policy::new(&file, None, false).check("hostile", "hostile/anything").run("json")?.report()?;
-    let message = &report.check("hostile")?.message;
-    ensure!(message.contains("describe"), "it is not said that describe panicked: {message}");
+/// A file that is no component for this host is a fault of the policy: nothing is run.
+fn refused(what: &str, file: &Path, told: &str) -> Result<()> {
+    for command in ["run", "validate"] {
+        let run = Policy::new(file, None, false).check("hostile", "hostile/x").play(command, &[])?;
+        run.exits(3).with_context(|| format!("{command} with a {what}"))?;
+        ensure!(
+            run.stderr.contains("`hostile`") && run.stderr.contains(told),
+            "{what}: not named\n{}",
+            run.transcript()
+        );
+    }
     Ok(())
 }
 
-/// Imports of WASI sockets are not linked; a file system without any folder may be.
+/// Imports of WASI sockets are not linked, so nothing reaches the network unrecorded.
 fn goes_round(guests: &Guests) -> Result<()> {
-    let file = guests.folder.join("hostile_wasi_reach.wasm");
-    refused("wasi:sockets", &file, Some(&digest(&file)?), "wasi/reach")?;
-    let report = Policy::new(&file, None, false).check("hostile", "wasi/reach").run("json")?.report()?;
-    let message = &report.check("hostile")?.message;
-    ensure!(message.contains("wasi:sockets"), "the import is not named: {message}");
-    Ok(())
+    refused("component that imports WASI sockets", &guests.folder.join("hostile_wasi_reach.wasm"), "wasi:sockets/tcp")
 }
 
 fn core_module(_: &Guests) -> Result<()> {
@@ -200,7 +205,7 @@ fn core_module(_: &Guests) -> Result<()> {
     let file = folder.path().join("module.wasm");
     // Magic and version of an empty core module.
     std::fs::write(&file, b"\0asm\x01\0\0\0")?;
-    refused("core module", &file, None, "hostile/x")
+    refused("core module", &file, "core module")
 }
 
 fn truncated(guests: &Guests) -> Result<()> {
@@ -208,7 +213,11 @@ fn truncated(guests: &Guests) -> Result<()> {
     let file = folder.path().join("half.wasm");
     let whole = std::fs::read(guests.folder.join("hostile_misbehaving.wasm"))?;
     std::fs::write(&file, &whole[..whole.len() / 2])?;
-    refused("truncated component", &file, None, "hostile/well-behaved")
+    refused("truncated component", &file, "not a valid component")
+}
+
+fn missing(_: &Guests) -> Result<()> {
+    refused("missing file", Path::new("/nonexistent/plugin.wasm"), "/nonexistent/plugin.wasm")
 }
 
 fn wrong_digest(guests: &Guests) -> Result<()> {

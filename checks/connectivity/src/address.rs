@@ -154,9 +154,9 @@ fn repaired(text: &str, reason: &str, suggestion: Option<&str>) -> Option<Endpoi
     known.then(|| Endpoint { address: base.into(), base: base.into(), host: host.into(), port, peer_id: None })
 }
 
-/// The part before the peer.
+/// The part before the peer: `/KIND/HOST/TRANSPORT/PORT`.
 fn base_of(text: &str) -> &str {
-    text.split("/p2p/").next().and_then(|t| t.split("/ipfs/").next()).unwrap_or(text)
+    text.match_indices('/').nth(4).map_or(text, |(end, _)| &text[..end])
 }
 
 #[cfg(test)]

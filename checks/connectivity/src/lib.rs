@@ -265,9 +265,12 @@ impl Report {
         let findings = &mut self.findings;
         findings.fact(facts::CONFIGURED_PEERS, entries.len(), evidence);
         findings.fact(facts::REACHABLE_PEERS, reached.len(), evidence);
-        let mut seen: Vec<&str> = attempts.iter().filter_map(|a| a.dialed.obtained_peer.as_deref()).collect();
-        seen.sort_unstable();
-        seen.dedup();
+        let mut seen: Vec<&str> = Vec::new();
+        for id in attempts.iter().filter_map(|a| a.dialed.obtained_peer.as_deref()) {
+            if !seen.contains(&id) {
+                seen.push(id);
+            }
+        }
         if !seen.is_empty() {
             findings.fact(facts::SEEN_PEER_IDS, seen.join(","), evidence);
         }

@@ -6,9 +6,12 @@ use seaworthy_check_sdk::{Context, ContextExt, Evidence, FindingBuilder, Finding
 pub(crate) fn run(context: &Context) -> Result<Outcome, String> {
     let addresses = context.addresses();
     let wanted: Vec<&str> = context.settings_all("expect-addresses").collect();
-    let mut names: Vec<&str> = addresses.iter().map(|address| endpoint::host(address)).collect();
-    names.sort_unstable();
-    names.dedup();
+    let mut names: Vec<&str> = Vec::new();
+    for name in addresses.iter().map(|address| endpoint::host(address)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     let timeout = context.budget - context.budget / 20;
     let queries: Vec<dns::Query> = names.iter().map(|name| dns::Query { name: (*name).into(), timeout }).collect();
     let seen = dns::resolve(&queries);

@@ -129,10 +129,9 @@ impl Evidence {
     /// From the ids of what was seen. The error, when there is none, is ready to
     /// be returned from a check.
     pub fn of(ids: impl IntoIterator<Item = ObservationId>) -> Result<Self, String> {
-        let mut ids: Vec<ObservationId> = ids.into_iter().collect();
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.is_empty() { Err("nothing was observed".into()) } else { Ok(Self(ids)) }
+        // A linear look for duplicates: sorting would cost every guest some 4 KB.
+        let evidence = Self(Vec::new()).with(ids);
+        if evidence.0.is_empty() { Err("nothing was observed".into()) } else { Ok(evidence) }
     }
 
     /// From one id.

@@ -31,9 +31,10 @@ pub(crate) fn environment() -> Environment {
     Environment::from_pairs(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
 }
 
-/// Today, for waivers.
+/// Today in UTC, for waivers: the same day on every runner, and no time zone
+/// database to read.
 pub(crate) fn today() -> jiff::civil::Date {
-    jiff::Zoned::now().date()
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
 /// The policy in use: the file named, else the nearest one, else the embedded suite.

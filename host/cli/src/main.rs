@@ -20,6 +20,11 @@ mod vantage;
 use clap::Parser as _;
 use std::process::ExitCode;
 
+/// The static binary would otherwise use musl's allocator, which costs a system
+/// call for almost every allocation.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
     let code = match dispatch(arguments) {

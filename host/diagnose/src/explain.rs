@@ -52,7 +52,13 @@ fn cause(scene: &Scene<'_>, group: &Group, blocks: Vec<String>) -> Cause {
     let title = group.rule.map_or_else(|| roots[0].finding.title.clone(), |rule| rule.title.to_owned());
     let about = targets(&roots);
     let evidence: BTreeSet<ObservationId> = roots.iter().flat_map(|s| s.finding.evidence_ids.iter().copied()).collect();
-    let explains: Vec<String> = all.iter().map(|symptom| symptom.finding.fingerprint.clone()).collect();
+    // Findings of one check, code and target share a fingerprint.
+    let mut explains: Vec<String> = Vec::new();
+    for symptom in &all {
+        if !explains.contains(&symptom.finding.fingerprint) {
+            explains.push(symptom.finding.fingerprint.clone());
+        }
+    }
     Cause {
         code: group.code(scene).to_owned(),
         title,

@@ -1,4 +1,4 @@
-use crate::glob::glob_matches;
+use seaworthy_model::glob_matches;
 use crate::waiver::{self, weight};
 use seaworthy_model::{
     Diagnosis, Disposition, ErrorRule, ExitCode, Finding, Gate, GateRules, Level, RunRecord, Severity, Status,

@@ -12,7 +12,7 @@
 //! a status: a report stays true whatever the gate forgives.
 //!
 //! To add a cause: one [`Rule`](rule::Rule) in the file of its domain under
-//! `rules/`, listed there in `RULES`, and one case in `tests/causes.rs`.
+//! `rules/`, listed there in `RULES`, and one case in `tests/diagnosis/causes.rs`.
 
 #![deny(missing_docs)]
 
@@ -20,7 +20,6 @@ mod address;
 mod catalogue;
 mod explain;
 mod gate;
-mod glob;
 mod group;
 mod remedy;
 mod rows;
@@ -34,4 +33,3 @@ mod waiver;
 pub use catalogue::{CauseDescriptor, catalogue};
 pub use explain::explain;
 pub use gate::judge;
-pub use glob::glob_matches;

@@ -67,14 +67,7 @@ impl RunScope {
     }
 
     fn gateways(&self) -> &[IpAddr] {
-        self.gateways.get_or_init(|| {
-            let rows = seaworthy_probe::system::inspect("routes", &[], &self.system).unwrap_or_default();
-            rows.iter()
-                .flat_map(|row| row.iter())
-                .filter(|(key, _)| key == "gateway")
-                .filter_map(|(_, value)| value.parse().ok())
-                .collect()
-        })
+        self.gateways.get_or_init(|| seaworthy_probe::system::routes::gateways().unwrap_or_default())
     }
 }
 

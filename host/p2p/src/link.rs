@@ -156,18 +156,18 @@ impl Link {
         let agreed = self.agreed(deadline, permit).await?;
         let room = agreed.max_value.saturating_add(FRAME_OVERHEAD);
         let answer = call(&agreed.session, request, room, deadline).await;
-        match &answer {
-            Err(failure) if gone(failure) => {
-                {
-                    let mut current = self.current.lock().await;
-                    current.take_if(|c| Arc::ptr_eq(&c.session, &agreed.session));
-                }
-                drop(agreed);
-                let agreed = self.agreed(deadline, permit).await?;
-                call(&agreed.session, request, room, deadline).await
-            }
-            _ => answer,
+        let Err(failure) = &answer else { return answer };
+        let (gone, silent) = (gone(failure), failure.kind == "timeout");
+        if gone || silent {
+            // A connection on which nothing came in time is not trusted again.
+            self.current.lock().await.take_if(|c| Arc::ptr_eq(&c.session, &agreed.session));
         }
+        if !gone {
+            return answer;
+        }
+        drop(agreed);
+        let agreed = self.agreed(deadline, permit).await?;
+        call(&agreed.session, request, room, deadline).await
     }
 }
 

@@ -1,6 +1,6 @@
 use crate::error::{ErrorKind, PolicyError};
 use crate::file::CheckBlock;
-use crate::glob;
+use seaworthy_model::glob_matches;
 use crate::overrides::Filters;
 use crate::policy::Policy;
 use crate::suggestion::hint;
@@ -27,7 +27,7 @@ impl<'a> Selection<'a> {
             (&filters.targets, &targets, "--target: no target"),
         ];
         for (wanted, known, message) in named {
-            for name in wanted.iter().filter(|n| !known.iter().any(|k| glob::matches(n, k))) {
+            for name in wanted.iter().filter(|n| !known.iter().any(|k| glob_matches(n, k))) {
                 let error = PolicyError::new(ErrorKind::Flag, None, format!("{message} `{name}`"));
                 errors.push(error.maybe_help(hint(name, known.iter().copied())));
             }
@@ -37,7 +37,7 @@ impl<'a> Selection<'a> {
 
     /// Why a check is left out, if it is.
     pub(crate) fn refuse(&self, check: &CheckBlock) -> Option<(SkipReason, String)> {
-        let any = |wanted: &[String], name: &str| wanted.iter().any(|w| glob::matches(w, name));
+        let any = |wanted: &[String], name: &str| wanted.iter().any(|w| glob_matches(w, name));
         let filters = self.filters;
         let out = |text: &str| Some((SkipReason::Filtered, text.to_owned()));
         if !filters.select.is_empty() && !any(&filters.select, &check.id.value) {

@@ -2,7 +2,7 @@
 
 use crate::endpoint::Endpoint;
 use crate::file::GrantBlock;
-use crate::glob;
+use seaworthy_model::glob_matches;
 use seaworthy_model::{CapabilityRequest, Denial, Grants, HostPattern, NetRule, PortPattern, RefusedGrant};
 
 /// The target's own addresses, in a request.
@@ -192,10 +192,10 @@ fn meet_host(a: &HostPattern, b: &HostPattern) -> Option<HostPattern> {
 
 /// The narrower of two patterns, when one takes the other in.
 fn meet_text(wanted: &str, granted: &str) -> Option<String> {
-    if glob::matches(granted, wanted) {
+    if glob_matches(granted, wanted) {
         Some(wanted.to_owned())
     } else {
-        glob::matches(wanted, granted).then(|| granted.to_owned())
+        glob_matches(wanted, granted).then(|| granted.to_owned())
     }
 }
 

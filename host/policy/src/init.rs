@@ -13,7 +13,7 @@ pub fn init_detect(facts: &BTreeMap<String, String>, environment: &Environment) 
     let fact = |key: &str| facts.get(key).map(String::as_str).filter(|v| !matches!(*v, "" | "none" | "unknown"));
     let list = |name: &str| environment.text(name).map_or_else(Vec::new, split);
     let peers = list("CACHE_BOOTSTRAP_PEERS");
-    let backends = Some(list("CACHE_BACKENDS")).filter(|b| !b.is_empty()).unwrap_or_else(|| vec!["p2p".into()]);
+    let backends = list("CACHE_BACKENDS");
     let github = environment.text("GITHUB_ACTIONS") == Some("true");
 
     let mut text = String::from("# What must be reachable from this runner, and what may block a merge.\n");
@@ -40,10 +40,13 @@ pub fn init_detect(facts: &BTreeMap<String, String>, environment: &Environment) 
         "peers = {{ env = \"CACHE_BOOTSTRAP_PEERS\", type = \"multiaddr-list\", separator = \",\", default = {} }}\n",
         quoted(&peers)
     ));
-    text.push_str(&format!(
-        "backends = {{ env = [\"CACHE_BACKENDS\", \"CACHE_BACKEND\"], type = \"list\", default = {} }}\n\n",
-        quoted(&backends)
-    ));
+    if !backends.is_empty() {
+        text.push_str(&format!(
+            "backends = {{ env = [\"CACHE_BACKENDS\", \"CACHE_BACKEND\"], type = \"list\", default = {} }}\n",
+            quoted(&backends)
+        ));
+    }
+    text.push('\n');
     text.push_str("[targets.p2p]\nkind = \"libp2p\"\naddresses = \"${peers}\"\n\n");
     text.push_str("# Checks of your own: name the component and grant what it may do.\n# [plugins.my-check]\n");
     text.push_str("# source = \"file:plugins/my_check.wasm\"\n# grant.net = [\"proxy.example.com:3128\"]\n\n");
@@ -68,7 +71,7 @@ pub fn init_detect(facts: &BTreeMap<String, String>, environment: &Environment) 
 
 /// The checks of the embedded suite, as they are written there.
 fn suite() -> &'static str {
-    let start = EMBEDDED.find("[[check]]").unwrap_or(EMBEDDED.len());
+    let start = EMBEDDED.find("\n[[check]]\n").map_or(EMBEDDED.len(), |i| i + 1);
     let length = EMBEDDED[start..].find("\n# ----").unwrap_or(EMBEDDED.len() - start);
     &EMBEDDED[start..start + length]
 }

@@ -37,7 +37,6 @@ mod endpoint;
 mod error;
 mod file;
 mod filter;
-mod glob;
 mod grant;
 mod init;
 mod origin;

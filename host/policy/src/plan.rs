@@ -311,7 +311,7 @@ impl Planner<'_> {
         for waiver in self.policy.waivers.iter().map(|w| &w.value.code) {
             // Findings of the host itself carry these first parts.
             let host = ["expect.", "host.", "waiver."].iter().any(|p| waiver.value.starts_with(p));
-            if !host && !codes.iter().any(|code| crate::glob::matches(&waiver.value, code)) {
+            if !host && !codes.iter().any(|code| seaworthy_model::glob_matches(&waiver.value, code)) {
                 let message = format!("the waiver forgives `{}`, which no check of this policy reports", waiver.value);
                 let near = crate::suggestion::nearest(&waiver.value, codes.iter().copied());
                 let help = near.map_or("`seaworthy list codes` lists them".into(), |n| format!("did you mean `{n}`?"));

@@ -117,7 +117,9 @@ impl Policy {
         let mut merged = Merged { file: lower, profiles: BTreeMap::new() };
         if let Some((path, text)) = request.file {
             let own = Source { name: path.into(), text: text.into() };
-            let upper = file::read(&own, Layer::File, &tool).map_err(|e| PolicyErrors::from(e, &[&own]))?;
+            // A copy of the suite is the suite: what it says about unset variables are still no settings.
+            let layer = if text == EMBEDDED { Layer::Embedded } else { Layer::File };
+            let upper = file::read(&own, layer, &tool).map_err(|e| PolicyErrors::from(e, &[&own]))?;
             sources.push(own);
             merged = merged.under(upper);
         }

@@ -227,6 +227,7 @@ impl Page {
     }
 }
 
+#[expect(clippy::ptr_arg, reason = "passed as the reader of an `At` of exactly this type")]
 fn text(text: &String) -> String {
     quote(text)
 }
@@ -247,10 +248,12 @@ fn word<T: Choice>(choice: &T) -> String {
     quote(choice.word())
 }
 
+#[expect(clippy::ptr_arg, reason = "passed as the reader of an `At` of exactly this type")]
 fn strings(texts: &Vec<String>) -> String {
     list(texts.iter().map(String::as_str).collect())
 }
 
+#[expect(clippy::ptr_arg, reason = "passed as the reader of an `At` of exactly this type")]
 fn each(texts: &Vec<At<String>>) -> String {
     list(texts.iter().map(|t| t.value.as_str()).collect())
 }

@@ -55,7 +55,10 @@ impl Policy {
             // The embedded suite's own defaults are what unset means, not settings.
             let written = var.default.as_ref().filter(|d| d.origin.layer != Layer::Embedded);
             if let (None, Some(env), Some(default)) = (source_of(name, var, &environment), first_env(var), written) {
-                environment.set(env.to_owned(), text_of(&default.value, separator(var)), Origin::File);
+                let text = text_of(&default.value, separator(var));
+                if !text.is_empty() {
+                    environment.set(env.to_owned(), text, Origin::File);
+                }
             }
             if var.kind.value == VarType::Secret {
                 var.env.iter().flat_map(|e| &e.value).for_each(|env| environment.mark_secret(env));
@@ -63,7 +66,7 @@ impl Policy {
         }
         let hidden = self.redact.env.iter().flat_map(|g| &g.value).map(|g| g.value.as_str()).collect::<Vec<_>>();
         let names = environment.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
-        for name in names.iter().filter(|n| hidden.iter().any(|g| crate::glob::matches(g, n))) {
+        for name in names.iter().filter(|n| hidden.iter().any(|g| seaworthy_model::glob_matches(g, n))) {
             environment.mark_secret(name);
         }
         environment

@@ -91,6 +91,8 @@ impl When {
                 "ends too early".to_owned()
             } else if rest.starts_with('=') && !rest.starts_with("==") {
                 "compares with `=`; write `==`".to_owned()
+            } else if rest.starts_with('(') && rest.matches('(').count() > rest.matches(')').count() {
+                "leaves a parenthesis open".to_owned()
             } else if rest.starts_with('"') {
                 "holds a text in double quotes; write 'text'".to_owned()
             } else {
@@ -246,9 +248,9 @@ mod tests {
     #[test]
     fn what_is_wrong_is_placed() {
         let error = |text: &str| When::parse(text).map(|_| ()).map_err(|e| (e.offset, e.message)).unwrap_err();
-        assert_eq!(error("network-mode = 'host'"), (12, "compares with `=`; write `==`".into()));
+        assert_eq!(error("network-mode = 'host'"), (13, "compares with `=`; write `==`".into()));
         assert_eq!(error("in-container &&").1, "cannot be read from `&&` on");
-        assert_eq!(error("(a || b").1, "ends too early");
+        assert_eq!(error("(a || b").1, "leaves a parenthesis open");
         assert_eq!(error("").1, "ends too early");
         assert!(error(&"(".repeat(5000)).1.contains("longer"));
     }

@@ -18,7 +18,8 @@ pub(super) fn stale_labs() {
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some(owner) = name.strip_prefix("lab-") else { continue };
-        if Path::new("/proc").join(owner).exists() {
+        // A process that has ended and is not yet reaped has no command line.
+        if std::fs::read(Path::new("/proc").join(owner).join("cmdline")).is_ok_and(|line| !line.is_empty()) {
             continue;
         }
         end_engine(&entry.path());

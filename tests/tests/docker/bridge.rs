@@ -77,7 +77,7 @@ fn nothing_listening(lab: &Lab) -> Result<()> {
     let (folder, path) = host_report(lab, &address)?;
     let container = Container::of(["run", "-f", "json", "--host-report"]).arg(&path.display().to_string());
     let report = lab.run(&container.runner(&address).volume(folder.path()))?.exits(1)?.report()?;
-    report.cause("listener.none")?;
+    report.cause("listener.nothing-listening")?;
     report.no_cause("firewall")?;
     report.no_cause("net.host-down")
 }

@@ -66,7 +66,7 @@ fn no_network(lab: &Lab) -> Result<()> {
     let peer = lab.peer("/ip4/0.0.0.0/tcp/0")?;
     let address = peer.at(&format!("ip4/{}", lab.gateway("bridge")?))?;
     let report = lab.run(&runner("none", &address))?.exits(1)?.report()?;
-    report.cause("net.no-network")?;
+    report.cause("docker.no-network")?;
     report.no_cause("firewall")?;
     report.no_cause("docker.loopback-in-bridge")
 }

@@ -96,7 +96,15 @@ fn github(_: &Loopback) -> Result<()> {
     let told = std::fs::read_to_string(&summary)?;
     ensure!(told.contains("Network Connectivity"), "no step summary: {told:?}");
     let told = std::fs::read_to_string(&outputs)?;
-    ensure!(told.contains("verdict=fail") && told.contains("exit-code=1"), "outputs: {told:?}");
+    // `name<<delimiter`, value, delimiter: the form that no value can end early.
+    for (name, value) in [("verdict", "fail"), ("exit-code", "1")] {
+        let mut lines = told.lines().skip_while(|line| !line.starts_with(&format!("{name}<<")));
+        let delimiter = lines
+            .next()
+            .and_then(|line| line.split("<<").nth(1))
+            .with_context(|| format!("no output {name}: {told:?}"))?;
+        ensure!(lines.next() == Some(value) && lines.next() == Some(delimiter), "output {name}: {told:?}");
+    }
     ensure!(!told.lines().any(|line| line.starts_with("::")), "outputs: {told:?}");
     Ok(())
 }

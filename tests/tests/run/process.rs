@@ -157,7 +157,7 @@ fn exit_verdicts(_: &Loopback) -> Result<()> {
     let finding = report.finding("tcp.unreachable")?;
     ensure!(finding.target.as_deref() == Some(&open), "{finding:?}");
     let source = report.check("tcp.ports")?.source.as_ref().context("no place in checks.toml")?;
-    ensure!(source.file.ends_with("checks.toml") && source.line == 7, "{source:?}");
+    ensure!(source.file.ends_with("checks.toml") && source.line == 8, "{source:?}");
     Seaworthy::new(["run", "--report-only"])?.directory(folder.path()).run()?.exits(0)?;
     Ok(())
 }

@@ -83,7 +83,10 @@ fn false_passes(_: &Loopback) -> Result<()> {
         ensure!(!finding.evidence_ids.is_empty(), "{code} cites nothing");
     }
     let wrong = report.finding("env.invalid-value")?;
-    ensure!(wrong.message.contains("notaport"), "the wrong value is not named: {}", wrong.message);
+    ensure!(
+        wrong.observed.as_deref().is_some_and(|seen| seen.contains("notaport")),
+        "the wrong value is not named: {wrong:?}"
+    );
     ensure!(wrong.target.as_deref() == Some("CACHE_LISTEN_PORT"), "it is about {:?}", wrong.target);
     report.finding("env.p2p-disabled")?;
     run(&["--report-only"])?.exits(0)?;

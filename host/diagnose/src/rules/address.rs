@@ -123,14 +123,15 @@ fn tell(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         }
         let at = symptom.detail("position").map(|at| format!(" (at byte {at})")).unwrap_or_default();
         let reason = if symptom.finding.message.is_empty() { &symptom.finding.title } else { &symptom.finding.message };
+        let reason = reason.trim_end_matches('.');
         match corrected(scene, symptom) {
             // An unread address cannot be written better than it is.
             Some((new, with_id)) if new != old => {
-                lines.push(format!("{old}{at}: {reason} Write {new}."));
+                lines.push(format!("{old}{at}: {reason}. Write {new}."));
                 known &= with_id;
                 replaced.push((old, new));
             }
-            _ => lines.push(format!("{old}{at}: {reason}")),
+            _ => lines.push(format!("{old}{at}: {reason}.")),
         }
     }
     let fix = remedy(

@@ -2,12 +2,13 @@ use crate::remedy::{list, remedy, shell};
 use crate::rule::{Fold, Rule, Told, nothing, targets};
 use crate::scene::{Scene, Symptom};
 use seaworthy_model::{Layer, Remediation};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
         code: "dependencies.no-interpreter",
-        title: "There is no Python interpreter",
-        explain: "The configured cache client is a Python program, and no interpreter was found on PATH or at the configured place. All that \
+        title: "There is no Python interpreter that the cache client can use",
+        explain: "The configured cache client is a Python program, and no interpreter was found on PATH or at the configured place, or only one that is too old. All that \
                   it needs is then missing too.",
         layer: Layer::Process,
         explains_from: Layer::Process,
@@ -122,8 +123,8 @@ fn look_alike(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 
 fn conflict(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let remove = symptom.detail("remove").unwrap_or("py-multihash");
-    let keep = symptom.detail("keep").unwrap_or("pymultihash");
+    let remove = symptom.detail("remove").unwrap_or("pymultihash");
+    let keep = symptom.detail("keep").unwrap_or("py-multihash");
     let python = python(symptom);
     let fix = remedy(
         "keep-one",
@@ -148,14 +149,19 @@ fn install(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         symptoms.iter().copied().partition(|s| python_codes(s.code()));
     let mut remediations: Vec<Remediation> = Vec::new();
     if let Some(first) = packages.first() {
-        let mut wanted: Vec<String> = packages.iter().map(|s| shell(&requirement(s))).collect();
-        wanted.sort();
-        wanted.dedup();
+        let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for package in &packages {
+            wanted.entry(python(package)).or_default().insert(shell(&requirement(package)));
+        }
+        let each = |(python, wanted): (String, BTreeSet<String>)| {
+            format!("{python} -m pip install {}", wanted.into_iter().collect::<Vec<_>>().join(" "))
+        };
+        let command = wanted.into_iter().map(each).collect::<Vec<_>>().join("\n");
         remediations.push(
             remedy("install-packages", "Install what is missing", "The client imports it at its start.")
                 .run(
                     "With the interpreter that runs the cache; the quotes keep the shell from reading `>` as a redirection.",
-                    format!("{} -m pip install {}", python(first), wanted.join(" ")),
+                    command,
                 )
                 .proved_by(proof(scene, first)),
         );

@@ -144,8 +144,10 @@ fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     };
     let words = list(&targets(symptoms));
     let ports = ports(symptoms);
+    let own = symptoms.iter().all(|symptom| symptom.detail("kind") == Some("own-address"));
     let message = format!(
-        "{words} is loopback. Inside {} that is the container itself, and nothing there listens on {}; a peer on the host is not even asked.",
+        "{words} is {}. Inside {} that is the container itself, and nothing there listens on {}; a peer on the host is not even asked.",
+        if own { "this container's own address" } else { "loopback" },
         scene.site.words(),
         port_words(&ports)
     );

@@ -1,5 +1,5 @@
 use crate::remedy::{export, list, remedy, shell};
-use crate::rule::{Fold, Rule, Told, nothing, targets};
+use crate::rule::{Fold, Rule, Told, nothing};
 use crate::scene::{Scene, Symptom};
 use seaworthy_model::{Environment, Layer};
 
@@ -186,6 +186,6 @@ fn unknown_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         Some(meant) => fix.run("Move the value.", format!("export {meant}=\"${name}\"; unset {name}")),
         None => fix.run("Take it away, or correct its name.", format!("unset {}", shell(name))),
     };
-    let message = format!("{}: {}", list(&targets(symptoms)), symptom.finding.message);
+    let message = symptom.finding.message.clone();
     Told { message, remediations: vec![fix.proved_by(scene.proof("env/variables", symptom))] }
 }

@@ -2,9 +2,7 @@ use crate::bindings::wit_net::tls;
 use crate::scope::Scope;
 use crate::state::State;
 use futures::future::join_all;
-use seaworthy_model::Failure;
 use seaworthy_probe::tls as probe;
-use seaworthy_probe::trust::Roots;
 use serde_json::json;
 use std::time::Duration;
 
@@ -19,7 +17,7 @@ impl tls::Host for State {
 
 async fn handshake(scope: &Scope, attempt: tls::Attempt) -> tls::Seen {
     let question = json!({ "target": attempt.target, "server-name": attempt.server_name, "alpn": attempt.alpn, "roots": attempt.roots });
-    let seen = match roots(&attempt.roots) {
+    let seen = match attempt.roots.parse() {
         Ok(roots) => {
             let asked = probe::Attempt {
                 target: attempt.target.clone(),
@@ -49,14 +47,5 @@ async fn handshake(scope: &Scope, attempt: tls::Attempt) -> tls::Seen {
             chain: session.chain,
             details: session.details.into_iter().collect(),
         }),
-    }
-}
-
-fn roots(word: &str) -> Result<Roots, Failure> {
-    match word {
-        "native" => Ok(Roots::Native),
-        "bundled" => Ok(Roots::Bundled),
-        "none" => Ok(Roots::Nobody),
-        other => Err(Failure::new("invalid", "tls", format!("`{other}` are no trust roots; write native, bundled or none"))),
     }
 }

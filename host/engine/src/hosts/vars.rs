@@ -1,11 +1,11 @@
 use crate::bindings::wit_env::vars;
 use crate::scope::Scope;
 use crate::state::State;
-use globset::Glob;
-use seaworthy_model::Variable;
+use seaworthy_model::{Variable, glob_matches};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
+
 
 impl vars::Host for State {
     async fn read(&mut self, names: Vec<String>) -> wasmtime::Result<vars::Seen> {
@@ -28,13 +28,12 @@ impl vars::Host for State {
     async fn matching(&mut self, globs: Vec<String>) -> wasmtime::Result<vars::Seen> {
         let scope = self.scope.clone();
         let _doing = scope.step.enter("vars.matching", "", globs.len())?;
-        let matchers: Vec<_> = globs.iter().filter_map(|glob| Glob::new(glob).ok()).map(|glob| glob.compile_matcher()).collect();
         let variables = scope
             .run
             .plan
             .environment
             .iter()
-            .filter(|(name, _)| matchers.iter().any(|matcher| matcher.is_match(name)) && granted(&scope, name))
+            .filter(|(name, _)| globs.iter().any(|glob| glob_matches(glob, name)) && granted(&scope, name))
             .map(|(name, found)| variable(&scope, name, Some(found)))
             .collect();
         Ok(seen(&scope, "vars.matching", json!({ "globs": globs }), variables))
@@ -42,7 +41,7 @@ impl vars::Host for State {
 }
 
 fn granted(scope: &Scope, name: &str) -> bool {
-    scope.step.grants.env.iter().any(|glob| glob == name || Glob::new(glob).is_ok_and(|glob| glob.compile_matcher().is_match(name)))
+    scope.step.grants.env.iter().any(|glob| glob_matches(glob, name))
 }
 
 /// What a guest may know of a variable: of a secret only that it is there, how

@@ -131,8 +131,14 @@ fn variables_come_from_flag_environment_file_in_this_order() {
 
 #[test]
 fn the_suites_own_defaults_are_not_shown_as_settings() {
-    let policy = Case::embedded().load().unwrap();
-    assert!(policy.environment(&environment(&[])).get("CACHE_BACKENDS").is_none());
+    for case in [Case::embedded(), Case::file(seaworthy_policy::EMBEDDED)] {
+        let policy = case.load().unwrap();
+        assert_eq!(policy.environment(&environment(&[])).iter().count(), 0);
+        assert!(policy.run_rules().allow_writes);
+    }
+    let empty =
+        "version = 1\n[vars]\npeers = { env = 'CACHE_BOOTSTRAP_PEERS', type = 'multiaddr-list', default = [] }\n";
+    assert_eq!(Case::file(empty).load().unwrap().environment(&environment(&[])).iter().count(), 0);
 }
 
 #[test]

@@ -267,7 +267,7 @@ fn what_does_not_fit_the_components_is_said() {
     assert!(text.contains("plugin `acme` is not the one that is pinned: the file has sha256:aaaa"), "{text}");
     let text = error(&PLUGIN.replace("acme:egress", "acme:egres"));
     assert!(
-        text.contains("checks.toml:12:7: plugin `acme` has no check `egres`")
+        text.contains("checks.toml:13:7: plugin `acme` has no check `egres`")
             && text.contains("did you mean `egress`?"),
         "{text}"
     );
@@ -276,7 +276,7 @@ fn what_does_not_fit_the_components_is_said() {
         text.contains("`with` of `acme.proxy` does not fit at `budget`: \"3\" is not of type \"integer\""),
         "{text}"
     );
-    assert!(text.contains("'x' was unexpected") && text.contains("checks.toml:14:8"), "{text}");
+    assert!(text.contains("'x' was unexpected") && text.contains("checks.toml:15:8"), "{text}");
     let text = error(&PLUGIN.replace("connect-ms", "conect-ms"));
     assert!(
         text.contains("names `conect-ms`, which is no fact of egress") && text.contains("did you mean `connect-ms`?"),

@@ -54,7 +54,7 @@ pub fn human(report: &Report, options: &HumanOptions) -> String {
 fn heading(page: &mut Page, report: &Report) {
     let tool = format!("{} {}", report.tool.name, report.tool.version);
     let policy = format!("policy {}, profile {}", report.config.path, report.config.profile);
-    page.line(0, &format!("{tool}: {}, {policy}", safe::line(&report.vantage.name)));
+    page.item("", 0, &safe::line(&format!("{tool}: {}, {policy}", report.vantage.name)));
     page.blank();
 }
 

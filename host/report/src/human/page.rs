@@ -53,7 +53,7 @@ impl Page {
             if !first && column + 1 + length > self.width {
                 self.text.push('\n');
                 // A narrow page hangs less, rather than one word a line.
-                let hang = hang.min(self.width / 2);
+                let hang = hang.min(self.width * 3 / 5);
                 self.text.extend(std::iter::repeat_n(' ', hang));
                 column = hang;
                 first = true;

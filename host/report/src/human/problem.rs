@@ -8,6 +8,9 @@ use seaworthy_model::{
 /// More than these are counted, not shown, unless everything is asked for.
 const SHOWN: usize = 6;
 
+/// Observations shown for a cause, unless everything is asked for.
+const SEEN: usize = 4;
+
 /// A cause: what it is, what it rests on, what follows from it, what to do, how to prove it.
 pub(super) fn cause(page: &mut Page, report: &Report, cause: &Cause, verbose: bool) {
     let explained = explained(report, cause);
@@ -32,10 +35,12 @@ pub(super) fn cause(page: &mut Page, report: &Report, cause: &Cause, verbose: bo
         explained.into_iter().partition(|(_, finding)| Some(&finding.code) == root.as_ref());
     page.line(7, "evidence:");
     for (check, finding) in roots.iter().take(max) {
-        page.item("         - ", 11, &format!("{}: {}: {}", check.id, finding.code, told(finding)));
+        let text = if verbose { format!("{}: {}: {}", check.id, finding.code, told(finding)) } else { named(check, finding) };
+        page.item("         - ", 11, &text);
     }
     more(page, roots.len(), max);
     let seen = supporting(report, cause);
+    let max = if verbose { usize::MAX } else { SEEN };
     for observation in seen.iter().take(max) {
         page.line(11, &observed::line(observation, page.width().saturating_sub(45).max(40)));
     }
@@ -43,9 +48,7 @@ pub(super) fn cause(page: &mut Page, report: &Report, cause: &Cause, verbose: bo
     if !others.is_empty() || !cause.blocks.is_empty() {
         page.line(7, "from it follow:");
         for (check, finding) in others.iter().take(max) {
-            let target =
-                finding.target.as_ref().map(|target| format!(" at {}", safe::line(target))).unwrap_or_default();
-            page.item("         - ", 11, &format!("{}: {}{target}", check.id, finding.code));
+            page.item("         - ", 11, &named(check, finding));
         }
         more(page, others.len(), max);
         for check in &cause.blocks {
@@ -63,6 +66,13 @@ pub(super) fn cause(page: &mut Page, report: &Report, cause: &Cause, verbose: bo
     page.blank();
 }
 
+/// Which check found what, and about what. The cause's own message has the values.
+fn named(check: &CheckResult, finding: &Finding) -> String {
+    let target = finding.target.as_ref().map(|target| format!(" at {}", safe::line(target))).unwrap_or_default();
+    format!("{}: {}{target}", check.id, finding.code)
+}
+
+/// A finding in full.
 fn told(finding: &Finding) -> String {
     let mut text = safe::line(&finding.message);
     if let Some(observed) = &finding.observed {

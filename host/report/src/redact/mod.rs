@@ -4,10 +4,9 @@ mod forms;
 mod patterns;
 
 use forms::forms;
-use globset::GlobBuilder;
-use patterns::{BUILT_IN, TOKEN};
+use patterns::{Pattern, tokens_in};
 use regex::{Captures, Regex};
-use seaworthy_model::{Environment, Report};
+use seaworthy_model::{Environment, Report, glob_matches_ignoring_case};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -43,14 +42,6 @@ pub struct RedactRules {
 /// Why the rules cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RedactError {
-    /// An element of `redact.env` or `redact.keep` is no glob.
-    #[error("`{glob}` in [redact] is not a glob: {source}")]
-    Glob {
-        /// As written.
-        glob: String,
-        /// What is wrong with it.
-        source: globset::Error,
-    },
     /// An element of `redact.patterns` is no regular expression.
     #[error("`{pattern}` in redact.patterns is not a regular expression: {source}")]
     Pattern {
@@ -73,8 +64,7 @@ pub struct Redactor {
     literals: Option<Regex>,
     /// The secret behind each written form.
     tokens: BTreeMap<String, String>,
-    patterns: Vec<Regex>,
-    token: Option<Regex>,
+    patterns: Vec<Pattern>,
     secrets: forms::Hidden,
 }
 
@@ -84,10 +74,9 @@ impl Redactor {
     /// not taken.
     ///
     /// # Errors
-    /// When a glob or a pattern of the rules cannot be read.
+    /// When a pattern of the rules cannot be read.
     pub fn new(environment: &Environment, rules: &RedactRules) -> Result<Self, RedactError> {
-        let (named, kept) = (globs(&rules.env)?, globs(&rules.keep)?);
-        let secret = |name: &str, marked: bool| (marked || matches(&named, name)) && !matches(&kept, name);
+        let secret = |name: &str, marked: bool| (marked || matches(&rules.env, name)) && !matches(&rules.keep, name);
         let secrets: Vec<String> = environment
             .iter()
             .filter(|(name, variable)| secret(name, variable.secret))
@@ -99,15 +88,14 @@ impl Redactor {
             salt: rules.salt.clone(),
             literals: None,
             tokens: BTreeMap::new(),
-            patterns: Vec::new(),
-            token: Regex::new(TOKEN).ok(),
+            patterns: Pattern::built_in(),
             secrets: forms::Hidden(secrets),
         };
         redactor.prepare()?;
-        for pattern in BUILT_IN.iter().copied().chain(rules.patterns.iter().map(String::as_str)) {
-            let regex = Regex::new(pattern);
+        for pattern in &rules.patterns {
+            let given = Pattern::given(pattern);
             redactor.patterns.push(
-                regex.map_err(|source| RedactError::Pattern { pattern: pattern.into(), source: Box::new(source) })?,
+                given.map_err(|source| RedactError::Pattern { pattern: pattern.clone(), source: Box::new(source) })?,
             );
         }
         Ok(redactor)
@@ -144,8 +132,8 @@ impl Redactor {
     pub fn text(&self, text: &str) -> String {
         let mut text = self.between_tokens(text);
         for pattern in &self.patterns {
-            if pattern.is_match(&text) {
-                text = self.replace_pattern(pattern, &text);
+            if let Some(regex) = pattern.matching(&text) {
+                text = self.replace_pattern(regex, &text);
             }
         }
         text
@@ -179,7 +167,7 @@ impl Redactor {
             });
             replaced.into_owned()
         };
-        for (start, end) in self.tokens_in(text) {
+        for (start, end) in tokens_in(text) {
             result.push_str(&replace(&text[rest..start]));
             result.push_str(&text[start..end]);
             rest = end;
@@ -189,7 +177,7 @@ impl Redactor {
     }
 
     fn replace_pattern(&self, pattern: &Regex, text: &str) -> String {
-        let tokens = self.tokens_in(text);
+        let tokens = tokens_in(text);
         let mut result = String::with_capacity(text.len());
         let mut rest = 0;
         for found in pattern.captures_iter(text) {
@@ -209,20 +197,8 @@ impl Redactor {
         result.push_str(&text[rest..]);
         result
     }
-
-    fn tokens_in(&self, text: &str) -> Vec<(usize, usize)> {
-        self.token.iter().flat_map(|token| token.find_iter(text)).map(|found| (found.start(), found.end())).collect()
-    }
 }
 
-fn globs(patterns: &[String]) -> Result<Vec<globset::GlobMatcher>, RedactError> {
-    let read = |glob: &String| {
-        let built = GlobBuilder::new(glob).case_insensitive(true).build();
-        built.map(|glob| glob.compile_matcher()).map_err(|source| RedactError::Glob { glob: glob.clone(), source })
-    };
-    patterns.iter().map(read).collect()
-}
-
-fn matches(globs: &[globset::GlobMatcher], name: &str) -> bool {
-    globs.iter().any(|glob| glob.is_match(name))
+fn matches(globs: &[String], name: &str) -> bool {
+    globs.iter().any(|glob| glob_matches_ignoring_case(glob, name))
 }

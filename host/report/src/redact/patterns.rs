@@ -1,16 +1,98 @@
-/// What stands in place of a secret.
-pub(super) const TOKEN: &str = r"\[redacted(?::[0-9a-f]{8})?\]";
+use regex::Regex;
+use std::sync::{LazyLock, OnceLock};
 
-/// Secrets that are known by their form, wherever they come from.
-pub(super) const BUILT_IN: &[&str] = &[
+/// What stands in place of a secret.
+const TOKEN: &str = r"\[redacted(?::[0-9a-f]{8})?\]";
+
+/// Secrets that are known by their form, wherever they come from, each with a text
+/// that is part of whatever it matches, in lower case.
+const BUILT_IN: &[(&str, &str)] = &[
     // GitHub's tokens carry a prefix so that they can be found.
-    r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})",
+    ("gh", r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})"),
     // Password of a URL; a multiaddr has no `://`.
-    r"://[^/\s:@]*:([^/\s@]+)@",
+    ("@", r"://[^/\s:@]*:([^/\s@]+)@"),
     // Credentials of a request.
-    r"(?i)\bauthorization\b[^A-Za-z0-9\n]{1,6}(?:basic|bearer|token)\s+([^\s,;\x22']+)",
+    ("authorization", r"(?i)\bauthorization\b[^A-Za-z0-9\n]{1,6}(?:basic|bearer|token)\s+([^\s,;\x22']+)"),
     // Signed URLs of object stores and caches.
-    r"(?i)[?&](?:x-amz-signature|x-amz-security-token|sig)=([^&\s\x22']+)",
+    ("sig", r"(?i)[?&](?:x-amz-signature|sig)=([^&\s\x22']+)"),
+    ("x-amz-security-token", r"(?i)[?&]x-amz-security-token=([^&\s\x22']+)"),
     // Keys in PEM.
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*-----END [A-Z ]*PRIVATE KEY-----",
+    ("private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*-----END [A-Z ]*PRIVATE KEY-----"),
 ];
+
+/// A pattern that is compiled when a text first has what all its matches have.
+/// Compiling them all costs more than the whole run of a small policy.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    hint: Option<&'static str>,
+    source: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    /// The patterns that are always looked for.
+    pub(super) fn built_in() -> Vec<Self> {
+        let pattern = |(hint, source): &(&'static str, &str)| Self {
+            hint: Some(hint),
+            source: (*source).to_owned(),
+            compiled: OnceLock::new(),
+        };
+        BUILT_IN.iter().map(pattern).collect()
+    }
+
+    /// A pattern of the policy, compiled at once so that a wrong one is an error.
+    pub(super) fn given(source: &str) -> Result<Self, regex::Error> {
+        let compiled = OnceLock::from(Some(Regex::new(source)?));
+        Ok(Self { hint: None, source: source.to_owned(), compiled })
+    }
+
+    /// The expression, when it matches somewhere in `text`.
+    pub(super) fn matching(&self, text: &str) -> Option<&Regex> {
+        if self.hint.is_some_and(|hint| !contains_ignore_case(text, hint)) {
+            return None;
+        }
+        self.compiled.get_or_init(|| Regex::new(&self.source).ok()).as_ref().filter(|regex| regex.is_match(text))
+    }
+}
+
+/// Where tokens that stand for secrets are in a text.
+pub(super) fn tokens_in(text: &str) -> Vec<(usize, usize)> {
+    static COMPILED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(TOKEN).ok());
+    if !text.contains("[redacted") {
+        return Vec::new();
+    }
+    COMPILED.iter().flat_map(|token| token.find_iter(text)).map(|found| (found.start(), found.end())).collect()
+}
+
+fn contains_ignore_case(text: &str, part: &str) -> bool {
+    text.as_bytes().windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_pattern_compiles_and_its_matches_have_its_hint() {
+        let examples = [
+            "ghp_0123456789abcdefghijABCDEFGHIJ",
+            "github_pat_0123456789abcdefghijABCD",
+            "https://user:pass@host/",
+            "Authorization: Bearer abcdef",
+            "?X-Amz-Signature=abc",
+            "&X-AMZ-SECURITY-TOKEN=abc",
+            "?sig=abc",
+            "-----BEGIN PRIVATE KEY-----abc-----END PRIVATE KEY-----",
+        ];
+        for (hint, source) in BUILT_IN {
+            let regex = Regex::new(source).unwrap();
+            let matched: Vec<&&str> = examples.iter().filter(|example| regex.is_match(example)).collect();
+            assert!(!matched.is_empty(), "{source} has no example");
+            assert!(matched.iter().all(|example| contains_ignore_case(example, hint)), "{source} matches what lacks `{hint}`");
+        }
+        let all = Pattern::built_in();
+        for example in examples {
+            assert!(all.iter().any(|pattern| pattern.matching(example).is_some()), "{example} slips through");
+        }
+    }
+}

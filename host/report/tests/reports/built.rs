@@ -1,5 +1,4 @@
 //! Reports as a run would make them, small and without clocks.
-#![expect(dead_code, reason = "each test binary uses its part of the builder")]
 
 use seaworthy_model::{
     Attempt, Cause, CheckResult, Confidence, ConfigInfo, Disposition, ErrorReason, ExitCode, Failure, Finding, Gate,

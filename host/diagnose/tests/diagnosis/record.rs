@@ -1,5 +1,4 @@
 //! Builds the records that the engine would, for a table of cases.
-#![expect(dead_code, reason = "each test binary uses its part of the builder")]
 
 use seaworthy_model::{
     CheckResult, Confidence, Disposition, Fact, Finding, Layer, Level, Observation, ObservationId, Report, RunRecord,

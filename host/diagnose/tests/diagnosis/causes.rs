@@ -1,10 +1,6 @@
 //! One case for each cause, and for the look-alikes it must be told from.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod record;
-
-use record::*;
+use crate::record::{self, *};
 use seaworthy_diagnose::{catalogue, explain};
 use seaworthy_model::{Confidence, Diagnosis, Layer, Level, Report, RunRecord};
 use std::collections::BTreeSet;
@@ -95,6 +91,17 @@ fn loopback_inside_a_bridge() {
     assert_eq!(cause.remediations[0].verified_by.as_deref(), Some("net.connectivity"));
     let by_cause: Vec<_> = diagnosis.record.steps[1].findings.iter().map(|f| f.caused_by.as_deref()).collect();
     assert_eq!(by_cause, [Some("docker.loopback-in-bridge"); 2]);
+}
+
+#[test]
+fn the_own_address_is_not_called_loopback() {
+    let own = finding("docker.loopback-peer", Layer::Interface)
+        .at("/ip4/172.17.0.2/tcp/9100/p2p/A")
+        .detail("kind", "own-address");
+    let diagnosis = diagnose(suite(BRIDGE, vec![own], vec![]), None);
+    assert_eq!(causes(&diagnosis), [("docker.loopback-in-bridge", Certain)]);
+    assert!(diagnosis.causes[0].message.contains("is this container's own address"), "{}", diagnosis.causes[0].message);
+    says(&diagnosis, "export CACHE_BOOTSTRAP_PEERS=/ip4/172.17.0.1/tcp/9100/p2p/A");
 }
 
 #[test]
@@ -466,6 +473,9 @@ fn cache_and_dependencies() {
     let diagnosis = deps(vec![missing("libp2p").expected(">= 0.8"), missing("cryptography")]);
     assert_eq!(causes(&diagnosis), [("dependencies.missing", Certain)]);
     says(&diagnosis, "python3 -m pip install 'libp2p>=0.8' cryptography");
+    let of = |name: &str, python: &str| missing(name).detail("interpreter", python).expected(&format!("{name}>=1"));
+    let diagnosis = deps(vec![of("a", "/opt/a/python3"), of("b", "/opt/b/python3"), of("c", "/opt/a/python3")]);
+    says(&diagnosis, "/opt/a/python3 -m pip install 'a>=1' 'c>=1'\n/opt/b/python3 -m pip install 'b>=1'");
     for (code, cause) in [
         ("dep.too-old", "dependencies.too-old"),
         ("dep.look-alike", "dependencies.look-alike"),

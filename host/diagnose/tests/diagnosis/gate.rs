@@ -1,10 +1,6 @@
 //! The gate's rules, one case each.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod record;
-
-use record::*;
+use crate::record::{self, *};
 use seaworthy_diagnose::{explain, judge};
 use seaworthy_model::{
     Disposition, ErrorReason, ErrorRule, ExitCode, FailOn, Gate, GateRules, Layer, RunRecord, Severity, SkipReason,

@@ -1,10 +1,6 @@
 //! Evidence comes from probed servers. Whatever they say, no format obeys it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod built;
-
-use built::{failing, finding, own_cause};
+use crate::built::{failing, finding, own_cause};
 use seaworthy_model::{Layer, Report, SourceLocation};
 use seaworthy_report::{HumanOptions, Style, WarnAs, github, human, junit};
 

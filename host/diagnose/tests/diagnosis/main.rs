@@ -1,0 +1,6 @@
+//! Records in, causes and verdicts out.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod causes;
+mod gate;
+mod record;
