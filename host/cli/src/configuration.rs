@@ -128,6 +128,7 @@ pub(crate) fn make_plan(
         filters: &flags.filters(),
         run_id: &uuid::Uuid::new_v4().to_string(),
         cache_dir: &cache_dir,
+        unusable: catalog.unusable(),
         host_report,
     };
     seaworthy_policy::plan(policy, &request).map_err(CliError::Policy)
@@ -158,6 +159,9 @@ pub(crate) fn validate(config: &ConfigArgs) -> Result<ExitCode, CliError> {
     let policy = load_policy(config, &environment, &flags)?;
     runtime()?.block_on(async {
         let catalog = open_catalog(&policy).await?;
+        if let Some((plugin, reason)) = catalog.unusable().iter().next() {
+            return Err(CliError::Config(format!("plugin `{plugin}`: {reason}")));
+        }
         let facts = vantage::facts(&environment);
         let plan = make_plan(&policy, &catalog, &environment, &facts, &flags, None)?;
         let plural = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });

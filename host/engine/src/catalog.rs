@@ -101,6 +101,7 @@ pub struct Catalog {
     archive: Option<Archive>,
     cache: Option<CodeCache>,
     entries: BTreeMap<String, Entry>,
+    unusable: BTreeMap<String, String>,
     loaded: Mutex<BTreeMap<String, Loaded>>,
 }
 
@@ -108,6 +109,8 @@ pub struct Catalog {
 #[derive(Clone)]
 pub(crate) struct Loaded {
     pub(crate) component: Component,
+    /// Linked, for a check; made by the first step that runs it.
+    pub(crate) check: Option<check::CheckPre<State>>,
     /// `embedded`, `cached` or `compiled`.
     pub(crate) how: &'static str,
 }
@@ -119,7 +122,8 @@ impl Catalog {
     /// `executable` is looked at for precompiled code; `cache` keeps compiled code.
     ///
     /// # Errors
-    /// The first plugin that cannot be used. A bundled component that cannot be
+    /// The first plugin that cannot be loaded (one that merely breaks in `describe`
+    /// is kept among the [`unusable`](Self::unusable)). A bundled component that cannot be
     /// described is a bug and is reported the same way.
     pub async fn open(
         builtin: &'static [Builtin],
@@ -136,6 +140,7 @@ impl Catalog {
             builtin: builtin.iter().map(|b| (b.name, *b)).collect(),
             files: BTreeMap::new(),
             entries: BTreeMap::new(),
+            unusable: BTreeMap::new(),
             loaded: Mutex::default(),
         };
         for builtin in builtin {
@@ -168,11 +173,25 @@ impl Catalog {
         if let Some(pinned) = plugin.digest.as_ref().filter(|pinned| **pinned != digest) {
             return Err(CatalogError::Digest { name: name.clone(), path, pinned: pinned.clone(), actual: digest });
         }
-        let descriptor = self.describe(name, &bytes, &digest).await.map_err(refused)?;
+        let descriptor = match self.describe(name, &bytes, &digest).await {
+            Ok(descriptor) => descriptor,
+            Err(refusal @ Refusal::Describe(_)) => {
+                self.unusable.insert(name.clone(), refusal.to_string());
+                return Ok(());
+            }
+            Err(refusal) => return Err(refused(refusal)),
+        };
         let source = ComponentSource::File(plugin.path.clone());
         self.files.insert(name.clone(), bytes);
         self.entries.insert(name.clone(), Entry { descriptor, digest, source });
         Ok(())
+    }
+
+    /// Plugins that could be loaded but broke when they were asked to describe
+    /// themselves, with what happened. Their checks cannot run; the others can.
+    #[must_use]
+    pub fn unusable(&self) -> &BTreeMap<String, String> {
+        &self.unusable
     }
 
     /// Everything in the catalog, by name.
@@ -184,6 +203,20 @@ impl Catalog {
     /// The components whose code is ready.
     pub(crate) fn loaded_components(&self) -> &Mutex<BTreeMap<String, Loaded>> {
         &self.loaded
+    }
+
+    /// A check component, linked and ready to be instantiated.
+    pub(crate) fn load_check(&self, name: &str) -> Result<check::CheckPre<State>, Refusal> {
+        let loaded = self.load(name)?;
+        if let Some(pre) = loaded.check {
+            return Ok(pre);
+        }
+        let pre = self.runtime.checks.instantiate_pre(&loaded.component).and_then(check::CheckPre::new);
+        let pre = pre.map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
+        if let Some(loaded) = lock(&self.loaded).get_mut(name) {
+            loaded.check = Some(pre.clone());
+        }
+        Ok(pre)
     }
 
     /// The code of a component of the catalog.
@@ -202,12 +235,12 @@ impl Catalog {
 
     fn load_bytes(&self, name: &str, bytes: &[u8], digest: &str) -> Result<Loaded, Refusal> {
         let packed = self.archive.as_ref().and_then(|a| a.entry(name, digest).and_then(|entry| a.code(entry).ok()));
-        let embedded = packed.and_then(|code| self.deserialize(&code)).map(|component| Loaded { component, how: "embedded" });
+        let embedded = packed.and_then(|code| self.deserialize(&code)).map(|component| Loaded { component, check: None, how: "embedded" });
         let loaded = match embedded {
             Some(loaded) => loaded,
             None => match self.cache.as_ref().and_then(|cache| cache.get(digest)).and_then(|code| self.deserialize(&code)) {
-                Some(component) => Loaded { component, how: "cached" },
-                None => Loaded { component: self.compile(bytes, digest)?, how: "compiled" },
+                Some(component) => Loaded { component, check: None, how: "cached" },
+                None => Loaded { component: self.compile(bytes, digest)?, check: None, how: "compiled" },
             },
         };
         lock(&self.loaded).insert(name.to_owned(), loaded.clone());

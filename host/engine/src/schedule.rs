@@ -126,6 +126,10 @@ async fn prepare(step: &Step, slots: &BTreeMap<&str, Slot>) -> Result<Inherited,
     if let Some((reason, message)) = &step.skip {
         return Err(Box::new(StepRecord { skip: Some(*reason), message: message.clone(), ..StepRecord::of(step) }));
     }
+    if let Some(message) = &step.unusable {
+        let (status, error) = (Status::Error, Some(ErrorReason::Load));
+        return Err(Box::new(StepRecord { status, error, message: message.clone(), ..StepRecord::of(step) }));
+    }
     let mut inherited = Inherited::default();
     for need in &step.needs {
         let Some(slot) = slots.get(need.check.as_str()) else { continue };

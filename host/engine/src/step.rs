@@ -1,5 +1,4 @@
 use crate::bindings::check::exports::seaworthy::check::checks as wit;
-use crate::bindings::check::CheckPre;
 use crate::catalog::Catalog;
 use crate::scope::{RunScope, Scope, StepScope, lock, round};
 use crate::state::State;
@@ -74,13 +73,9 @@ async fn attempt(context: &StepContext<'_>, step: &Step, inherited: &Inherited, 
     else {
         return Concluded::error(ErrorReason::Load, format!("component `{}` has no check `{}`", step.component, step.check));
     };
-    let component = match catalog.load(&step.component) {
-        Ok(loaded) => loaded.component,
-        Err(refusal) => return Concluded::error(ErrorReason::Load, format!("component `{}`: {refusal}", step.component)),
-    };
-    let pre = match catalog.runtime.checks.instantiate_pre(&component).and_then(CheckPre::new) {
+    let pre = match catalog.load_check(&step.component) {
         Ok(pre) => pre,
-        Err(error) => return Concluded::error(ErrorReason::Load, format!("component `{}`: {error:#}", step.component)),
+        Err(refusal) => return Concluded::error(ErrorReason::Load, format!("component `{}`: {refusal}", step.component)),
     };
     let mut store = State::store(&catalog.runtime.engine, scope.clone(), Some(context.tiers.clone()));
     let input = input(step, inherited, &scope.run.plan);

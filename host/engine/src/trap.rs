@@ -25,7 +25,9 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State) -> (ErrorReason, S
     if text.contains("forcing trap when growing memory") || text.contains("memory minimum size") {
         return (ErrorReason::OutOfMemory, format!("the component wanted more than its {} MiB of memory", limits.memory >> 20));
     }
-    if text.contains("MemoryOutputPipe") {
+    // A full pipe is closed to the guest, whose own panic over that is only the echo.
+    let full = |pipe: &MemoryOutputPipe| pipe.contents().len() >= limits.output;
+    if full(&state.stdout) || full(&state.stderr) {
         return (ErrorReason::OutputLimit, format!("the component printed more than its limit of {} KiB", limits.output >> 10));
     }
     if text.contains("fuel") && text.contains("allocat") {

@@ -77,6 +77,8 @@ pub struct Step {
     pub severity: Severity,
     /// Already decided not to run, and why.
     pub skip: Option<(SkipReason, String)>,
+    /// Its component cannot be used, and why: the step is `error/load`.
+    pub unusable: Option<String>,
     /// What it looks at.
     pub targets: Vec<Target>,
     /// Settings, validated.

@@ -14,7 +14,7 @@
 mod id_text;
 mod shape;
 
-use id_text::{is_placeholder, read_peer_id};
+use id_text::{is_placeholder, is_placeholder_name, read_peer_id};
 use libp2p::PeerId;
 use seaworthy_model::Failure;
 use std::collections::BTreeMap;
@@ -136,7 +136,9 @@ fn read_host<'a>(parts: &mut impl Iterator<Item = Part<'a>>, text: &str) -> Resu
         other => return Err(unknown(at, other, "the host (ip4, ip6, dns, dns4 or dns6)")),
     };
     let (at, value) = value_of(parts, text, kind)?;
-    if is_placeholder(value) {
+    // `peer` or `host` may well be the name of a machine; as an IP address it can only be a stand-in.
+    let stand_in = if kind.starts_with("ip") { is_placeholder(value) } else { is_placeholder_name(value) };
+    if stand_in {
         return Err(invalid(
             at,
             value,

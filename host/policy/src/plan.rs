@@ -11,7 +11,7 @@ use crate::policy::Policy;
 use crate::when::When;
 use crate::{settings, tier, usage};
 use seaworthy_model::{
-    CheckDescriptor, ComponentDescriptor, ComponentSource, Environment, Limits, Need, Plan, PlannedComponent,
+    CheckDescriptor, ComponentDescriptor, ComponentSource, Environment, Grants, Limits, Need, Plan, PlannedComponent,
     RefusedGrant, Report, SkipReason, Status, Step, Target,
 };
 use serde_json::{Value, json};
@@ -39,6 +39,9 @@ pub struct PlanRequest<'a> {
     pub run_id: &'a str,
     /// Folder of a disk tier that names none; absolute.
     pub cache_dir: &'a Path,
+    /// Plugins that are there but broke when they were asked to describe
+    /// themselves, with what happened: their checks are steps that cannot run.
+    pub unusable: &'a BTreeMap<String, String>,
     /// A report recorded on the host.
     pub host_report: Option<Box<Report>>,
 }
@@ -142,6 +145,10 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn step(&mut self, at: &At<CheckBlock>, selection: &Selection<'_>, remote_tiers: bool) -> Option<Step> {
         let (policy, check) = (self.policy, &at.value);
+        let (plugin, name) = check.used_as.value.split_once(':').unwrap_or((&check.used_as.value, ""));
+        if let Some(reason) = self.request.unusable.get(plugin) {
+            return Some(self.unusable(check, plugin, name, reason, selection));
+        }
         let found = match usage::find(policy, self.request.catalog, &check.used_as) {
             Ok(found) => found,
             Err(error) => {
@@ -200,7 +207,35 @@ impl Planner<'_> {
             docs: check.docs.as_ref().map(|d| d.value.clone()),
             source: check.id.place().map(|p| p.location.clone()),
             targets,
+            unusable: None,
         })
+    }
+
+    /// A step of a plugin that broke when it was described.
+    fn unusable(&self, check: &CheckBlock, plugin: &str, name: &str, reason: &str, selection: &Selection<'_>) -> Step {
+        Step {
+            id: check.id.value.clone(),
+            title: check.id.value.clone(),
+            component: plugin.to_owned(),
+            check: name.to_owned(),
+            used_as: check.used_as.value.clone(),
+            severity: Policy::severity(check),
+            skip: selection.refuse(check),
+            unusable: Some(format!("plugin `{plugin}` cannot be used: {reason}")),
+            targets: Vec::new(),
+            settings: json!({}),
+            grants: Grants::default(),
+            limits: self.limits(plugin),
+            needs: check.needs.iter().map(|n| need(&n.value)).collect(),
+            timeout: self.policy.timeout(check),
+            retries: self.policy.retries(check),
+            expect: Vec::new(),
+            mutates: false,
+            tags: check.tags.iter().map(|t| t.value.clone()).collect(),
+            owner: check.owner.as_ref().map(|o| o.value.clone()),
+            docs: check.docs.as_ref().map(|d| d.value.clone()),
+            source: check.id.place().map(|p| p.location.clone()),
+        }
     }
 
     fn targets(&self, check: &CheckBlock) -> Vec<Target> {

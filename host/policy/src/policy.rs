@@ -111,12 +111,12 @@ impl Policy {
                 return Err(PolicyErrors(vec![PolicyError::new(ErrorKind::BadValue, None, message)]));
             }
         };
-        let embedded = Source { name: EMBEDDED_NAME.into(), text: EMBEDDED.into() };
+        let embedded = Source::new(EMBEDDED_NAME, EMBEDDED);
         let lower = file::read(&embedded, Layer::Embedded, &tool).map_err(|e| PolicyErrors::from(e, &[&embedded]))?;
         let mut sources = vec![embedded];
         let mut merged = Merged { file: lower, profiles: BTreeMap::new() };
         if let Some((path, text)) = request.file {
-            let own = Source { name: path.into(), text: text.into() };
+            let own = Source::new(path, text);
             // A copy of the suite is the suite: what it says about unset variables are still no settings.
             let layer = if text == EMBEDDED { Layer::Embedded } else { Layer::File };
             let upper = file::read(&own, layer, &tool).map_err(|e| PolicyErrors::from(e, &[&own]))?;

@@ -95,7 +95,7 @@ mod drift {
             output = [{ format = "json", path = "-" }]
             profile.a = {}
         "#;
-        let source = Source { name: "x".into(), text: EVERYTHING.into() };
+        let source = Source::new("x", EVERYTHING);
         crate::file::read(&source, Layer::File, &semver::Version::new(1, 0, 0)).unwrap();
         let schema = schema();
         let blocks = [

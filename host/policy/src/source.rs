@@ -7,22 +7,29 @@ use std::ops::Range;
 pub(crate) struct Source {
     pub(crate) name: String,
     pub(crate) text: String,
+    /// Where each line begins, so that the place of a value is found by halving.
+    lines: Vec<usize>,
 }
 
 impl Source {
+    pub(crate) fn new(name: &str, text: &str) -> Self {
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+        Self { name: name.into(), text: text.into(), lines }
+    }
+
     /// The place of a byte range. *Behaviour*: lines and columns count from 1,
     /// columns in characters; a range over several lines ends with the first.
     pub(crate) fn place(&self, span: Range<usize>) -> Place {
         let start = floor(&self.text, span.start);
-        let before = &self.text[..start];
-        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+        let line = self.lines.partition_point(|begin| *begin <= start);
+        let line_start = self.lines[line - 1];
         let rest = &self.text[start..floor(&self.text, span.end).max(start)];
         let first_line = rest.split('\n').next().unwrap_or("");
         Place {
             location: SourceLocation {
                 file: self.name.clone(),
-                line: before.matches('\n').count() + 1,
-                column: before[line_start..].chars().count() + 1,
+                line,
+                column: self.text[line_start..start].chars().count() + 1,
             },
             width: first_line.trim_end().chars().count().max(1),
         }
@@ -49,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_place_counts_characters() {
-        let source = Source { name: "x".into(), text: "a\n\u{e9}\u{e9} = 1\n".into() };
+        let source = Source::new("x", "a\n\u{e9}\u{e9} = 1\n");
         let place = source.place(7..8);
         assert_eq!((place.location.line, place.location.column, place.width), (2, 4, 1));
         assert_eq!(source.line(2), "\u{e9}\u{e9} = 1");

@@ -72,6 +72,14 @@ pub(super) fn is_placeholder(text: &str) -> bool {
     marked || word || phrase || blank
 }
 
+/// Whether `text`, where a host's name belongs, is a stand-in: only what nobody calls a machine.
+pub(super) fn is_placeholder_name(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let marked = text.starts_with(['<', '{', '$', '%']) || text.contains("...") || text.contains('…');
+    let phrase = ["your_", "your-", "changeme", "replaceme", "replace_", "placeholder"].iter().any(|p| lower.contains(p));
+    marked || (phrase && !text.contains('.'))
+}
+
 fn why_not(text: &str) -> String {
     // The alphabet leaves out what people mix up.
     if let Some(c) = text.chars().find(|c| !c.is_ascii_alphanumeric() || matches!(c, '0' | 'O' | 'I' | 'l')) {

@@ -79,6 +79,7 @@ impl<'a> Case<'a> {
             filters: &filters,
             run_id: "run-1",
             cache_dir: Path::new("/home/ci/.cache/seaworthy"),
+            unusable: &BTreeMap::new(),
             host_report: None,
         };
         seaworthy_policy::plan(&self.load()?, &request)

@@ -131,8 +131,9 @@ impl Redactor {
     #[must_use]
     pub fn text(&self, text: &str) -> String {
         let mut text = self.between_tokens(text);
+        let lower = text.to_ascii_lowercase();
         for pattern in &self.patterns {
-            if let Some(regex) = pattern.matching(&text) {
+            if let Some(regex) = pattern.matching(&text, &lower) {
                 text = self.replace_pattern(regex, &text);
             }
         }
