@@ -36,7 +36,9 @@ fn build() -> Result<(), String> {
         cargo.args(["-p", package]);
     }
     // What was meant for the host's build must not reach the guests'.
-    for name in ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"] {
+    for name in
+        ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"]
+    {
         cargo.env_remove(name);
     }
     let output = cargo.output().map_err(|e| format!("cannot run cargo: {e}"))?;
@@ -82,5 +84,7 @@ fn require_target(rustc: &str) -> Result<(), String> {
     if libdir.is_dir() {
         return Ok(());
     }
-    Err(format!("the Rust target {TARGET} is missing, and the bundled checks are built for it; run: rustup target add {TARGET}"))
+    Err(format!(
+        "the Rust target {TARGET} is missing, and the bundled checks are built for it; run: rustup target add {TARGET}"
+    ))
 }

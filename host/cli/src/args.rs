@@ -261,6 +261,8 @@ mod tests {
         assert!(arguments.command.is_none() && arguments.run.embedded);
         assert_eq!(arguments.run.ids, ["net.*"]);
         let arguments = Arguments::try_parse_from(["seaworthy", "run", "-o", "json=a/b.json"]).unwrap();
-        assert!(matches!(arguments.command, Some(Command::Run(run)) if run.output == [(Format::Json, "a/b.json".into())]));
+        assert!(
+            matches!(arguments.command, Some(Command::Run(run)) if run.output == [(Format::Json, "a/b.json".into())])
+        );
     }
 }

@@ -38,7 +38,11 @@ pub(crate) fn today() -> jiff::civil::Date {
 }
 
 /// The policy in use: the file named, else the nearest one, else the embedded suite.
-pub(crate) fn load_policy(config: &ConfigArgs, environment: &Environment, flags: &Overrides) -> Result<Policy, CliError> {
+pub(crate) fn load_policy(
+    config: &ConfigArgs,
+    environment: &Environment,
+    flags: &Overrides,
+) -> Result<Policy, CliError> {
     let path = match &config.config {
         Some(path) => Some(path.clone()),
         None => {
@@ -49,8 +53,9 @@ pub(crate) fn load_policy(config: &ConfigArgs, environment: &Environment, flags:
     };
     let file = match &path {
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| CliError::Config(format!("cannot read the policy file {}: {error}", path.display())))?;
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                CliError::Config(format!("cannot read the policy file {}: {error}", path.display()))
+            })?;
             Some((path.display().to_string(), text))
         }
         None => None,

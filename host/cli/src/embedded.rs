@@ -9,7 +9,9 @@ use seaworthy_p2p::{Peer, PeerConfig, SharedSecret};
 pub(crate) async fn start(environment: &mut Environment) -> Result<Peer, CliError> {
     let secret: String = (0..32).map(|_| format!("{:02x}", rand::random::<u8>())).collect();
     let text = Secret::new(secret.clone());
-    let key = tokio::task::spawn_blocking(move || SharedSecret::derive(&text)).await.context("the key could not be derived")?;
+    let key = tokio::task::spawn_blocking(move || SharedSecret::derive(&text))
+        .await
+        .context("the key could not be derived")?;
     let config = PeerConfig { listen: vec!["/ip4/127.0.0.1/tcp/0".into()], secret: Some(key), ..PeerConfig::default() };
     let peer = Peer::start(config).await.context("the embedded peer cannot start")?;
     let mut set = |name: &str, value: String| environment.set(name.into(), value, Origin::Embedded);

@@ -20,11 +20,19 @@ pub(crate) fn explain(arguments: &ExplainArgs) -> Result<ExitCode, CliError> {
     let policy = configuration::load_policy(config, &environment, &flags)?;
     configuration::runtime()?.block_on(async {
         let catalog = configuration::open_catalog(&policy).await?;
-        let checks: Vec<&CheckDescriptor> = catalog.entries().values().flat_map(|entry| &entry.descriptor.checks).collect();
+        let checks: Vec<&CheckDescriptor> =
+            catalog.entries().values().flat_map(|entry| &entry.descriptor.checks).collect();
         let subject = arguments.subject.as_str();
-        let used = policy.checks.iter().find(|check| check.value.id.value == subject).map(|check| check.value.used_as.value.as_str());
+        let used = policy
+            .checks
+            .iter()
+            .find(|check| check.value.id.value == subject)
+            .map(|check| check.value.used_as.value.as_str());
         let used = used.and_then(|used| used.split_once(':')).map_or(subject, |(_, id)| id);
-        let code = checks.iter().flat_map(|check| check.codes.iter().map(move |code| (*check, code))).find(|(_, code)| code.code == subject);
+        let code = checks
+            .iter()
+            .flat_map(|check| check.codes.iter().map(move |code| (*check, code)))
+            .find(|(_, code)| code.code == subject);
         let cause = seaworthy_diagnose::catalogue().iter().find(|cause| cause.code == subject);
         let page = match (cause, code, checks.iter().find(|check| check.id == used)) {
             (Some(cause), _, _) => format!("# {}: {}\n\n{}\n", cause.code, cause.title, cause.explain.trim()),
@@ -80,6 +88,7 @@ fn unknown(subject: &str, checks: &[&CheckDescriptor]) -> CliError {
         .map(|name| (strsim::jaro_winkler(name, subject), name))
         .filter(|(score, _)| *score > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0));
-    let hint = nearest.map_or("`seaworthy list codes` has all of them".to_owned(), |(_, name)| format!("did you mean `{name}`?"));
+    let hint = nearest
+        .map_or("`seaworthy list codes` has all of them".to_owned(), |(_, name)| format!("did you mean `{name}`?"));
     CliError::Usage(format!("there is no code, cause or check `{subject}`; {hint}"))
 }

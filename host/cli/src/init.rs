@@ -22,7 +22,10 @@ pub(crate) fn init(arguments: &InitArgs) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::Passed);
     }
     if arguments.path.exists() && !arguments.force {
-        return Err(CliError::Usage(format!("{} is there already; --force replaces it, `-` prints instead", arguments.path.display())));
+        return Err(CliError::Usage(format!(
+            "{} is there already; --force replaces it, `-` prints instead",
+            arguments.path.display()
+        )));
     }
     output::write_file(&arguments.path, &text)?;
     eprintln!("wrote {}; check it with: seaworthy validate -c {}", arguments.path.display(), arguments.path.display());

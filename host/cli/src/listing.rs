@@ -20,7 +20,13 @@ pub(crate) fn list(arguments: &ListArgs) -> Result<ExitCode, CliError> {
                 let plan = configuration::make_plan(&policy, &catalog, &environment, &facts, &flags, None)?;
                 let rows = plan.steps.iter().map(|step| {
                     let note = step.skip.as_ref().map_or(String::new(), |(_, why)| format!("(skipped: {why})"));
-                    [step.id.clone(), step.used_as.clone(), format!("{:?}", step.severity).to_lowercase(), step.title.clone(), note]
+                    [
+                        step.id.clone(),
+                        step.used_as.clone(),
+                        format!("{:?}", step.severity).to_lowercase(),
+                        step.title.clone(),
+                        note,
+                    ]
                 });
                 table(["check", "use", "severity", "title", ""], rows);
             }
@@ -72,7 +78,8 @@ pub(crate) fn list(arguments: &ListArgs) -> Result<ExitCode, CliError> {
 /// Columns as wide as their widest cell; the last one is left as it is.
 fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) {
     let rows: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
-    let widths: Vec<usize> = (0..N).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> =
+        (0..N).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
     for row in &rows {
         let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         anstream::println!("{}", seaworthy_report::safe::line(cells.join("  ").trim_end()));

@@ -3,10 +3,10 @@
 
 use crate::args::{Color, Format, Global, RunArgs};
 use crate::error::CliError;
-use std::io::IsTerminal as _;
 use seaworthy_model::{Environment, Report};
 use seaworthy_policy::Policy;
 use seaworthy_report::{HumanOptions, RedactMode, RedactRules, Redactor, Style, WarnAs, github};
+use std::io::IsTerminal as _;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,10 @@ impl Outputs {
                     Some(seaworthy_policy::WarnAs::Skipped) => WarnAs::Skipped,
                     Some(seaworthy_policy::WarnAs::Pass) | None => WarnAs::Pass,
                 },
-                annotations: block.annotations.as_ref().map_or(ANNOTATIONS, |n| usize::try_from(n.value).unwrap_or(ANNOTATIONS)),
+                annotations: block
+                    .annotations
+                    .as_ref()
+                    .map_or(ANNOTATIONS, |n| usize::try_from(n.value).unwrap_or(ANNOTATIONS)),
                 format,
             });
         }
@@ -57,7 +60,12 @@ impl Outputs {
             outputs.retain(|output| output.path.is_some());
             outputs.push(plain(format, None));
         }
-        outputs.extend(arguments.output.iter().map(|(format, path)| plain(*format, (path != Path::new("-")).then(|| path.clone()))));
+        outputs.extend(
+            arguments
+                .output
+                .iter()
+                .map(|(format, path)| plain(*format, (path != Path::new("-")).then(|| path.clone()))),
+        );
         let stdout = outputs.iter().filter(|output| output.path.is_none()).count();
         if stdout > 1 {
             return Err(CliError::Usage("more than one report is to go to stdout; give the others a path".into()));
@@ -86,7 +94,8 @@ impl Outputs {
             }
         }
         if self.0.iter().any(|output| output.format == Format::Github) {
-            let json = self.0.iter().find(|output| output.format == Format::Json).and_then(|output| output.path.as_deref());
+            let json =
+                self.0.iter().find(|output| output.format == Format::Json).and_then(|output| output.path.as_deref());
             let json = json.map(|path| path.display().to_string());
             append(environment, "GITHUB_STEP_SUMMARY", &github::step_summary(report))?;
             append(environment, "GITHUB_OUTPUT", &github::outputs(report, json.as_deref()))?;
@@ -101,9 +110,12 @@ impl Output {
         Ok(match self.format {
             Format::Human => seaworthy_report::human(report, &self.human(global)),
             Format::Json => seaworthy_report::json(report).map_err(|error| cannot(error.to_string()))?,
-            Format::Junit => seaworthy_report::junit(report, self.warn_as).map_err(|error| cannot(error.to_string()))?,
+            Format::Junit => {
+                seaworthy_report::junit(report, self.warn_as).map_err(|error| cannot(error.to_string()))?
+            }
             Format::Github => {
-                let human = seaworthy_report::human(report, &HumanOptions { style: Style::Plain, ..self.human(global) });
+                let human =
+                    seaworthy_report::human(report, &HumanOptions { style: Style::Plain, ..self.human(global) });
                 format!("{}{}", github::neutralise(&human), github::annotations(report, self.annotations))
             }
         })

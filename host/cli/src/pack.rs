@@ -9,7 +9,8 @@ use seaworthy_model::ExitCode;
 
 pub(crate) fn pack(arguments: &PackArgs) -> Result<ExitCode, CliError> {
     let executable = std::env::current_exe().context("cannot find this program's own file")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?;
     runtime.block_on(async {
         let catalog = Catalog::open(builtins(), &[], None, None).await.context("the bundled components are broken")?;
         let count = catalog

@@ -15,11 +15,16 @@ pub(crate) fn peer(arguments: PeerArgs) -> Result<ExitCode, CliError> {
 async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
     let mut stop = Stop::listen().context("cannot listen for signals")?;
     let environment = configuration::environment();
-    let text = environment.text(&arguments.secret_env).filter(|text| !text.is_empty()).map(|text| Secret::new(text.to_owned()));
+    let text = environment
+        .text(&arguments.secret_env)
+        .filter(|text| !text.is_empty())
+        .map(|text| Secret::new(text.to_owned()));
     let secret = match text {
-        Some(text) => {
-            Some(tokio::task::spawn_blocking(move || SharedSecret::derive(&text)).await.context("the key could not be derived")?)
-        }
+        Some(text) => Some(
+            tokio::task::spawn_blocking(move || SharedSecret::derive(&text))
+                .await
+                .context("the key could not be derived")?,
+        ),
         None => {
             eprintln!(
                 "warning: {} is not set, so this peer answers identify and ping but shares no cache; set it to a secret of your own, the same for every runner",
@@ -28,11 +33,11 @@ async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
             None
         }
     };
-    let state = arguments
-        .state
-        .or_else(configuration::state_dir)
-        .ok_or_else(|| CliError::Usage("no folder for the peer's state: there is no home directory; give --state DIR".into()))?;
-    std::fs::create_dir_all(&state).map_err(|error| CliError::CannotWrite(format!("cannot create {}: {error}", state.display())))?;
+    let state = arguments.state.or_else(configuration::state_dir).ok_or_else(|| {
+        CliError::Usage("no folder for the peer's state: there is no home directory; give --state DIR".into())
+    })?;
+    std::fs::create_dir_all(&state)
+        .map_err(|error| CliError::CannotWrite(format!("cannot create {}: {error}", state.display())))?;
     let config = PeerConfig {
         listen: arguments.listen,
         identity: Some(state.join("identity.key")),

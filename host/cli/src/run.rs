@@ -42,13 +42,17 @@ async fn line(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError
 
     let progress = Arc::new(Progress::new(global.verbose, global.quiet));
     let host_report = plan.host_report.clone();
-    let vantage = VantageInfo { name: vantage::name(policy.vantage_name.as_ref().map(|v| v.value.as_str()), &facts), facts: plan.vantage.clone() };
+    let vantage = VantageInfo {
+        name: vantage::name(policy.vantage_name.as_ref().map(|v| v.value.as_str()), &facts),
+        facts: plan.vantage.clone(),
+    };
     let started = jiff::Timestamp::now().to_string();
     let record = seaworthy_engine::run(plan, &catalog, progress.clone(), started, stop.flag.clone()).await;
     progress.finish();
 
     let mut diagnosis = seaworthy_diagnose::explain(record, host_report.as_deref());
-    let (gate, waivers) = seaworthy_diagnose::judge(&mut diagnosis, &policy.gate_rules(), &configuration::today().to_string());
+    let (gate, waivers) =
+        seaworthy_diagnose::judge(&mut diagnosis, &policy.gate_rules(), &configuration::today().to_string());
     let gate_exit = gate.exit;
     let tool = ToolInfo { name: "seaworthy".into(), version: configuration::VERSION.into() };
     let mut report = seaworthy_report::assemble(diagnosis, gate, waivers, tool, policy.config_info(), vantage);
@@ -73,5 +77,6 @@ async fn line(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError
 fn read_report(path: &Path) -> Result<Report, CliError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| CliError::Config(format!("cannot read the host's report {}: {error}", path.display())))?;
-    seaworthy_report::read(&text).map_err(|error| CliError::Config(format!("the host's report {}: {error}", path.display())))
+    seaworthy_report::read(&text)
+        .map_err(|error| CliError::Config(format!("the host's report {}: {error}", path.display())))
 }

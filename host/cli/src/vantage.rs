@@ -10,7 +10,12 @@ pub(crate) fn facts(environment: &Environment) -> BTreeMap<String, String> {
         ("os".to_owned(), std::env::consts::OS.to_owned()),
         ("arch".to_owned(), std::env::consts::ARCH.to_owned()),
     ]);
-    let rows = seaworthy_probe::system::inspect("container", &[], &seaworthy_probe::system::Context { environment: environment.clone() }).unwrap_or_default();
+    let rows = seaworthy_probe::system::inspect(
+        "container",
+        &[],
+        &seaworthy_probe::system::Context { environment: environment.clone() },
+    )
+    .unwrap_or_default();
     for (key, value) in rows.into_iter().flatten() {
         match key.as_str() {
             "kind" => {

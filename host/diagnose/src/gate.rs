@@ -1,5 +1,5 @@
-use seaworthy_model::glob_matches;
 use crate::waiver::{self, weight};
+use seaworthy_model::glob_matches;
 use seaworthy_model::{
     Diagnosis, Disposition, ErrorRule, ExitCode, Finding, Gate, GateRules, Level, RunRecord, Severity, Status,
     StepRecord, Verdict, WaiverUse,

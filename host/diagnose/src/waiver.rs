@@ -1,5 +1,5 @@
-use seaworthy_model::glob_matches;
 use jiff::civil::Date;
+use seaworthy_model::glob_matches;
 use seaworthy_model::{
     Disposition, Finding, Level, RunRecord, Severity, Status, StepRecord, Waiver, WaiverRules, WaiverUse,
 };

@@ -30,7 +30,8 @@ pub(crate) struct OpenTier {
 impl TierSet {
     pub(crate) fn new(catalog: &Arc<Catalog>, run: &Arc<RunScope>) -> Self {
         let tiers = run.plan.tiers.iter().map(|tier| OpenTier {
-            backend: Component::new(catalog, run, tier).map(|component| Stats::new(Timeout::new(component, Timeouts::all(OPERATION)))),
+            backend: Component::new(catalog, run, tier)
+                .map(|component| Stats::new(Timeout::new(component, Timeouts::all(OPERATION)))),
             tier: tier.clone(),
             opened: OnceCell::new(),
         });
@@ -45,7 +46,10 @@ impl TierSet {
     pub(crate) fn backend(&self, label: &str, operation: &str) -> Result<&dyn Backend, CacheError> {
         let Some(tier) = self.tiers.iter().find(|tier| tier.tier.label == label) else {
             let known: Vec<&str> = self.tiers.iter().map(|tier| tier.tier.label.as_str()).collect();
-            return Err(CacheError::configuration(operation, format!("there is no tier `{label}`; configured: {}", known.join(", "))));
+            return Err(CacheError::configuration(
+                operation,
+                format!("there is no tier `{label}`; configured: {}", known.join(", ")),
+            ));
         };
         tier.backend.as_ref().map(|backend| backend as &dyn Backend).map_err(Clone::clone)
     }
@@ -122,15 +126,21 @@ impl Component {
             .with("reason", "unknown-adapter")
             .with("known", known.join(",")));
         };
-        let shared = Shared { catalog: catalog.clone(), run: run.clone(), tier: tier.clone(), component, instance: Mutex::new(None) };
+        let shared = Shared {
+            catalog: catalog.clone(),
+            run: run.clone(),
+            tier: tier.clone(),
+            component,
+            instance: Mutex::new(None),
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     async fn call(&self, name: &'static str, operation: Operation) -> Result<Answer, CacheError> {
         let shared = self.shared.clone();
-        tokio::spawn(async move { shared.call(name, operation).await })
-            .await
-            .unwrap_or_else(|error| Err(CacheError::other(name, Retry::Permanent, format!("the adapter's task ended: {error}"))))
+        tokio::spawn(async move { shared.call(name, operation).await }).await.unwrap_or_else(|error| {
+            Err(CacheError::other(name, Retry::Permanent, format!("the adapter's task ended: {error}")))
+        })
     }
 }
 
@@ -184,10 +194,14 @@ async fn run(instance: &mut Instance, name: &str, operation: Operation, config: 
     let called = match operation {
         Operation::Open => guest.call_open(&mut *store, config).await.map(|r| r.map(Answer::Capability)),
         Operation::Get(key) => guest.call_get(&mut *store, &key).await.map(|r| r.map(Answer::Blob)),
-        Operation::Put(key, blob) => guest.call_put(&mut *store, &key, &from_blob(blob)).await.map(|r| r.map(|()| Answer::Done)),
+        Operation::Put(key, blob) => {
+            guest.call_put(&mut *store, &key, &from_blob(blob)).await.map(|r| r.map(|()| Answer::Done))
+        }
         Operation::Stat(key) => guest.call_stat(&mut *store, &key).await.map(|r| r.map(Answer::Entry)),
         Operation::Invalidate(key) => guest.call_invalidate(&mut *store, &key).await.map(|r| r.map(|()| Answer::Done)),
-        Operation::List(prefix, limit) => guest.call_list(&mut *store, &prefix, limit).await.map(|r| r.map(Answer::Entries)),
+        Operation::List(prefix, limit) => {
+            guest.call_list(&mut *store, &prefix, limit).await.map(|r| r.map(Answer::Entries))
+        }
     };
     match called {
         Ok(answer) => answer.map_err(to_error),
@@ -243,15 +257,29 @@ impl Backend for Component {
 
 /// Cannot happen: each operation has one kind of answer.
 fn mixed(operation: &str) -> CacheError {
-    CacheError::other(operation, Retry::Permanent, "the answer belongs to another operation; this is a bug in seaworthy")
+    CacheError::other(
+        operation,
+        Retry::Permanent,
+        "the answer belongs to another operation; this is a bug in seaworthy",
+    )
 }
 
 pub(crate) fn to_blob(blob: wit::Blob) -> Blob {
-    Blob { bytes: blob.bytes, created_ms: blob.created, ttl_ms: blob.ttl, metadata: blob.metadata.into_iter().collect() }
+    Blob {
+        bytes: blob.bytes,
+        created_ms: blob.created,
+        ttl_ms: blob.ttl,
+        metadata: blob.metadata.into_iter().collect(),
+    }
 }
 
 pub(crate) fn from_blob(blob: Blob) -> wit::Blob {
-    wit::Blob { bytes: blob.bytes, created: blob.created_ms, ttl: blob.ttl_ms, metadata: blob.metadata.into_iter().collect() }
+    wit::Blob {
+        bytes: blob.bytes,
+        created: blob.created_ms,
+        ttl: blob.ttl_ms,
+        metadata: blob.metadata.into_iter().collect(),
+    }
 }
 
 fn to_entry(entry: wit::Entry) -> Entry {

@@ -46,4 +46,6 @@ pub(crate) mod adapter {
     });
 }
 
-pub(crate) use check::seaworthy::{cache as wit_cache, env as wit_env, kit as wit_kit, net as wit_net, p2p as wit_p2p, types as wit_types};
+pub(crate) use check::seaworthy::{
+    cache as wit_cache, env as wit_env, kit as wit_kit, net as wit_net, p2p as wit_p2p, types as wit_types,
+};

@@ -50,7 +50,9 @@ pub enum CatalogError {
         source: std::io::Error,
     },
     /// The file is not what the policy pins.
-    #[error("plugin `{name}`: {path} has digest {actual}, but checks.toml pins {pinned}; if the new file is wanted, write `digest = \"{actual}\"`")]
+    #[error(
+        "plugin `{name}`: {path} has digest {actual}, but checks.toml pins {pinned}; if the new file is wanted, write `digest = \"{actual}\"`"
+    )]
     Digest {
         /// Name in checks.toml.
         name: String,
@@ -150,7 +152,8 @@ impl Catalog {
                 Some(entry) => parse_descriptor(&entry.descriptor),
                 None => catalog.describe(builtin.name, builtin.wasm, builtin.digest).await,
             };
-            let descriptor = descriptor.map_err(|refusal| CatalogError::Refused { name: builtin.name.into(), refusal })?;
+            let descriptor =
+                descriptor.map_err(|refusal| CatalogError::Refused { name: builtin.name.into(), refusal })?;
             catalog.entries.insert(builtin.name.into(), Entry { descriptor, digest: builtin.digest.into(), source });
         }
         for plugin in plugins {
@@ -235,13 +238,19 @@ impl Catalog {
 
     fn load_bytes(&self, name: &str, bytes: &[u8], digest: &str) -> Result<Loaded, Refusal> {
         let packed = self.archive.as_ref().and_then(|a| a.entry(name, digest).and_then(|entry| a.code(entry).ok()));
-        let embedded = packed.and_then(|code| self.deserialize(&code)).map(|component| Loaded { component, check: None, how: "embedded" });
+        let embedded = packed.and_then(|code| self.deserialize(&code)).map(|component| Loaded {
+            component,
+            check: None,
+            how: "embedded",
+        });
         let loaded = match embedded {
             Some(loaded) => loaded,
-            None => match self.cache.as_ref().and_then(|cache| cache.get(digest)).and_then(|code| self.deserialize(&code)) {
-                Some(component) => Loaded { component, check: None, how: "cached" },
-                None => Loaded { component: self.compile(bytes, digest)?, check: None, how: "compiled" },
-            },
+            None => {
+                match self.cache.as_ref().and_then(|cache| cache.get(digest)).and_then(|code| self.deserialize(&code)) {
+                    Some(component) => Loaded { component, check: None, how: "cached" },
+                    None => Loaded { component: self.compile(bytes, digest)?, check: None, how: "compiled" },
+                }
+            }
         };
         lock(&self.loaded).insert(name.to_owned(), loaded.clone());
         Ok(loaded)
@@ -318,7 +327,8 @@ impl Catalog {
             let descriptor = self.describe_text(builtin.name, builtin.wasm, builtin.digest).await.map_err(refused)?;
             parts.push((builtin.name.to_owned(), builtin.digest.to_owned(), descriptor, code));
         }
-        archive::write(executable, out, &parts).map_err(|source| PackError::Write { out: out.display().to_string(), source })?;
+        archive::write(executable, out, &parts)
+            .map_err(|source| PackError::Write { out: out.display().to_string(), source })?;
         Ok(parts.len())
     }
 }

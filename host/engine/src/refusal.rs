@@ -19,13 +19,17 @@ pub enum Refusal {
     #[error("it is not WebAssembly: it does not begin with the magic bytes `\\0asm`")]
     NotWasm,
     /// A core module.
-    #[error("it is a core module, not a component; build for the target wasm32-wasip2, or wrap it with `wasm-tools component new`")]
+    #[error(
+        "it is a core module, not a component; build for the target wasm32-wasip2, or wrap it with `wasm-tools component new`"
+    )]
     CoreModule,
     /// Damaged or using what this engine does not have.
     #[error("it is not a valid component: {0}")]
     Invalid(String),
     /// Exports neither world.
-    #[error("it exports neither seaworthy:check/checks@0.1 nor seaworthy:cache/adapter@0.1 (it exports: {exports}); build it against the WIT of this seaworthy (0.1.0)")]
+    #[error(
+        "it exports neither seaworthy:check/checks@0.1 nor seaworthy:cache/adapter@0.1 (it exports: {exports}); build it against the WIT of this seaworthy (0.1.0)"
+    )]
     WrongWorld {
         /// What it exports.
         exports: String,
@@ -70,15 +74,34 @@ pub(crate) fn kind_of(component: &Component, engine: &Engine) -> Result<Componen
 
 /// The imports for which there is nothing to link, as a refusal that names them;
 /// None when the error has another reason.
-pub(crate) fn missing_import(component: &Component, runtime: &Runtime, kind: ComponentKind, error: &wasmtime::Error) -> Option<Refusal> {
+pub(crate) fn missing_import(
+    component: &Component,
+    runtime: &Runtime,
+    kind: ComponentKind,
+    error: &wasmtime::Error,
+) -> Option<Refusal> {
     let text = format!("{error:#}");
     if !text.contains("linker") && !text.contains("wrong type") && !text.contains("does not have export") {
         return None;
     }
     let offered: &[&str] = match kind {
         ComponentKind::Check => &[
-            "kit/log", "kit/progress", "kit/clock", "kit/random", "env/vars", "env/system", "env/files", "net/dns", "net/tcp",
-            "net/tls", "net/http", "p2p/swarm", "p2p/secrets", "cache/types", "cache/caches", "types/types",
+            "kit/log",
+            "kit/progress",
+            "kit/clock",
+            "kit/random",
+            "env/vars",
+            "env/system",
+            "env/files",
+            "net/dns",
+            "net/tcp",
+            "net/tls",
+            "net/http",
+            "p2p/swarm",
+            "p2p/secrets",
+            "cache/types",
+            "cache/caches",
+            "types/types",
         ],
         ComponentKind::Adapter => {
             &["kit/log", "kit/clock", "net/http", "cache/storage", "cache/peers", "cache/types", "types/types"]

@@ -76,7 +76,11 @@ fn config() -> wasmtime::Result<Config> {
     {
         // Code compiled on one machine runs on the next: a fixed baseline (x86-64-v2)
         // instead of whatever the compiling processor has. Loading checks the flags.
-        config.target(if cfg!(target_env = "musl") { "x86_64-unknown-linux-musl" } else { "x86_64-unknown-linux-gnu" })?;
+        config.target(if cfg!(target_env = "musl") {
+            "x86_64-unknown-linux-musl"
+        } else {
+            "x86_64-unknown-linux-gnu"
+        })?;
         for flag in ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"] {
             // SAFETY: these flags only name instruction sets; wasmtime refuses to load
             // code whose instruction sets the running processor lacks.

@@ -5,8 +5,8 @@ use crate::step::{self, StepContext};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use seaworthy_model::{
-    ComponentSource, ErrorReason, Event, EventSink, Inherited, Level, Plan, PluginInfo, RunRecord, SkipReason, Status, Step,
-    StepRecord,
+    ComponentSource, ErrorReason, Event, EventSink, Inherited, Level, Plan, PluginInfo, RunRecord, SkipReason, Status,
+    Step, StepRecord,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,7 +33,8 @@ pub async fn run(
     sink.event(Event::RunStarted { steps: plan.steps.iter().filter(|step| step.skip.is_none()).count() });
     let _ticker = catalog.runtime.ticker();
     let context = StepContext { catalog, run: run.clone(), tiers: Arc::new(TierSet::new(catalog, &run)) };
-    let slots: BTreeMap<&str, Slot> = plan.steps.iter().map(|step| (step.id.as_str(), watch::channel(None).0)).collect();
+    let slots: BTreeMap<&str, Slot> =
+        plan.steps.iter().map(|step| (step.id.as_str(), watch::channel(None).0)).collect();
     let permits = Semaphore::new(plan.rules.concurrency.max(1));
     let mut running: FuturesUnordered<_> = plan
         .steps
@@ -74,7 +75,12 @@ pub async fn run(
         .zip(records)
         .map(|(step, record)| match record {
             Some(record) => Arc::unwrap_or_clone(record),
-            None => StepRecord { status: Status::Error, error: Some(reason), message: message.into(), ..StepRecord::of(step) },
+            None => StepRecord {
+                status: Status::Error,
+                error: Some(reason),
+                message: message.into(),
+                ..StepRecord::of(step)
+            },
         })
         .collect();
     let observations = std::mem::take(&mut *lock(&run.observations));
@@ -98,7 +104,12 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// One step: wait for what it needs, then run it, or skip it.
-async fn one(context: &StepContext<'_>, step: &Step, slots: &BTreeMap<&str, Slot>, permits: &Semaphore) -> Arc<StepRecord> {
+async fn one(
+    context: &StepContext<'_>,
+    step: &Step,
+    slots: &BTreeMap<&str, Slot>,
+    permits: &Semaphore,
+) -> Arc<StepRecord> {
     let record = match prepare(step, slots).await {
         Ok(inherited) => match permits.acquire().await {
             Ok(_permit) => {
@@ -140,7 +151,11 @@ async fn prepare(step: &Step, slots: &BTreeMap<&str, Slot>) -> Result<Inherited,
         };
         let Some(other) = other else { continue };
         if !need.optional && blocks(&other) {
-            let worst = other.findings.iter().filter(|f| f.level == Level::Fail).max_by_key(|f| (f.severity, std::cmp::Reverse(f.layer)));
+            let worst = other
+                .findings
+                .iter()
+                .filter(|f| f.level == Level::Fail)
+                .max_by_key(|f| (f.severity, std::cmp::Reverse(f.layer)));
             return Err(Box::new(StepRecord {
                 skip: Some(SkipReason::DependencyFailed),
                 blocked_by: Some((need.check.clone(), worst.map(|finding| finding.code.clone()))),
@@ -149,7 +164,9 @@ async fn prepare(step: &Step, slots: &BTreeMap<&str, Slot>) -> Result<Inherited,
             }));
         }
         inherited.facts.extend(other.facts.iter().map(|f| (other.id.clone(), f.key.clone(), f.value.clone())));
-        inherited.codes.extend(other.findings.iter().map(|f| (other.id.clone(), f.code.clone(), f.target.clone().unwrap_or_default())));
+        inherited.codes.extend(
+            other.findings.iter().map(|f| (other.id.clone(), f.code.clone(), f.target.clone().unwrap_or_default())),
+        );
     }
     Ok(inherited)
 }
@@ -159,7 +176,9 @@ async fn prepare(step: &Step, slots: &BTreeMap<&str, Slot>) -> Result<Inherited,
 fn blocks(other: &StepRecord) -> bool {
     match other.status {
         Status::Fail | Status::Error => true,
-        Status::Skip => !matches!(other.skip, Some(SkipReason::NotApplicable | SkipReason::NotConfigured | SkipReason::Filtered)),
+        Status::Skip => {
+            !matches!(other.skip, Some(SkipReason::NotApplicable | SkipReason::NotConfigured | SkipReason::Filtered))
+        }
         Status::Pass | Status::Warn => false,
     }
 }
@@ -191,7 +210,11 @@ fn plugins(plan: &Plan, catalog: &Catalog) -> Vec<PluginInfo> {
             },
             loaded: how.into(),
             granted,
-            refused: component.refused.iter().map(|r| format!("{} {} ({})", r.denial.capability, r.denial.wanted, r.reason)).collect(),
+            refused: component
+                .refused
+                .iter()
+                .map(|r| format!("{} {} ({})", r.denial.capability, r.denial.wanted, r.reason))
+                .collect(),
         })
     };
     used.into_iter().filter_map(info).collect()

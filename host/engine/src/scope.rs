@@ -60,7 +60,9 @@ impl RunScope {
         let (source, text) = self.plan.secrets.get(label)?.clone();
         let cell = lock(&self.secrets).entry(label.to_owned()).or_default().clone();
         let key = cell
-            .get_or_try_init(|| async { tokio::task::spawn_blocking(move || Arc::new(SharedSecret::derive(&text))).await })
+            .get_or_try_init(|| async {
+                tokio::task::spawn_blocking(move || Arc::new(SharedSecret::derive(&text))).await
+            })
             .await
             .ok()?;
         Some((source, key.clone()))

@@ -41,9 +41,19 @@ impl State {
             .memories(4)
             .trap_on_grow_failure(true)
             .build();
-        let cpu_ticks = u64::try_from(limits.cpu.as_millis() / crate::runtime::TICK.as_millis()).unwrap_or(u64::MAX).max(1);
-        let state =
-            State { wasi, table: ResourceTable::new(), limits: store_limits, stdout, stderr, scope, tiers, storage: None, peers: None };
+        let cpu_ticks =
+            u64::try_from(limits.cpu.as_millis() / crate::runtime::TICK.as_millis()).unwrap_or(u64::MAX).max(1);
+        let state = State {
+            wasi,
+            table: ResourceTable::new(),
+            limits: store_limits,
+            stdout,
+            stderr,
+            scope,
+            tiers,
+            storage: None,
+            peers: None,
+        };
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.limits);
         store.set_hostcall_fuel(HOSTCALL_BYTES);

@@ -29,7 +29,13 @@ pub(crate) async fn run(context: &StepContext<'_>, step: &Step, inherited: &Inhe
         let began = Instant::now();
         let scope = Scope {
             run: context.run.clone(),
-            step: Arc::new(StepScope::new(&step.id, &step.component, step.grants.clone(), step.limits.clone(), step.timeout)),
+            step: Arc::new(StepScope::new(
+                &step.id,
+                &step.component,
+                step.grants.clone(),
+                step.limits.clone(),
+                step.timeout,
+            )),
         };
         let concluded = attempt(context, step, inherited, &scope).await;
         log.extend(scope.step.take_log());
@@ -71,11 +77,16 @@ async fn attempt(context: &StepContext<'_>, step: &Step, inherited: &Inherited, 
         .get(&step.component)
         .and_then(|entry| entry.descriptor.checks.iter().find(|check| check.id == step.check))
     else {
-        return Concluded::error(ErrorReason::Load, format!("component `{}` has no check `{}`", step.component, step.check));
+        return Concluded::error(
+            ErrorReason::Load,
+            format!("component `{}` has no check `{}`", step.component, step.check),
+        );
     };
     let pre = match catalog.load_check(&step.component) {
         Ok(pre) => pre,
-        Err(refusal) => return Concluded::error(ErrorReason::Load, format!("component `{}`: {refusal}", step.component)),
+        Err(refusal) => {
+            return Concluded::error(ErrorReason::Load, format!("component `{}`: {refusal}", step.component));
+        }
     };
     let mut store = State::store(&catalog.runtime.engine, scope.clone(), Some(context.tiers.clone()));
     let input = input(step, inherited, &scope.run.plan);
@@ -108,7 +119,11 @@ async fn attempt(context: &StepContext<'_>, step: &Step, inherited: &Inherited, 
 
 /// A duration as people write it: `5s`, `250ms`.
 fn human(duration: Duration) -> String {
-    if duration.subsec_millis() == 0 { format!("{} s", duration.as_secs()) } else { format!("{} ms", duration.as_millis()) }
+    if duration.subsec_millis() == 0 {
+        format!("{} s", duration.as_secs())
+    } else {
+        format!("{} ms", duration.as_millis())
+    }
 }
 
 /// Failed with a kind of failure that may pass by itself.

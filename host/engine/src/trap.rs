@@ -23,12 +23,18 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State) -> (ErrorReason, S
     }
     let text = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
     if text.contains("forcing trap when growing memory") || text.contains("memory minimum size") {
-        return (ErrorReason::OutOfMemory, format!("the component wanted more than its {} MiB of memory", limits.memory >> 20));
+        return (
+            ErrorReason::OutOfMemory,
+            format!("the component wanted more than its {} MiB of memory", limits.memory >> 20),
+        );
     }
     // A full pipe is closed to the guest, whose own panic over that is only the echo.
     let full = |pipe: &MemoryOutputPipe| pipe.contents().len() >= limits.output;
     if full(&state.stdout) || full(&state.stderr) {
-        return (ErrorReason::OutputLimit, format!("the component printed more than its limit of {} KiB", limits.output >> 10));
+        return (
+            ErrorReason::OutputLimit,
+            format!("the component printed more than its limit of {} KiB", limits.output >> 10),
+        );
     }
     if text.contains("fuel") && text.contains("allocat") {
         return (ErrorReason::OutputLimit, "the component handed the host more data than one call may carry".into());
@@ -56,7 +62,9 @@ fn backtrace(error: &wasmtime::Error) -> String {
         .iter()
         .filter_map(|frame| frame.func_name())
         .map(|name| format!("{:#}", demangle(name)))
-        .filter(|name| !["rust_panic", "abort", "begin_panic_handler", "panic_fmt"].iter().any(|noise| name.contains(noise)))
+        .filter(|name| {
+            !["rust_panic", "abort", "begin_panic_handler", "panic_fmt"].iter().any(|noise| name.contains(noise))
+        })
         .take(4)
         .collect();
     if names.is_empty() { String::new() } else { format!(" (in {})", names.join(" < ")) }

@@ -5,8 +5,8 @@
 use crate::bindings::check::exports::seaworthy::check::checks as wit;
 use crate::scope::Scope;
 use seaworthy_model::{
-    CheckDescriptor, CodeDescriptor, Confidence, Disposition, ErrorReason, Fact, Finding, Level, ObservationId, Remediation,
-    RemedyStep, Risk, SkipReason, Status, Step,
+    CheckDescriptor, CodeDescriptor, Confidence, Disposition, ErrorReason, Fact, Finding, Level, ObservationId,
+    Remediation, RemedyStep, Risk, SkipReason, Status, Step,
 };
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,7 +140,12 @@ fn try_conclude(
 }
 
 /// A finding as the host keeps it.
-fn accept(finding: wit::Finding, ids: Vec<ObservationId>, step: &Step, check: &CheckDescriptor) -> Result<Finding, String> {
+fn accept(
+    finding: wit::Finding,
+    ids: Vec<ObservationId>,
+    step: &Step,
+    check: &CheckDescriptor,
+) -> Result<Finding, String> {
     let Some(declared) = check.codes.iter().find(|code| code.code == finding.code) else {
         return Err(format!("finding `{}` is not declared by the check", finding.code));
     };
@@ -148,17 +153,25 @@ fn accept(finding: wit::Finding, ids: Vec<ObservationId>, step: &Step, check: &C
         "fail" => Level::Fail,
         "warn" => Level::Warn,
         "info" => Level::Info,
-        other => return Err(format!("finding `{}` has the level `{other}`; it must be fail, warn or info", finding.code)),
+        other => {
+            return Err(format!("finding `{}` has the level `{other}`; it must be fail, warn or info", finding.code));
+        }
     };
     if level > declared.level {
-        return Err(format!("finding `{}` is declared as at most {:?} but was reported as {level:?}", finding.code, declared.level));
+        return Err(format!(
+            "finding `{}` is declared as at most {:?} but was reported as {level:?}",
+            finding.code, declared.level
+        ));
     }
     let confidence = match finding.confidence.as_str() {
         "certain" => Confidence::Certain,
         "likely" => Confidence::Likely,
         "possible" => Confidence::Possible,
         other => {
-            return Err(format!("finding `{}` has the confidence `{other}`; it must be certain, likely or possible", finding.code));
+            return Err(format!(
+                "finding `{}` has the confidence `{other}`; it must be certain, likely or possible",
+                finding.code
+            ));
         }
     };
     Ok(Finding {
@@ -215,7 +228,13 @@ fn broken_thresholds(step: &Step, facts: &[Fact]) -> Vec<Finding> {
             Finding {
                 fingerprint: fingerprint(&step.id, &code, None),
                 title: format!("{key} is out of the expected range"),
-                message: format!("{key} is {}; `expect` of {} calls {} a {}", fact.value, step.id, threshold, status.as_str()),
+                message: format!(
+                    "{key} is {}; `expect` of {} calls {} a {}",
+                    fact.value,
+                    step.id,
+                    threshold,
+                    status.as_str()
+                ),
                 code,
                 level,
                 severity: step.severity,

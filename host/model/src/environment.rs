@@ -89,7 +89,10 @@ impl Environment {
     #[must_use]
     pub fn is_secret_name(name: &str) -> bool {
         name.to_ascii_uppercase().split('_').any(|part| {
-            matches!(part, "TOKEN" | "SECRET" | "PASSWORD" | "PASSWD" | "PASSPHRASE" | "CREDENTIAL" | "CREDENTIALS" | "APIKEY")
+            matches!(
+                part,
+                "TOKEN" | "SECRET" | "PASSWORD" | "PASSWD" | "PASSPHRASE" | "CREDENTIAL" | "CREDENTIALS" | "APIKEY"
+            )
         }) || name.to_ascii_uppercase().ends_with("_KEY")
             || name.eq_ignore_ascii_case("AWS_ACCESS_KEY_ID")
     }

@@ -26,7 +26,13 @@ impl Failure {
     /// A failure without errno or details.
     #[must_use]
     pub fn new(kind: &str, stage: &str, message: impl Into<String>) -> Self {
-        Self { kind: kind.into(), stage: stage.into(), os_code: None, message: message.into(), details: BTreeMap::new() }
+        Self {
+            kind: kind.into(),
+            stage: stage.into(),
+            os_code: None,
+            message: message.into(),
+            details: BTreeMap::new(),
+        }
     }
 
     /// The time budget ran out at `stage`.

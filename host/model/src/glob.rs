@@ -32,7 +32,9 @@ mod tests {
         ] {
             assert!(glob_matches(pattern, text), "{pattern} {text}");
         }
-        for (pattern, text) in [("", "x"), ("net.*", "net"), ("a*c", "ab"), ("?", ""), ("[ab]", "a"), ("x", "xy"), ("a", "A")] {
+        for (pattern, text) in
+            [("", "x"), ("net.*", "net"), ("a*c", "ab"), ("?", ""), ("[ab]", "a"), ("x", "xy"), ("a", "A")]
+        {
             assert!(!glob_matches(pattern, text), "{pattern} {text}");
         }
         assert!(glob_matches_ignoring_case("gh_*", "GH_TOKEN"));

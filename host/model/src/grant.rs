@@ -128,7 +128,9 @@ pub enum PortPattern {
 
 /// Why a grant cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a host:port grant: {reason}; write `name:443`, `*.example.com:443`, `10.0.0.0/8:*` or `[::1]:9100`")]
+#[error(
+    "`{text}` is not a host:port grant: {reason}; write `name:443`, `*.example.com:443`, `10.0.0.0/8:*` or `[::1]:9100`"
+)]
 pub struct NetRuleError {
     text: String,
     reason: String,
@@ -183,11 +185,15 @@ impl HostPattern {
     fn allows(&self, host: &str, ip: IpAddr, gateways: &[IpAddr]) -> bool {
         let ip = canonical(ip);
         match self {
-            HostPattern::Net(net) => net.contains(&ip) && (!guarded(ip) || net.prefix_len() == net.max_prefix_len() || net_is_guarded(net)),
+            HostPattern::Net(net) => {
+                net.contains(&ip) && (!guarded(ip) || net.prefix_len() == net.max_prefix_len() || net_is_guarded(net))
+            }
             HostPattern::Gateway => gateways.contains(&ip),
             HostPattern::Any => !is_metadata(ip),
             HostPattern::Name(name) => {
-                self.allows_lookup(host) && !is_metadata(ip) && (!ip.is_loopback() || name == "localhost" || name.ends_with(".localhost"))
+                self.allows_lookup(host)
+                    && !is_metadata(ip)
+                    && (!ip.is_loopback() || name == "localhost" || name.ends_with(".localhost"))
             }
             HostPattern::Suffix(_) => self.allows_lookup(host) && !guarded(ip),
         }
@@ -245,7 +251,10 @@ impl FromStr for HostPattern {
             return Err(fail("not a host"));
         }
         if text.contains('/') {
-            return text.parse::<IpNet>().map(|net| HostPattern::Net(net.trunc())).map_err(|_| fail("not a CIDR block"));
+            return text
+                .parse::<IpNet>()
+                .map(|net| HostPattern::Net(net.trunc()))
+                .map_err(|_| fail("not a CIDR block"));
         }
         Ok(HostPattern::literal(text))
     }

@@ -26,8 +26,8 @@ mod status;
 
 pub use cause::{Cause, Diagnosis};
 pub use descriptor::{
-    CapabilityRequest, CheckDescriptor, CodeDescriptor, ComponentDescriptor, ComponentKind,
-    DESCRIPTOR_SCHEMA_VERSION, FactDescriptor,
+    CapabilityRequest, CheckDescriptor, CodeDescriptor, ComponentDescriptor, ComponentKind, DESCRIPTOR_SCHEMA_VERSION,
+    FactDescriptor,
 };
 pub use environment::{Environment, Origin, Variable};
 pub use event::{Event, EventSink, NoEvents};
@@ -40,13 +40,12 @@ pub use grant::{Denial, Grants, HostPattern, NetRule, NetRuleError, Permit, Perm
 pub use layer::Layer;
 pub use observation::{Observation, ObservationId};
 pub use plan::{
-    Backoff, ComponentSource, Limits, Need, Plan, PlannedComponent, RefusedGrant, RetryRules,
-    RunRules, SourceLocation, Step, Target, Tier,
+    Backoff, ComponentSource, Limits, Need, Plan, PlannedComponent, RefusedGrant, RetryRules, RunRules, SourceLocation,
+    Step, Target, Tier,
 };
 pub use record::{Attempt, Fact, Inherited, RunRecord, StepRecord};
 pub use report::{
-    CheckResult, ConfigInfo, PluginInfo, REPORT_SCHEMA_VERSION, Report, Summary, ToolInfo,
-    VantageInfo, WaiverUse,
+    CheckResult, ConfigInfo, PluginInfo, REPORT_SCHEMA_VERSION, Report, Summary, ToolInfo, VantageInfo, WaiverUse,
 };
 pub use secret::Secret;
 pub use status::{ErrorReason, Severity, SkipReason, Status};

@@ -1,4 +1,6 @@
-use crate::{ComponentDescriptor, Denial, Environment, Grants, Report, Secret, Severity, SkipReason, Status, Threshold};
+use crate::{
+    ComponentDescriptor, Denial, Environment, Grants, Report, Secret, Severity, SkipReason, Status, Threshold,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,6 @@
-use crate::{ErrorReason, Finding, Observation, ObservationId, PluginInfo, Severity, SkipReason, SourceLocation, Status, Step};
+use crate::{
+    ErrorReason, Finding, Observation, ObservationId, PluginInfo, Severity, SkipReason, SourceLocation, Status, Step,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

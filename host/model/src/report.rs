@@ -1,4 +1,6 @@
-use crate::{Attempt, Cause, ErrorReason, Fact, Finding, Gate, Observation, Severity, SkipReason, SourceLocation, Status};
+use crate::{
+    Attempt, Cause, ErrorReason, Fact, Finding, Gate, Observation, Severity, SkipReason, SourceLocation, Status,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
 use crate::error::{ErrorKind, PolicyError};
 use crate::file::CheckBlock;
-use seaworthy_model::glob_matches;
 use crate::overrides::Filters;
 use crate::policy::Policy;
 use crate::suggestion::hint;
 use seaworthy_model::SkipReason;
+use seaworthy_model::glob_matches;
 
 /// Filters that were compared with the policy.
 pub(crate) struct Selection<'a> {

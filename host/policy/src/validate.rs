@@ -2,13 +2,13 @@
 
 use crate::error::{ErrorKind, PolicyError};
 use crate::file::CheckBlock;
-use seaworthy_model::glob_matches;
 use crate::origin::{At, Layer, Place};
 use crate::policy::Policy;
 use crate::scalar::variable;
 use crate::suggestion::hint;
 use crate::when::{KNOWN_FACTS, When};
 use seaworthy_model::Status;
+use seaworthy_model::glob_matches;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -192,12 +192,18 @@ impl Findings<'_> {
                 );
             }
             if let Some(need) = fallback.need.as_ref().filter(|need| need.value != 1) {
-                let message = format!("`need` is {}; this version only knows `need = 1`: some tier is usable", need.value);
+                let message =
+                    format!("`need` is {}; this version only knows `need = 1`: some tier is usable", need.value);
                 self.push(ErrorKind::Unsupported, need.place(), message, Some("leave it out".into()));
             }
             if let Some(prefer) = &fallback.prefer {
                 let message = "`prefer` is not supported in this version".to_owned();
-                self.push(ErrorKind::Unsupported, prefer.place(), message, Some("leave it out; `order` names the best one first".into()));
+                self.push(
+                    ErrorKind::Unsupported,
+                    prefer.place(),
+                    message,
+                    Some("leave it out; `order` names the best one first".into()),
+                );
             }
         }
         let labels = policy.vars.keys().filter_map(|name| policy.secret_label(name)).collect::<BTreeSet<_>>();

@@ -115,7 +115,13 @@ fn granted(scope: &Scope, what: &str, operation: &str) -> Result<(), CacheError>
     Err(CacheError::denied(operation, scope.step.deny("cache", what).message))
 }
 
-fn operated(scope: &Scope, probe: &str, asked: Value, outcome: Result<(), CacheError>, elapsed: Duration) -> caches::Operated {
+fn operated(
+    scope: &Scope,
+    probe: &str,
+    asked: Value,
+    outcome: Result<(), CacheError>,
+    elapsed: Duration,
+) -> caches::Operated {
     let id = record(scope, probe, asked, outcome.clone().map(|()| json!({ "done": true })), elapsed);
     caches::Operated { id, elapsed: super::micros(elapsed), outcome: outcome.map_err(from_error) }
 }
@@ -125,7 +131,8 @@ fn record(scope: &Scope, probe: &str, asked: Value, answer: Result<Value, CacheE
     match answer {
         Ok(answer) => scope.record(probe, asked, Ok(answer), elapsed),
         Err(error) => {
-            let failure = Failure { details: error.context, ..Failure::new(&error.kind, &error.operation, error.message) };
+            let failure =
+                Failure { details: error.context, ..Failure::new(&error.kind, &error.operation, error.message) };
             scope.record(probe, asked, Err(&failure), elapsed)
         }
     }

@@ -16,7 +16,8 @@ impl dns::Host for State {
 
 async fn resolve(scope: &Scope, query: &dns::Query) -> dns::Seen {
     let seen = probe::resolve(&query.name, scope.step.clamp(query.timeout), scope).await;
-    let answer = seen.outcome.as_ref().map(|answer| json!({ "addresses": answer.addresses, "details": answer.details }));
+    let answer =
+        seen.outcome.as_ref().map(|answer| json!({ "addresses": answer.addresses, "details": answer.details }));
     let id = scope.record("dns.resolve", json!({ "name": query.name }), answer, seen.elapsed);
     dns::Seen {
         id,

@@ -29,8 +29,18 @@ async fn read(scope: &Scope, path: String, max: u32) -> files::Seen {
         Ok(content)
     });
     let elapsed = started.elapsed();
-    let id = scope.record("files.read", json!({ "path": path }), outcome.as_ref().map(|content| super::bytes(content)), elapsed);
-    files::Seen { id, path, elapsed: super::micros(elapsed), outcome: outcome.map_err(|failure| super::failure(&failure)) }
+    let id = scope.record(
+        "files.read",
+        json!({ "path": path }),
+        outcome.as_ref().map(|content| super::bytes(content)),
+        elapsed,
+    );
+    files::Seen {
+        id,
+        path,
+        elapsed: super::micros(elapsed),
+        outcome: outcome.map_err(|failure| super::failure(&failure)),
+    }
 }
 
 /// The path with every link followed, when that is still within the grants: a

@@ -5,7 +5,12 @@ use seaworthy_model::Event;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 impl log::Host for State {
-    async fn emit(&mut self, level: log::Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
+    async fn emit(
+        &mut self,
+        level: log::Level,
+        message: String,
+        fields: Vec<(String, String)>,
+    ) -> wasmtime::Result<()> {
         let level = match level {
             log::Level::Trace => "trace",
             log::Level::Debug => "debug",

@@ -77,12 +77,15 @@ async fn open(scope: &Scope, addresses: &[String], label: &str) -> Result<CacheC
         return Err(CacheError::denied("open", scope.step.deny("secret", label).message));
     }
     if addresses.is_empty() {
-        return Err(CacheError::configuration("open", "no peer is configured; set CACHE_BOOTSTRAP_PEERS").with("reason", "no-peers"));
+        return Err(CacheError::configuration("open", "no peer is configured; set CACHE_BOOTSTRAP_PEERS")
+            .with("reason", "no-peers"));
     }
     let (_, secret) = scope.run.secret(label).await.ok_or_else(|| {
-        CacheError::configuration("open", "no shared secret is configured; set CACHE_P2P_SHARED_SECRET").with("reason", "no-secret")
+        CacheError::configuration("open", "no shared secret is configured; set CACHE_P2P_SHARED_SECRET")
+            .with("reason", "no-secret")
     })?;
-    let node = scope.run.node().await.map_err(|failure| CacheError::other("open", Retry::Temporary, failure.message))?;
+    let node =
+        scope.run.node().await.map_err(|failure| CacheError::other("open", Retry::Temporary, failure.message))?;
     CacheClient::open(&node, addresses, secret, OPERATION, scope).await.map_err(to_error)
 }
 
@@ -102,9 +105,19 @@ fn failed(failure: CacheFailure) -> WitError {
 }
 
 fn to_wit(blob: seaworthy_p2p::Blob) -> Blob {
-    Blob { bytes: blob.bytes, created: blob.created_ms, ttl: blob.ttl_ms, metadata: blob.metadata.into_iter().collect() }
+    Blob {
+        bytes: blob.bytes,
+        created: blob.created_ms,
+        ttl: blob.ttl_ms,
+        metadata: blob.metadata.into_iter().collect(),
+    }
 }
 
 fn from_wit(blob: Blob) -> seaworthy_p2p::Blob {
-    seaworthy_p2p::Blob { bytes: blob.bytes, created_ms: blob.created, ttl_ms: blob.ttl, metadata: blob.metadata.into_iter().collect() }
+    seaworthy_p2p::Blob {
+        bytes: blob.bytes,
+        created_ms: blob.created,
+        ttl_ms: blob.ttl,
+        metadata: blob.metadata.into_iter().collect(),
+    }
 }

@@ -32,7 +32,9 @@ impl secrets::Host for State {
         let source = found.as_ref().ok().map(|(source, _)| source.clone());
         let answer = match &found {
             Err(failure) if failure.kind == "denied" => Err(failure),
-            _ => Ok(json!({ "present": source.is_some(), "source": source, "details": super::object(details.iter().map(|(k, v)| (k, v))) })),
+            _ => Ok(
+                json!({ "present": source.is_some(), "source": source, "details": super::object(details.iter().map(|(k, v)| (k, v))) }),
+            ),
         };
         let id = scope.record("secrets.inspect", json!({ "label": label }), answer, elapsed);
         Ok(secrets::Status { id, present: source.is_some(), source, details })
@@ -54,7 +56,12 @@ impl secrets::Host for State {
         Ok(sealed(&scope, "secrets.open", &label, &key_name, input.len(), outcome, started.elapsed()))
     }
 
-    async fn agree(&mut self, label: String, addresses: Vec<String>, timeout: u32) -> wasmtime::Result<Vec<secrets::Agreement>> {
+    async fn agree(
+        &mut self,
+        label: String,
+        addresses: Vec<String>,
+        timeout: u32,
+    ) -> wasmtime::Result<Vec<secrets::Agreement>> {
         let scope = self.scope.clone();
         let _doing = scope.step.enter("secrets.agree", &label, addresses.len())?;
         let budget = scope.step.clamp(timeout);
@@ -78,7 +85,12 @@ async fn agreement(
     let elapsed = started.elapsed();
     let answer = outcome.as_ref().map(|same| json!({ "same-secret": same }));
     let id = scope.record("secrets.agree", json!({ "label": label, "address": address }), answer, elapsed);
-    secrets::Agreement { id, address, elapsed: super::micros(elapsed), outcome: outcome.map_err(|failure| super::failure(&failure)) }
+    secrets::Agreement {
+        id,
+        address,
+        elapsed: super::micros(elapsed),
+        outcome: outcome.map_err(|failure| super::failure(&failure)),
+    }
 }
 
 /// The key called `label`, if the step may use it and there is one.
@@ -86,7 +98,11 @@ async fn secret(scope: &Scope, label: &str) -> Result<(String, Arc<SharedSecret>
     if !scope.step.grants.secret.iter().any(|grant| grant == label) {
         return Err(scope.step.deny("secret", label));
     }
-    scope.run.secret(label).await.ok_or_else(|| Failure::new("not-found", "secret", format!("no secret `{label}` is configured")))
+    scope
+        .run
+        .secret(label)
+        .await
+        .ok_or_else(|| Failure::new("not-found", "secret", format!("no secret `{label}` is configured")))
 }
 
 fn sealed(
@@ -100,5 +116,9 @@ fn sealed(
 ) -> secrets::Sealed {
     let answer = outcome.as_ref().map(|output| json!({ "bytes": output.len() }));
     let id = scope.record(probe, json!({ "label": label, "key-name": key_name, "bytes": length }), answer, elapsed);
-    secrets::Sealed { id, elapsed: super::micros(elapsed), outcome: outcome.map_err(|failure| super::failure(&failure)) }
+    secrets::Sealed {
+        id,
+        elapsed: super::micros(elapsed),
+        outcome: outcome.map_err(|failure| super::failure(&failure)),
+    }
 }

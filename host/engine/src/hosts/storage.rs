@@ -46,7 +46,9 @@ impl storage::Host for State {
 
     async fn list(&mut self, prefix: String, limit: u32) -> Answer<Vec<String>> {
         Ok(match self.opened("list") {
-            Ok(storage) => storage.list(&prefix, usize::try_from(limit).unwrap_or(usize::MAX)).await.map_err(from_error),
+            Ok(storage) => {
+                storage.list(&prefix, usize::try_from(limit).unwrap_or(usize::MAX)).await.map_err(from_error)
+            }
             Err(error) => Err(from_error(error)),
         })
     }

@@ -72,14 +72,20 @@ async fn dial(scope: &Scope, attempt: &swarm::DialAttempt) -> swarm::Dialed {
         Err(failure) => not_dialed(&attempt.address, failure),
     };
     let ladder: Vec<Value> = dialed.ladder.iter().map(rung_json).collect();
-    let seen = json!({ "ladder": ladder, "expected-peer": dialed.expected_peer, "obtained-peer": dialed.obtained_peer });
+    let seen =
+        json!({ "ladder": ladder, "expected-peer": dialed.expected_peer, "obtained-peer": dialed.obtained_peer });
     let question = json!({ "address": attempt.address, "timeout-ms": attempt.timeout, "pings": attempt.pings });
     // How far a failed dial got is its evidence.
     let failed = dialed.outcome.as_ref().err().map(|failure| failure.clone().with("seen", seen.to_string()));
     let answer = dialed.outcome.as_ref().map(|peer| {
         json!({ "ladder": ladder, "expected-peer": dialed.expected_peer, "obtained-peer": dialed.obtained_peer, "peer": peer_json(peer) })
     });
-    let id = scope.record("swarm.dial", question, answer.map_err(|failure| failed.as_ref().unwrap_or(failure)), dialed.elapsed);
+    let id = scope.record(
+        "swarm.dial",
+        question,
+        answer.map_err(|failure| failed.as_ref().unwrap_or(failure)),
+        dialed.elapsed,
+    );
     swarm::Dialed {
         id,
         address: attempt.address.clone(),
@@ -90,7 +96,10 @@ async fn dial(scope: &Scope, attempt: &swarm::DialAttempt) -> swarm::Dialed {
             .map(|rung| swarm::Rung {
                 name: rung.name,
                 elapsed: super::micros(rung.elapsed),
-                outcome: rung.outcome.map_err(|failure| super::failure(&failure)).map(|facts| facts.into_iter().collect()),
+                outcome: rung
+                    .outcome
+                    .map_err(|failure| super::failure(&failure))
+                    .map(|facts| facts.into_iter().collect()),
             })
             .collect(),
         expected_peer: dialed.expected_peer,
@@ -114,14 +123,23 @@ async fn request(scope: &Scope, asked: &swarm::ProtocolRequest) -> swarm::Respon
         Ok(()) => match scope.run.node().await {
             Ok(node) => {
                 let max = usize::try_from(asked.max_response.min(MAX_RESPONSE)).unwrap_or(usize::MAX);
-                node.request(&asked.address, &asked.protocol, &asked.payload, scope.step.clamp(asked.timeout), max, scope).await
+                node.request(
+                    &asked.address,
+                    &asked.protocol,
+                    &asked.payload,
+                    scope.step.clamp(asked.timeout),
+                    max,
+                    scope,
+                )
+                .await
             }
             Err(failure) => Err(failure),
         },
         Err(failure) => Err(failure),
     };
     let elapsed = started.elapsed();
-    let question = json!({ "address": asked.address, "protocol": asked.protocol, "payload-bytes": asked.payload.len() });
+    let question =
+        json!({ "address": asked.address, "protocol": asked.protocol, "payload-bytes": asked.payload.len() });
     let id = scope.record("swarm.request", question, outcome.as_ref().map(|response| super::bytes(response)), elapsed);
     swarm::Responded {
         id,

@@ -31,10 +31,16 @@ async fn connect(scope: &Scope, attempt: tcp::Attempt) -> tcp::Seen {
     let seen = probe::connect(&asked, scope).await;
     let question = json!({ "target": asked.target, "timeout-ms": u64::try_from(asked.timeout.as_millis()).unwrap_or(u64::MAX),
                            "payload-bytes": asked.payload.len(), "read-max": asked.read_max });
-    let answer = seen.outcome.as_ref().map(|connection| json!({ "connection": shown(connection), "tried": tried(&seen) }));
+    let answer =
+        seen.outcome.as_ref().map(|connection| json!({ "connection": shown(connection), "tried": tried(&seen) }));
     // What was tried belongs to the evidence of a failure as well.
     let failed = seen.outcome.as_ref().err().map(|failure| failure.clone().with("tried", tried(&seen).to_string()));
-    let id = scope.record("tcp.connect", question, answer.map_err(|failure| failed.as_ref().unwrap_or(failure)), seen.elapsed);
+    let id = scope.record(
+        "tcp.connect",
+        question,
+        answer.map_err(|failure| failed.as_ref().unwrap_or(failure)),
+        seen.elapsed,
+    );
     tcp::Seen {
         id,
         target: asked.target,
@@ -52,7 +58,9 @@ async fn connect(scope: &Scope, attempt: tcp::Attempt) -> tcp::Seen {
     }
 }
 
-fn answered(outcome: Result<probe::Connection, Failure>) -> Result<tcp::Connection, crate::bindings::wit_types::types::Failure> {
+fn answered(
+    outcome: Result<probe::Connection, Failure>,
+) -> Result<tcp::Connection, crate::bindings::wit_types::types::Failure> {
     outcome.map_err(|failure| super::failure(&failure)).map(|connection| tcp::Connection {
         remote: connection.remote.to_string(),
         local: connection.local.to_string(),
@@ -70,7 +78,9 @@ fn shown(connection: &probe::Connection) -> Value {
 fn tried(seen: &probe::Seen) -> Value {
     let one = |tried: &probe::Tried| match &tried.outcome {
         Ok(_) => json!({ "address": tried.address, "elapsed-us": super::micros(tried.elapsed), "connected": true }),
-        Err(failure) => json!({ "address": tried.address, "elapsed-us": super::micros(tried.elapsed), "failure": failure.kind }),
+        Err(failure) => {
+            json!({ "address": tried.address, "elapsed-us": super::micros(tried.elapsed), "failure": failure.kind })
+        }
     };
     Value::Array(seen.tried.iter().map(one).collect())
 }

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
-
 impl vars::Host for State {
     async fn read(&mut self, names: Vec<String>) -> wasmtime::Result<vars::Seen> {
         let scope = self.scope.clone();

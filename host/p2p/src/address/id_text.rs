@@ -76,7 +76,8 @@ pub(super) fn is_placeholder(text: &str) -> bool {
 pub(super) fn is_placeholder_name(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let marked = text.starts_with(['<', '{', '$', '%']) || text.contains("...") || text.contains('…');
-    let phrase = ["your_", "your-", "changeme", "replaceme", "replace_", "placeholder"].iter().any(|p| lower.contains(p));
+    let phrase =
+        ["your_", "your-", "changeme", "replaceme", "replace_", "placeholder"].iter().any(|p| lower.contains(p));
     marked || (phrase && !text.contains('.'))
 }
 

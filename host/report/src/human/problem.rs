@@ -35,7 +35,8 @@ pub(super) fn cause(page: &mut Page, report: &Report, cause: &Cause, verbose: bo
         explained.into_iter().partition(|(_, finding)| Some(&finding.code) == root.as_ref());
     page.line(7, "evidence:");
     for (check, finding) in roots.iter().take(max) {
-        let text = if verbose { format!("{}: {}: {}", check.id, finding.code, told(finding)) } else { named(check, finding) };
+        let text =
+            if verbose { format!("{}: {}: {}", check.id, finding.code, told(finding)) } else { named(check, finding) };
         page.item("         - ", 11, &text);
     }
     more(page, roots.len(), max);

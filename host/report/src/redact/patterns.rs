@@ -85,11 +85,17 @@ mod tests {
             let regex = Regex::new(source).unwrap();
             let matched: Vec<&&str> = examples.iter().filter(|example| regex.is_match(example)).collect();
             assert!(!matched.is_empty(), "{source} has no example");
-            assert!(matched.iter().all(|example| example.to_ascii_lowercase().contains(hint)), "{source} matches what lacks `{hint}`");
+            assert!(
+                matched.iter().all(|example| example.to_ascii_lowercase().contains(hint)),
+                "{source} matches what lacks `{hint}`"
+            );
         }
         let all = Pattern::built_in();
         for example in examples {
-            assert!(all.iter().any(|pattern| pattern.matching(example, &example.to_ascii_lowercase()).is_some()), "{example} slips through");
+            assert!(
+                all.iter().any(|pattern| pattern.matching(example, &example.to_ascii_lowercase()).is_some()),
+                "{example} slips through"
+            );
         }
     }
 }
