@@ -40,7 +40,7 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run checks and judge them (the default command)
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Run a P2P cache peer on this machine until it is told to stop
     Peer(PeerArgs),
     /// Check the policy file, its plugins and settings, and say everything that is wrong

@@ -42,8 +42,8 @@ fn dispatch(arguments: args::Arguments) -> Result<seaworthy_model::ExitCode, err
     use args::Command as C;
     progress::init_log(arguments.global.verbose, arguments.global.quiet);
     match arguments.command {
-        None => run::run(&arguments.global, arguments.run),
-        Some(C::Run(run)) => run::run(&arguments.global, run),
+        None => run::run(&arguments.global, &arguments.run),
+        Some(C::Run(run)) => run::run(&arguments.global, &run),
         Some(C::Peer(peer)) => peer::peer(peer),
         Some(C::Validate(config)) => configuration::validate(&config),
         Some(C::ShowConfig(config)) => configuration::show(&config),

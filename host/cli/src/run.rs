@@ -11,8 +11,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) fn run(global: &Global, arguments: RunArgs) -> Result<ExitCode, CliError> {
-    let code = configuration::runtime()?.block_on(line(global, &arguments))?;
+pub(crate) fn run(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError> {
+    let code = configuration::runtime()?.block_on(line(global, arguments))?;
     // Everything is written. What is left are stores, sockets and lookups that
     // nobody waits for any more; ending here saves their teardown.
     let _ = std::io::stdout().flush();

@@ -72,6 +72,10 @@ fn config() -> wasmtime::Result<Config> {
     config.async_stack_size(WASM_STACK + (512 << 10));
     // Explicit, so that the user's WASMTIME_BACKTRACE_DETAILS cannot invalidate precompiled code.
     config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
+    // Function names are all that a report shows of a trap, and frame pointers find them;
+    // without these two tables compiled code is smaller and quicker to load.
+    config.generate_address_map(false);
+    config.native_unwind_info(false);
     #[cfg(target_arch = "x86_64")]
     {
         // Code compiled on one machine runs on the next: a fixed baseline (x86-64-v2)

@@ -128,6 +128,14 @@ impl PolicyErrors {
         for error in &mut errors {
             error.quote(sources);
         }
+        // A line with a secret in it is quoted by the error that hides the secret, and by no other.
+        let line = |error: &PolicyError| error.place.as_ref().map(|p| (p.location.file.clone(), p.location.line));
+        let hidden: Vec<_> = errors.iter().filter(|e| e.kind == ErrorKind::SecretLiteral).map(line).collect();
+        for error in errors.iter_mut().filter(|e| e.kind != ErrorKind::SecretLiteral) {
+            if hidden.contains(&line(error)) {
+                error.line = None;
+            }
+        }
         errors.sort_by_key(|e| e.place.as_ref().map(|p| (p.location.file.clone(), p.location.line, p.location.column)));
         errors.dedup();
         Self(errors)

@@ -4,12 +4,6 @@
 //! and a digest, so that a damaged value is an `integrity` error and an expired
 //! one a miss.
 
-// Only where pointers have 64 bits is it over the lint's limit.
-#![cfg_attr(
-    target_pointer_width = "64",
-    expect(clippy::result_large_err, reason = "the contract's error is a record that crosses by value")
-)]
-
 mod record;
 
 use record::Record;

@@ -4,12 +4,6 @@
 //! on its own it shows that everything but the shared cache works. Asks for no
 //! grant.
 
-// Only where pointers have 64 bits is it over the lint's limit.
-#![cfg_attr(
-    target_pointer_width = "64",
-    expect(clippy::result_large_err, reason = "the contract's error is a record that crosses by value")
-)]
-
 mod lru;
 
 use lru::{Lru, Stored};

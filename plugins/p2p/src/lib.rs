@@ -3,12 +3,6 @@
 //! The host dials, agrees on the secret and encrypts (WIT `cache/peers`); this
 //! adapter decides what counts as open, and gives values a life.
 
-// Only where pointers have 64 bits is it over the lint's limit.
-#![cfg_attr(
-    target_pointer_width = "64",
-    expect(clippy::result_large_err, reason = "the contract's error is a record that crosses by value")
-)]
-
 use seaworthy_adapter_sdk::{Adapter, Blob, CacheError, Capability, Config, Entry, Life, now_ms, peers};
 
 seaworthy_adapter_sdk::descriptor!();

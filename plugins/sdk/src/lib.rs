@@ -34,11 +34,6 @@
 //! ```
 
 #![deny(missing_docs)]
-// Only where pointers have 64 bits is it over the lint's limit.
-#![cfg_attr(
-    target_pointer_width = "64",
-    expect(clippy::result_large_err, reason = "the contract's error is a record that crosses by value")
-)]
 
 mod adapter;
 mod config;

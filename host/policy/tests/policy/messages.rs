@@ -243,8 +243,4 @@ fn patterns_are_tried_before_a_run() {
         "version = 1\n[redact]\npatterns = ['(']\n",
         &["checks.toml:3:13: `patterns` in [redact] holds a bad regular expression"],
     );
-    let embedded = Case::embedded().load().unwrap();
-    for pattern in embedded.redact.patterns.unwrap().value {
-        regex::Regex::new(&pattern.value).unwrap();
-    }
 }
