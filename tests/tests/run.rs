@@ -5,6 +5,8 @@
 mod addresses;
 #[path = "run/formats.rs"]
 mod formats;
+#[path = "run/packing.rs"]
+mod packing;
 #[path = "run/peers.rs"]
 mod peers;
 #[path = "run/process.rs"]
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let mut scenes: Vec<Scene<Loopback>> = Vec::new();
     scenes.extend(suite::scenes());
     scenes.extend(addresses::scenes());
+    scenes.extend(packing::scenes());
     scenes.extend(peers::scenes());
     scenes.extend(process::scenes());
     scenes.extend(formats::scenes());

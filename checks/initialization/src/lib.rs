@@ -156,7 +156,8 @@ impl Run {
             self.parts.push("no cache tier is configured (no peers, no CACHE_BACKENDS)".into());
             return Usable::NotConfigured;
         }
-        self.parts.push(format!("{} of {} tiers open: {}", open.len(), opened.len(), open.join(", ")));
+        let names = if open.is_empty() { String::new() } else { format!(": {}", open.join(", ")) };
+        self.parts.push(format!("{} of {} tiers open{names}", open.len(), opened.len()));
         Usable::Judged
     }
 
