@@ -1,6 +1,8 @@
 /// How the time of one attempt is spent, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Budget {
+    /// All of it.
+    pub(crate) total: u32,
     /// For all dials, which run at once.
     pub(crate) dial: u32,
     /// Kept back for the guest itself and the host's bookkeeping.
@@ -11,6 +13,8 @@ pub(crate) struct Budget {
 const TCP_MS: u32 = 3500;
 /// A peer that has not answered by then will not.
 const LONGEST_DIAL_MS: u32 = 5000;
+/// A healthy peer may need this long; a dial that had less and timed out tells nothing.
+const PATIENT_MS: u32 = 1000;
 /// The second round asks ports that answer at once or never.
 pub(crate) const LONGEST_CONFIRMATION_MS: u32 = 1500;
 /// Below this the second round is not worth its connections.
@@ -26,7 +30,12 @@ impl Budget {
         if dial < TCP_MS {
             dial = dial.max(TCP_MS.min(rest.saturating_sub(300)));
         }
-        Self { dial: dial.clamp(1, LONGEST_DIAL_MS), margin }
+        Self { total, dial: dial.clamp(1, LONGEST_DIAL_MS), margin }
+    }
+
+    /// Whether a dial that timed out says something about the peer.
+    pub(crate) fn is_patient(self) -> bool {
+        self.dial >= PATIENT_MS
     }
 
     /// What is left for the second round when `remaining` is left of the attempt.
@@ -56,5 +65,15 @@ mod tests {
         assert!(budget.confirmation(1000 - budget.dial).is_some_and(|ms| ms + budget.dial + budget.margin <= 1000));
         assert_eq!(budget.confirmation(60), None);
         assert!(Budget::split(0).dial >= 1);
+    }
+
+    #[test]
+    fn only_a_real_budget_tells_a_slow_peer_from_a_faulty_one() {
+        for total in [1500, 2000, 8000] {
+            assert!(Budget::split(total).is_patient(), "{total}");
+        }
+        for total in [0, 1, 5, 500] {
+            assert!(!Budget::split(total).is_patient(), "{total}");
+        }
     }
 }

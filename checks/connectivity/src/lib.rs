@@ -60,7 +60,7 @@ impl Check for Connectivity {
         let attempts: Vec<Attempt> = dialled
             .iter()
             .zip(&dials)
-            .map(|((entry, endpoint), dialed)| Attempt { entry, endpoint, dialed, confirmation: None })
+            .map(|((entry, endpoint), dialed)| Attempt { entry, endpoint, dialed, budget, confirmation: None })
             .collect();
         let attempts = confirmed(attempts, budget);
 
@@ -106,6 +106,8 @@ struct Attempt<'a> {
     entry: &'a Entry,
     endpoint: &'a Endpoint,
     dialed: &'a Dialed,
+    /// The time that the dial had.
+    budget: Budget,
     /// What the second round brought, where the dial failed below libp2p.
     confirmation: Option<Confirmation>,
 }
@@ -143,10 +145,22 @@ impl Attempt<'_> {
             "connect" => {
                 let first = Reply::of(failure, self.rung_us("connect"));
                 let control: Vec<Reply> = confirmation.control.iter().map(|(_, reply)| reply.clone()).collect();
-                verdict::of_connect(&first, confirmation.again.as_ref(), &control, &confirmation.around)
+                let verdict = verdict::of_connect(&first, confirmation.again.as_ref(), &control, &confirmation.around);
+                // Silence alone, and nobody waited long enough for it to mean something.
+                verdict.filter(|v| self.budget.is_patient() || v.code.code != codes::PEER_SILENT.code)
             }
-            rung => verdict::of_rung(rung, &failure.kind, &confirmation.afterwards),
+            rung => verdict::of_rung(rung, &failure.kind, &confirmation.afterwards, self.budget.is_patient()),
         }
+    }
+
+    /// Why there is no verdict about the peer.
+    fn untold(&self, failure: &Failure) -> String {
+        let address = self.entry.text.as_str();
+        if failure.kind != "timeout" {
+            return [address, " could not be tried: ", &failure.message].concat();
+        }
+        let total = self.budget.total.to_string();
+        [address, " did not answer yet; the time budget of ", &total, " ms is too short to tell"].concat()
     }
 
     fn cited(&self, finding: seaworthy_check_sdk::FindingBuilder) -> CitedFinding {
@@ -176,7 +190,7 @@ fn confirmed<'a>(mut attempts: Vec<Attempt<'a>>, budget: Budget) -> Vec<Attempt<
 
 struct Report {
     findings: Findings,
-    /// Why some peer could not be tried at all.
+    /// Why nothing can be said about some peer.
     untried: Option<String>,
 }
 
@@ -218,9 +232,7 @@ impl Report {
                 }
                 (None, Err(failure)) => {
                     let Some(verdict) = attempt.verdict(failure) else {
-                        self.untried.get_or_insert_with(|| {
-                            [attempt.entry.text.as_str(), " could not be tried: ", &failure.message].concat()
-                        });
+                        self.untried.get_or_insert_with(|| attempt.untold(failure));
                         continue;
                     };
                     let confirmation = attempt.confirmation.as_ref();

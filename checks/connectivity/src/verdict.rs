@@ -108,8 +108,10 @@ fn of_silence(again: Option<&Reply>, control: &[Reply], around: &Surroundings) -
         return verdict(codes::PEER_SILENT, Likely, why);
     }
     if control.iter().any(Reply::shows_life) {
-        let why = "another port of the same machine answers at once, this one never: its packets are dropped";
-        return verdict(codes::PEER_FILTERED, Certain, why);
+        // Never certain: a listener whose accept queue is full is just as silent.
+        let why = "another port of the same machine answers at once, this one never: a rule drops its packets, or \
+                   the listener's accept queue is full";
+        return verdict(codes::PEER_FILTERED, Likely, why);
     }
     if around.neighbour_is_dead() {
         return if around.via.is_none() {
@@ -123,7 +125,8 @@ fn of_silence(again: Option<&Reply>, control: &[Reply], around: &Surroundings) -
         return verdict(codes::PEER_FILTERED, Likely, why);
     }
     if around.neighbour_is_alive() || around.own {
-        let why = "the machine answers on the link and would refuse a closed port at once: its packets are dropped";
+        let why = "the machine answers on the link and would refuse a closed port at once: a rule drops its packets, \
+                   or the listener's accept queue is full";
         return verdict(codes::PEER_FILTERED, Likely, why);
     }
     if around.has_route == Some(false) {
@@ -146,10 +149,14 @@ pub(crate) struct Afterwards {
 }
 
 /// Judges a dial that failed at `rung` with a failure of `kind`, once TCP was connected
-/// (or, for `resolve`, before it was tried).
-pub(crate) fn of_rung(rung: &str, kind: &str, after: &Afterwards) -> Option<Verdict> {
+/// (or, for `resolve`, before it was tried). `None` when it could not be tried, or ended
+/// by our own time limit before a healthy peer had to answer (`patient` is false).
+pub(crate) fn of_rung(rung: &str, kind: &str, after: &Afterwards, patient: bool) -> Option<Verdict> {
     use Sureness::{Certain, Likely, Possible};
     if matches!(kind, "denied" | "cancelled" | "exhausted" | "too-many-open-files" | "invalid") {
+        return None;
+    }
+    if kind == "timeout" && !patient && !after.foreign {
         return None;
     }
     let not_libp2p = "the port is open, and what it says is not libp2p";
@@ -189,7 +196,13 @@ pub(crate) fn of_rung(rung: &str, kind: &str, after: &Afterwards) -> Option<Verd
             Certain,
             "the encrypted connection stands, and the peer does not say who it is",
         ),
-        ("noise", "closed" | "connection-reset" | "timeout") => verdict(
+        (_, "timeout") => verdict(
+            codes::PEER_HANDSHAKE_FAILED,
+            Likely,
+            "the peer greeted as libp2p and fell silent during the handshake: it is stopped or overloaded, or large \
+             packets get lost on the way",
+        ),
+        ("noise", "closed" | "connection-reset") => verdict(
             codes::PEER_HANDSHAKE_FAILED,
             Likely,
             "the peer speaks libp2p and broke off during the handshake: another private-network key, or no common version",
@@ -266,7 +279,7 @@ mod tests {
                 vec![Reply::Silence, Reply::Refused],
                 far.clone(),
                 "peer.filtered",
-                Certain,
+                Likely,
             ),
             (
                 "DROP of everything on the link",
@@ -357,8 +370,31 @@ mod tests {
             ("yamux", "timeout", Afterwards::default(), "peer.handshake-failed"),
             ("identify", "timeout", Afterwards::default(), "peer.identify-failed"),
         ] {
-            assert_eq!(of_rung(rung, kind, &after).unwrap().code.code, code, "{rung} {kind}");
+            assert_eq!(of_rung(rung, kind, &after, true).unwrap().code.code, code, "{rung} {kind}");
         }
-        assert!(of_rung("resolve", "denied", &Afterwards::default()).is_none());
+        assert!(of_rung("resolve", "denied", &Afterwards::default(), true).is_none());
+    }
+
+    #[test]
+    fn our_own_short_time_limit_is_no_fault_of_the_peer() {
+        let hung_up = Afterwards { tried: true, hung_up: true, ..Afterwards::default() };
+        for rung in ["resolve", "multistream", "noise", "yamux", "identify", "ping"] {
+            assert!(of_rung(rung, "timeout", &hung_up, false).is_none(), "{rung}");
+            assert!(of_rung(rung, "timeout", &hung_up, true).is_some(), "{rung}");
+        }
+        // What the peer did say needs no more time.
+        let foreign = Afterwards { tried: true, foreign: true, ..Afterwards::default() };
+        assert_eq!(of_rung("multistream", "timeout", &foreign, false).unwrap().code.code, "peer.not-libp2p");
+        assert_eq!(of_rung("noise", "wrong-peer-id", &hung_up, false).unwrap().code.code, "peer.wrong-id");
+        assert!(of_rung("noise", "closed", &hung_up, false).is_some());
+    }
+
+    #[test]
+    fn a_time_out_in_the_handshake_speaks_of_no_key_and_no_version() {
+        for rung in ["noise", "yamux"] {
+            let verdict = of_rung(rung, "timeout", &Afterwards::default(), true).unwrap();
+            assert_eq!(verdict.sureness, Likely);
+            assert!(verdict.why.contains("silent") && !verdict.why.contains("key"), "{}", verdict.why);
+        }
     }
 }

@@ -6,7 +6,7 @@
 pub mod python;
 pub mod version;
 
-use python::{Interpreter, normal};
+use python::{Distribution, Interpreter, normal};
 use seaworthy_check_sdk::env::system;
 use seaworthy_check_sdk::{Check, Code, Context, ContextExt, Evidence, Findings, Outcome, argument, query, row_value};
 
@@ -126,7 +126,11 @@ fn interpreters(rows: &[Vec<(String, String)>]) -> Vec<Interpreter> {
             let distributions = rows
                 .iter()
                 .filter(|other| kind(other, "distribution") && row_value(other, "interpreter") == Some(&path))
-                .map(|other| (normal(&text(other, "name")), text(other, "version")))
+                .map(|other| Distribution {
+                    name: normal(&text(other, "name")),
+                    version: text(other, "version"),
+                    modules: text(other, "modules"),
+                })
                 .collect();
             Interpreter { version: text(row, "version"), distributions, path }
         })

@@ -22,6 +22,8 @@ const MARKERS: &[&str] =
 
 /// The oldest libp2p that answers without waiting for the end of a stream.
 pub const LIBP2P_LEAST: &str = "0.8";
+/// The oldest py-multihash whose module libp2p 0.8 can import from.
+pub const MULTIHASH_LEAST: &str = "3";
 /// What libp2p 0.8 itself demands.
 const PYTHON_LEAST: &str = "3.10";
 
@@ -32,15 +34,41 @@ pub struct Interpreter {
     pub path: String,
     /// Its version; empty when not known.
     pub version: String,
-    /// Name and version, names normalised by [`normal`].
-    pub distributions: Vec<(String, String)>,
+    /// What is installed in it.
+    pub distributions: Vec<Distribution>,
+}
+
+/// One installed package.
+#[derive(Clone, Debug, Default)]
+pub struct Distribution {
+    /// Its name, normalised by [`normal`].
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its top-level modules, comma separated; empty when its metadata names none.
+    pub modules: String,
 }
 
 impl Interpreter {
     /// The version of a distribution, when it is installed.
     #[must_use]
     pub fn version_of(&self, name: &str) -> Option<&str> {
-        self.distributions.iter().find(|(other, _)| other == name).map(|(_, version)| version.as_str())
+        self.find(name).map(|found| found.version.as_str())
+    }
+
+    /// What a distribution brings, for people.
+    fn brings(&self, name: &str) -> String {
+        let modules = self.find(name).map(|found| found.modules.as_str()).unwrap_or_default();
+        let modules: Vec<&str> = modules.split(',').map(str::trim_ascii).filter(|module| !module.is_empty()).collect();
+        match modules.as_slice() {
+            [] => [name, " names no module in its metadata"].concat(),
+            [one] => [name, " brings the module ", one].concat(),
+            several => [name, " brings the modules ", &several.join(", ")].concat(),
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Distribution> {
+        self.distributions.iter().find(|other| other.name == name)
     }
 
     /// It is meant to run the client.
@@ -133,7 +161,11 @@ pub fn judge(interpreter: &Interpreter) -> Vec<Problem> {
             ..problem(
                 codes::DEP_LOOK_ALIKE,
                 "multiformats",
-                "py-multiformats-cid brings the module multiformats_cid; the client imports multiformats",
+                &[
+                    &interpreter.brings("py-multiformats-cid"),
+                    "; the client imports multiformats of the package multiformats",
+                ]
+                .concat(),
                 format!("py-multiformats-cid {version}"),
                 "multiformats",
             )
@@ -146,6 +178,17 @@ pub fn judge(interpreter: &Interpreter) -> Vec<Problem> {
             "multiformats",
         )),
     }
+    // Without libp2p nothing here imports multihash: pip brings the right one with it.
+    let imported = has("libp2p").is_some_and(|version| at_least(version, LIBP2P_LEAST));
+    if let Some(version) = has("py-multihash").filter(|version| imported && !at_least(version, MULTIHASH_LEAST)) {
+        found.push(problem(
+            codes::DEP_TOO_OLD,
+            "py-multihash",
+            "this py-multihash is older than what libp2p 0.8 imports, so importing libp2p fails",
+            format!("py-multihash {version}"),
+            "py-multihash>=3",
+        ));
+    }
     match (has("py-multihash"), has("pymultihash")) {
         (Some(ours), Some(other)) => found.push(Problem {
             remove: Some("pymultihash"),
@@ -157,20 +200,20 @@ pub fn judge(interpreter: &Interpreter) -> Vec<Problem> {
                 "py-multihash alone",
             )
         }),
-        // Without libp2p nothing here imports multihash: pip brings the right one with it.
-        (None, Some(other)) if has("libp2p").is_some_and(|version| at_least(version, LIBP2P_LEAST)) => {
+        (None, Some(other)) if imported => {
             found.push(Problem {
                 remove: Some("pymultihash"),
                 ..problem(
                     codes::DEP_LOOK_ALIKE,
                     "py-multihash",
-                    "pymultihash brings another module multihash than the one libp2p 0.8 is written against",
+                    &[&interpreter.brings("pymultihash"), "; libp2p 0.8 is written against multihash of py-multihash"]
+                        .concat(),
                     format!("pymultihash {other}"),
                     "py-multihash>=3",
                 )
             });
         }
-        (None, None) if has("libp2p").is_some_and(|version| at_least(version, LIBP2P_LEAST)) => found.push(problem(
+        (None, None) if imported => found.push(problem(
             codes::DEP_MISSING,
             "py-multihash",
             "no module multihash is installed, so importing libp2p fails",
@@ -190,7 +233,10 @@ mod tests {
         Interpreter {
             path: "/usr/bin/python3".into(),
             version: "3.12.3".into(),
-            distributions: distributions.iter().map(|(n, v)| (normal(n), (*v).into())).collect(),
+            distributions: distributions
+                .iter()
+                .map(|(n, v)| Distribution { name: normal(n), version: (*v).into(), modules: String::new() })
+                .collect(),
         }
     }
 
@@ -215,6 +261,23 @@ mod tests {
         assert_eq!(seen, [("dep.missing", "libp2p".to_string())]);
         let seen = codes_of(&[RIGHT[0], RIGHT[1], RIGHT[2], ("pymultihash", "0.8.2")]);
         assert_eq!(seen, [("dep.look-alike", "py-multihash".to_string())]);
+    }
+
+    #[test]
+    fn a_look_alike_is_told_by_the_modules_that_it_really_has() {
+        let mut interpreter = with(&[RIGHT[0], RIGHT[1], ("py-multiformats-cid", "0.4.4"), RIGHT[3]]);
+        let message = |interpreter: &Interpreter| judge(interpreter)[0].message.clone();
+        assert!(message(&interpreter).contains("names no module"), "{}", message(&interpreter));
+        interpreter.distributions[2].modules = "cid, tests".into();
+        assert!(message(&interpreter).contains("brings the modules cid, tests;"), "{}", message(&interpreter));
+    }
+
+    #[test]
+    fn libp2p_0_8_needs_py_multihash_3() {
+        let old = ("py-multihash", "2.0.1");
+        assert_eq!(codes_of(&[RIGHT[0], RIGHT[1], RIGHT[2], old]), [("dep.too-old", "py-multihash".to_string())]);
+        let older_libp2p = codes_of(&[("libp2p", "0.4.0"), RIGHT[1], RIGHT[2], old]);
+        assert_eq!(older_libp2p, [("dep.too-old", "libp2p".to_string())]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use seaworthy_check_sdk::env::vars;
 use seaworthy_check_sdk::kit::{progress, random};
 use seaworthy_check_sdk::p2p::secrets;
 use seaworthy_check_sdk::{Check, Context, ContextExt, Evidence, Findings, Outcome, row_value};
-use secret::{Asked, LEAST_LENGTH, PerJob};
+use secret::{Asked, LEAST_LENGTH, PerJob, Reach};
 
 seaworthy_check_sdk::descriptor!();
 
@@ -23,7 +23,8 @@ impl Check for Encryption {
 
     fn run(_id: &str, context: Context) -> Result<Outcome, String> {
         let label = context.setting("secret").unwrap_or("cache");
-        let read = vars::read(&["CACHE_ENABLE_P2P".into(), "CACHE_BOOTSTRAP_PEERS".into()]);
+        let names = ["CACHE_ENABLE_P2P", "CACHE_BOOTSTRAP_PEERS", "CACHE_BACKENDS", "CACHE_BACKEND"];
+        let read = vars::read(&names.map(String::from));
         let value = |name: &str| {
             let variable = read.variables.iter().find(|variable| variable.name == name && variable.present)?;
             variable.value.as_deref()
@@ -33,6 +34,11 @@ impl Check for Encryption {
         if peers.is_empty() {
             let list = value("CACHE_BOOTSTRAP_PEERS").unwrap_or_default();
             peers = list.split(',').map(str::trim_ascii).filter(|peer| !peer.is_empty()).map(str::to_owned).collect();
+        }
+        let backends = ["CACHE_BACKENDS", "CACHE_BACKEND"].into_iter().find_map(value);
+        if peers.is_empty() && backends.is_some_and(secret::shares_nothing) {
+            let reason = "no backend shares with peers and no peer is configured, so no secret is needed";
+            return Ok(Findings::new().not_configured(reason, Evidence::one(read.id)));
         }
         let status = secrets::inspect(label);
         let mut run = Run { findings: Findings::new(), ids: vec![read.id, status.id], parts: Vec::new() };
@@ -56,7 +62,15 @@ impl Check for Encryption {
         } else if !peers.is_empty() {
             let budget = || progress::remaining_ms().saturating_sub(RESERVE).max(1);
             let timeout = context.setting("timeout-ms").and_then(|text| text.parse().ok()).unwrap_or_else(budget);
-            run.agree(label, &peers, timeout);
+            let codes: Vec<(&str, &str)> =
+                context.codes.iter().map(|code| (code.key.as_str(), code.value.as_str())).collect();
+            let reached = context.inherited("reachable-peers").map(|fact| fact.value.as_str());
+            let reach = Reach::of(&codes, reached);
+            let (asked, left): (Vec<String>, Vec<String>) =
+                peers.into_iter().partition(|peer| reach.is_worth_asking(&codes, peer));
+            if !run.agree(label, &asked, left.len(), timeout) {
+                return run.unasked(reach);
+            }
         } else {
             run.parts.push("no peer is configured to agree with".into());
         }
@@ -77,6 +91,26 @@ impl Run {
         Ok(self.findings.conclude(summary, evidence))
     }
 
+    /// Peers are configured and none could be asked: that is never a pass.
+    fn unasked(self, reach: Reach) -> Result<Outcome, String> {
+        let evidence = Evidence::of(self.ids)?;
+        let summary = self.parts.join("; ");
+        let outcome = match reach {
+            Reach::None if self.findings.is_empty() => {
+                let reason = "blocked: no peer is reachable; the local half (round trip, tamper) is right";
+                self.findings.not_applicable(reason, evidence)
+            }
+            // A finding about the local half is not lost in a skip.
+            Reach::None => self.findings.conclude(summary, evidence),
+            Reach::Open if self.findings.is_empty() => {
+                let reason = "the local secret is sound; no peer could be asked whether it holds the same";
+                self.findings.inconclusive(reason, evidence)
+            }
+            Reach::Open => self.findings.inconclusive(summary, evidence),
+        };
+        Ok(outcome)
+    }
+
     fn source(&mut self, status: &secrets::Status) {
         let evidence = Evidence::one(status.id);
         let detail = |key: &str| row_value(&status.details, key);
@@ -86,7 +120,11 @@ impl Run {
         if let Some(fingerprint) = detail("fingerprint") {
             self.findings.fact(facts::SECRET_FINGERPRINT, fingerprint, &evidence);
         }
-        self.parts.push(format!("the secret comes from {name}"));
+        let derived = detail("kdf").map(|kdf| {
+            self.findings.fact(facts::KEY_DERIVATION, kdf, &evidence);
+            format!(" ({kdf})")
+        });
+        self.parts.push(format!("the secret comes from {name}{}", derived.unwrap_or_default()));
         let per_job = secret::per_job(source, detail("per-job"));
         if per_job != PerJob::Stable {
             let finding = codes::SECRET_PER_JOB_TOKEN
@@ -164,9 +202,11 @@ impl Run {
         None
     }
 
-    fn agree(&mut self, label: &str, peers: &[String], timeout: u32) {
-        let answers = secrets::agree(label, peers, timeout);
-        let mut counts = [0_usize; 4];
+    /// Asks `peers`; `left` more are known to be unreachable and cost no time here.
+    /// Answers whether any of them was reached.
+    fn agree(&mut self, label: &str, peers: &[String], left: usize, timeout: u32) -> bool {
+        let answers = if peers.is_empty() { Vec::new() } else { secrets::agree(label, peers, timeout) };
+        let mut counts = [0, 0, 0, left];
         for answer in &answers {
             self.ids.push(answer.id);
             let outcome = answer.outcome.as_ref().map(|same| *same).map_err(|failure| failure.kind.as_str());
@@ -191,17 +231,22 @@ impl Run {
             }
         }
         let [agreed, different, unsupported, unreached] = counts;
-        let mut said = vec![format!("{agreed} of {} peers hold the same secret", peers.len())];
+        let total = peers.len() + left;
+        let (noun, verb) = if total == 1 { ("peer", "holds") } else { ("peers", "hold") };
+        let mut said = vec![format!("{agreed} of {total} {noun} {verb} the same secret")];
         for (count, what) in [(different, "another"), (unsupported, "cannot say"), (unreached, "could not be asked")] {
             if count > 0 {
                 said.push(format!("{count} {what}"));
             }
         }
         self.parts.push(said.join(", "));
-        if let Ok(evidence) = Evidence::of(answers.iter().map(|answer| answer.id)) {
+        // Where nobody was asked, the variables and the secret are what this rests on.
+        let ids = self.ids.iter().copied().filter(|id| answers.is_empty() || answers.iter().any(|a| a.id == *id));
+        if let Ok(evidence) = Evidence::of(ids) {
             self.findings.fact(facts::AGREED_PEERS, agreed, &evidence);
             self.findings.fact(facts::UNASKED_PEERS, unreached, &evidence);
         }
+        unreached < total
     }
 }
 

@@ -59,6 +59,39 @@ pub fn is_refusal(kind: &str) -> bool {
     !matches!(kind, "denied" | "cancelled" | "exhausted" | "timeout" | "not-found")
 }
 
+/// Whether a list of backends is given that names none which shares entries with peers.
+#[must_use]
+pub fn shares_nothing(backends: &str) -> bool {
+    let mut names = backends.split(',').map(str::trim_ascii).filter(|name| !name.is_empty()).peekable();
+    names.peek().is_some() && names.all(|name| name != "p2p")
+}
+
+/// What is known of the peers before they are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Network Connectivity reached none.
+    None,
+    /// It reached some, or nothing is known.
+    Open,
+}
+
+impl Reach {
+    /// From the inherited findings, each a code and its target, and the fact `reachable-peers`.
+    #[must_use]
+    pub fn of(codes: &[(&str, &str)], reachable: Option<&str>) -> Self {
+        let none = reachable == Some("0") || codes.iter().any(|(code, _)| *code == "peers.none-reachable");
+        if none { Self::None } else { Self::Open }
+    }
+
+    /// Whether a peer may answer: neither it nor every peer was found unreachable. One
+    /// without a cache protocol was reached, and says so when it is asked.
+    #[must_use]
+    pub fn is_worth_asking(self, codes: &[(&str, &str)], peer: &str) -> bool {
+        let unreachable = |code: &str| code.starts_with("peer.") && code != "peer.no-cache-protocol";
+        self == Self::Open && !codes.iter().any(|(code, target)| *target == peer && unreachable(code))
+    }
+}
+
 /// What became of asking one peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
@@ -115,6 +148,25 @@ mod tests {
             assert_eq!(bits, 1, "{name}");
         }
         assert!(tampered(&[]).is_empty());
+    }
+
+    #[test]
+    fn backends_without_peers_need_no_secret() {
+        assert!(shares_nothing("disk, memory"));
+        assert!(!shares_nothing("disk, p2p") && !shares_nothing("") && !shares_nothing(" , "));
+    }
+
+    #[test]
+    fn peers_that_were_not_reached_are_not_asked_again() {
+        let codes = [("peer.wedged", "/a"), ("peer.no-cache-protocol", "/b"), ("docker.wrong-gateway", "/c")];
+        let reach = Reach::of(&codes, Some("2"));
+        assert_eq!(reach, Reach::Open);
+        let asked: Vec<bool> = ["/a", "/b", "/c"].iter().map(|peer| reach.is_worth_asking(&codes, peer)).collect();
+        assert_eq!(asked, [false, true, true]);
+        assert_eq!(Reach::of(&codes, Some("0")), Reach::None);
+        let none = [("peers.none-reachable", "")];
+        assert!(!Reach::of(&none, None).is_worth_asking(&none, "/a"));
+        assert_eq!(Reach::of(&[], None), Reach::Open);
     }
 
     #[test]

@@ -44,23 +44,29 @@ impl Check for Initialization {
                 .find_map(|name| value(name).map(|list| (name, list))),
             p2p: value("CACHE_ENABLE_P2P"),
             ttl: value("CACHE_DEFAULT_TTL"),
+            directory: ["CACHE_DIR", "IPFS_ACCELERATE_CACHE_DIR"]
+                .into_iter()
+                .find_map(|name| value(name).map(|path| (name, path))),
+            directory_demanded: context.setting("test-directory") == Some("true"),
         };
         let mut run = Run { findings: Findings::new(), parts: Vec::new(), unknown: Vec::new() };
         let usable = run.tiers(&opened, &wanted, read.id);
         let evidence = Evidence::one(read.id).with(opened.iter().map(|tier| tier.id));
 
         // What P2P is to listen on matters only while P2P is on.
-        let number = context
-            .setting("listen-port")
-            .or_else(|| value("CACHE_LISTEN_PORT").filter(|_| !wanted.p2p_off()))
-            .and_then(port::number);
+        let configured =
+            context.setting("listen-port").or_else(|| value("CACHE_LISTEN_PORT").filter(|_| !wanted.p2p_off()));
+        let number = configured.and_then(port::number);
+        if configured.is_some() && number.is_none() {
+            run.parts.push("no port was tested, CACHE_LISTEN_PORT holds none".into());
+        }
         let peers: Vec<String> = value("CACHE_BOOTSTRAP_PEERS")
             .into_iter()
             .flat_map(|list| list.split(','))
             .map(str::to_owned)
             .chain(context.addresses())
             .collect();
-        let directories = directories(&value, &opened);
+        let directories = directories(&wanted, value("IPFS_ACCELERATE_P2P_CACHE_DIR"), &opened);
         let mut queries = Vec::new();
         if let Some(number) = number {
             let address = context.setting("listen-address").unwrap_or("0.0.0.0");
@@ -109,13 +115,16 @@ struct Run {
 impl Run {
     fn tiers(&mut self, opened: &[caches::Tier], wanted: &Wanted<'_>, read: u32) -> Usable {
         let mut open = Vec::new();
+        let mut shut = Vec::new();
         let mut wrong = 0_usize;
         for tier in opened {
             let Err(error) = &tier.outcome else {
                 open.push(tier.label.as_str());
                 continue;
             };
-            match tier::closed(&error.kind, reason(&error.context)) {
+            let closed = tier::closed(&error.kind, reason(&error.context));
+            shut.push(tier::shut(&tier.label, &error.kind, closed));
+            match closed {
                 Closed::NotConfigured => continue,
                 Closed::NotImported => {}
                 Closed::Failed => {
@@ -157,7 +166,9 @@ impl Run {
             return Usable::NotConfigured;
         }
         let names = if open.is_empty() { String::new() } else { format!(": {}", open.join(", ")) };
-        self.parts.push(format!("{} of {} tiers open{names}", open.len(), opened.len()));
+        let noun = if opened.len() == 1 { "tier" } else { "tiers" };
+        let shut = if shut.is_empty() { String::new() } else { format!("; closed: {}", shut.join(", ")) };
+        self.parts.push(format!("{} of {} {noun} open{names}{shut}", open.len(), opened.len()));
         Usable::Judged
     }
 
@@ -249,10 +260,11 @@ fn reason(context: &[(String, String)]) -> Option<&str> {
     row_value(context, "trap").map(|_| "trap").or_else(|| row_value(context, "reason"))
 }
 
-/// The directories in use: `CACHE_DIR` before its other name, the registry, and those of the tiers.
-fn directories<'a>(value: &impl Fn(&str) -> Option<&'a str>, opened: &[caches::Tier]) -> Vec<String> {
-    let main = value("CACHE_DIR").or_else(|| value("IPFS_ACCELERATE_CACHE_DIR"));
-    let registry = value("IPFS_ACCELERATE_P2P_CACHE_DIR");
+/// The directories in use: the cache's own where something keeps entries in it, the registry,
+/// and those of the tiers.
+fn directories(wanted: &Wanted<'_>, registry: Option<&str>, opened: &[caches::Tier]) -> Vec<String> {
+    let names = opened.iter().map(|tier| (tier.label.as_str(), tier.adapter.as_str()));
+    let main = wanted.directory.map(|(_, path)| path).filter(|_| wanted.uses_directory(names));
     let mut all: Vec<String> = Vec::new();
     let of_tiers = opened.iter().filter_map(|tier| row_value(&tier.details, "directory"));
     for path in main.into_iter().chain(registry).chain(of_tiers) {

@@ -39,6 +39,17 @@ pub fn closed(kind: &str, reason: Option<&str>) -> Closed {
     }
 }
 
+/// A tier that is not open, for the summary.
+#[must_use]
+pub fn shut(label: &str, kind: &str, closed: Closed) -> String {
+    let why = match closed {
+        Closed::NotConfigured => "not configured",
+        Closed::NotImported => "its adapter does not load",
+        Closed::Failed => kind,
+    };
+    [label, " (", why, ")"].concat()
+}
+
 /// The settings that were made, as far as they concern tiers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted<'a> {
@@ -48,9 +59,18 @@ pub struct Wanted<'a> {
     pub p2p: Option<&'a str>,
     /// `CACHE_DEFAULT_TTL`.
     pub ttl: Option<&'a str>,
+    /// `CACHE_DIR`, else `IPFS_ACCELERATE_CACHE_DIR`, with the variable's name.
+    pub directory: Option<(&'static str, &'a str)>,
+    /// The directory is to be tested, whatever the tiers are.
+    pub directory_demanded: bool,
 }
 
 impl Wanted<'_> {
+    /// Something keeps entries in the directory. `tiers` are labels and adapters.
+    pub fn uses_directory<'b>(&self, mut tiers: impl Iterator<Item = (&'b str, &'b str)>) -> bool {
+        self.directory_demanded || tiers.any(|(label, adapter)| label == "disk" || adapter == "disk")
+    }
+
     /// P2P was switched off; unset is on.
     #[must_use]
     pub fn p2p_off(&self) -> bool {
@@ -78,6 +98,10 @@ pub fn without_effect(wanted: &Wanted<'_>, tiers: &[Tier]) -> Vec<(&'static str,
     if on && !tiers.is_empty() && !tiers.iter().any(shares) {
         let message = "CACHE_ENABLE_P2P is true, but no configured tier shares with peers";
         found.push(("CACHE_ENABLE_P2P", message.into()));
+    }
+    let names = tiers.iter().map(|tier| (tier.label.as_str(), tier.adapter.as_str()));
+    if let Some((variable, path)) = wanted.directory.filter(|_| !wanted.uses_directory(names)) {
+        found.push((variable, format!("{variable} is {path}, but no configured tier keeps its entries on disk")));
     }
     let mut open = tiers.iter().filter_map(|tier| tier.state.as_ref().ok()).peekable();
     if wanted.ttl.is_some() && open.peek().is_some() && !open.any(|list| list.iter().any(|p| p == "expiring")) {
@@ -111,13 +135,33 @@ mod tests {
     #[test]
     fn settings_are_compared_with_what_opened() {
         let tiers = [Tier::open("memory", "memory", &["expiring"])];
-        let wanted = Wanted { backends: Some(("CACHE_BACKENDS", "memory,s3")), p2p: Some("true"), ttl: Some("300") };
+        let backends = Some(("CACHE_BACKENDS", "memory,s3"));
+        let wanted = Wanted { backends, p2p: Some("true"), ttl: Some("300"), ..Wanted::default() };
         let names: Vec<_> = without_effect(&wanted, &tiers).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["CACHE_BACKENDS", "CACHE_ENABLE_P2P"]);
-        let off = Wanted { backends: Some(("CACHE_BACKENDS", "p2p,memory")), p2p: Some("false"), ttl: None };
+        let backends = Some(("CACHE_BACKENDS", "p2p,memory"));
+        let off = Wanted { backends, p2p: Some("false"), ..Wanted::default() };
         assert!(without_effect(&off, &tiers).is_empty());
         let plain = [Tier::open("store", "p2p", &["shared"])];
         let ttl = Wanted { ttl: Some("300"), p2p: Some("true"), ..Wanted::default() };
         assert_eq!(without_effect(&ttl, &plain).len(), 1);
+    }
+
+    #[test]
+    fn a_directory_matters_only_where_something_is_kept_in_it() {
+        let wanted = Wanted { directory: Some(("CACHE_DIR", "/cache")), ..Wanted::default() };
+        let memory = [Tier::open("memory", "memory", &["expiring"])];
+        let found = without_effect(&wanted, &memory);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].0 == "CACHE_DIR" && found[0].1.contains("/cache"), "{found:?}");
+        let closed = Tier { state: Err(("permission-denied".into(), None)), ..Tier::open("store", "disk", &[]) };
+        assert!(without_effect(&wanted, &[closed]).is_empty());
+        assert!(without_effect(&Wanted { directory_demanded: true, ..wanted }, &memory).is_empty());
+    }
+
+    #[test]
+    fn a_closed_tier_is_named_with_its_reason() {
+        assert_eq!(shut("p2p", "unreachable", Closed::Failed), "p2p (unreachable)");
+        assert_eq!(shut("p2p", "configuration", Closed::NotConfigured), "p2p (not configured)");
     }
 }

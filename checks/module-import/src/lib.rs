@@ -91,7 +91,7 @@ fn adapters(findings: &mut Findings, tiers: &[Tier], evidence: &Evidence) -> Str
             match &tier.outcome {
                 Ok(able) => format!(", {}", able.operations.join("/")),
                 // Loaded, though its backend is not usable: Cache Initialization says why.
-                Err(error) => format!(", not open: {}", error.kind),
+                Err(error) => format!(", loads; opening it is Cache Initialization's business: {}", error.kind),
             }
         ));
         loaded.push(tier.label.clone());
@@ -162,7 +162,11 @@ mod tests {
         let summary = adapters(&mut findings, &tiers, &Evidence::one(1));
         assert_eq!(findings.count(codes::CACHE_ADAPTER_UNKNOWN), 1);
         assert_eq!(findings.count(codes::CACHE_ADAPTER_LOAD_FAILED), 1);
-        assert!(summary.starts_with("2 of 4 adapters load") && summary.contains("not open: unreachable"), "{summary}");
+        assert!(
+            summary.starts_with("2 of 4 adapters load")
+                && summary.contains("loads; opening it is Cache Initialization's business: unreachable"),
+            "{summary}"
+        );
         assert!(summary.contains("0123456789ab,") && !summary.contains("cdef"), "{summary}");
     }
 

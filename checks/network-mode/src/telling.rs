@@ -3,6 +3,9 @@ use crate::place::Place;
 use crate::sense::{Lookup, Peer, Sense};
 use seaworthy_check_sdk::{FindingBuilder, ip};
 
+/// This very machine.
+const HERE: &str = "127.0.0.1";
+
 /// What to say about an address that makes no sense from here; `None` when it does.
 ///
 /// `host_internal` is what `host.docker.internal` resolves to, where it does.
@@ -17,18 +20,21 @@ pub(crate) fn tell(peer: &Peer, sense: &Sense, place: &Place, host_internal: Opt
                 Lookup::Unknown(message) => ["could not be looked up (", message, ")"].concat(),
                 _ => "does not resolve here".into(),
             };
-            let finding = codes::DOCKER_HOST_NAME_UNRESOLVED.at(&peer.text).message(
+            let why = if place.in_container() {
                 [
-                    peer.host.as_str(),
-                    " ",
-                    &how,
                     ": without Docker Desktop the name exists only in a container started with --add-host ",
                     &peer.host,
                     ":host-gateway; the host is this network's gateway, ",
                     gateway,
                 ]
-                .concat(),
-            );
+                .concat()
+            } else {
+                [": the name is for containers, and this machine is none; name the peer's machine itself, ", HERE]
+                    .concat()
+                    + " when the peer runs on this one"
+            };
+            let finding =
+                codes::DOCKER_HOST_NAME_UNRESOLVED.at(&peer.text).message([&peer.host, " ", &how, &why].concat());
             if *lookup == Lookup::NotFound { finding } else { finding.likely() }
         }
         Sense::WrongGateway(resolved) => {
@@ -71,7 +77,10 @@ pub(crate) fn tell(peer: &Peer, sense: &Sense, place: &Place, host_internal: Opt
         .detail("network-mode", place.mode.as_str())
         .detail("container-kind", place.kind.as_str())
         .detail("rootless", if place.rootless { "true" } else { "false" });
-    if let Some(gateway) = &place.gateway {
+    if !place.in_container() {
+        // The gateway of a machine is its router, where no peer runs.
+        finding = finding.detail("suggested-address", address_at(HERE, peer));
+    } else if let Some(gateway) = &place.gateway {
         finding = finding.detail("gateway", gateway.as_str()).detail("suggested-address", address_at(gateway, peer));
     }
     if let Some(id) = &peer.peer_id {
@@ -179,6 +188,29 @@ mod tests {
         );
         let outside = Place { kind: "none".into(), mode: "not-a-container".into(), ..Place::default() };
         assert_eq!(summary(&outside, 0, 0), "not a container, no peer addresses to judge");
+    }
+
+    #[test]
+    fn outside_of_a_container_none_is_spoken_of() {
+        let peer = Peer {
+            text: "/dns4/host.docker.internal/tcp/9100".into(),
+            host: "host.docker.internal".into(),
+            is_name: true,
+            transport: "tcp".into(),
+            port: 9100,
+            peer_id: None,
+        };
+        let told = |kind: &str, mode: &str| {
+            let place =
+                Place { kind: kind.into(), mode: mode.into(), gateway: Some("10.0.0.1".into()), ..Place::default() };
+            let finding = tell(&peer, &Sense::HostNameUnresolved(Lookup::NotFound), &place, None);
+            format!("{:?}", finding.unwrap().cite(1))
+        };
+        let outside = told("none", "not-a-container");
+        assert!(!outside.contains("--add-host") && !outside.contains("10.0.0.1"), "{outside}");
+        assert!(outside.contains("/ip4/127.0.0.1/tcp/9100"), "{outside}");
+        let inside = told("docker", "bridge");
+        assert!(inside.contains("--add-host") && inside.contains("/ip4/10.0.0.1/tcp/9100"), "{inside}");
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Check for Operations {
         let usable: Vec<(&Tier, &Capability)> =
             tiers.iter().filter_map(|tier| Some((tier, tier.outcome.as_ref().ok()?))).collect();
         if usable.is_empty() {
-            let reason = if tiers.is_empty() { "no cache tier is configured" } else { "no cache tier is open" };
+            let reason = if tiers.is_empty() { "no tier is open: none is configured" } else { "no tier is open" };
             return Ok(Findings::new().not_configured(reason, evidence));
         }
         let size = usize::try_from(number("object-size", 1024)).unwrap_or(1024).max(1);
@@ -124,10 +124,9 @@ fn report(
         }
         get_ms = get_ms.or(get.map(|time| (time, own.clone())));
         put_ms = put_ms.or(put.map(|time| (time, own)));
-        let across = able.properties.iter().any(|property| property == "shared");
-        let across = if across { " across to the peer" } else { "" };
+        let shared = able.properties.iter().any(|property| property == "shared");
         parts.push(match (get, session.problems.len()) {
-            (Some(get), 0) => format!("{label} answers in {} ms{across}", millis(get)),
+            (Some(get), 0) => answers(label, get, latency, shared),
             (None, 0) => format!("{label} is read-only, a miss is a miss"),
             (_, 1) => format!("{label} has one problem"),
             (_, several) => format!("{label} has {several} problems"),
@@ -147,6 +146,13 @@ fn report(
         findings.add(codes::CACHE_NOT_SHARED.found().message(message).cite_all(&evidence));
     }
     findings.conclude(parts.join("; "), evidence)
+}
+
+/// That a tier works. Of a shared one it is proven that the peer took the value and gave it
+/// back to this runner, not that another runner finds it.
+fn answers(label: &str, get: u64, latency: u64, shared: bool) -> String {
+    let stored = if shared { ", stored at the peer and read back" } else { "" };
+    format!("{label} answers in {} ms (limit {latency} ms){stored}", millis(get))
 }
 
 /// What one tier's figures rest on; all of it where the tier answered nothing.
@@ -195,6 +201,13 @@ mod tests {
         assert_eq!(value.len(), 1024);
         assert!(value.windows(2).any(|pair| pair[0] != pair[1]));
         assert_ne!(value, filler("seaworthy-check/cd/", 1024));
+    }
+
+    #[test]
+    fn what_passes_names_its_limit_and_what_is_proven() {
+        assert_eq!(answers("memory", 300, 10, false), "memory answers in 0.300 ms (limit 10 ms)");
+        let shared = answers("p2p", 300, 25, true);
+        assert_eq!(shared, "p2p answers in 0.300 ms (limit 25 ms), stored at the peer and read back");
     }
 
     #[test]

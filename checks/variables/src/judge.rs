@@ -94,7 +94,19 @@ fn one(kind: Kind, ours: bool, setting: &Setting, settings: Settings<'_>, readin
         Fault::Invalid(reason) => (codes::ENV_INVALID_VALUE, (!ours).then_some("warn"), reason),
         Fault::Dubious(reason) => (codes::ENV_INVALID_VALUE, Some("warn"), reason),
     };
-    Some(Problem { level, ..problem(code, &setting.name).says(&reason).saw(value).wants(kind.accepts()) })
+    let shown = if code.code == codes::ENV_INVALID_VALUE.code { shown(value) } else { String::new() };
+    Some(Problem { level, ..problem(code, &setting.name).says(&(reason + &shown)).saw(value).wants(kind.accepts()) })
+}
+
+/// The value for a message; secrets never come here.
+fn shown(value: &str) -> String {
+    const LONGEST: usize = 80;
+    if value.trim_ascii().is_empty() {
+        return String::new();
+    }
+    let end = value.char_indices().nth(LONGEST).map_or(value.len(), |(end, _)| end);
+    let (text, rest) = value.split_at_checked(end).unwrap_or((value, ""));
+    [" (`", text, if rest.is_empty() { "`)" } else { "...`)" }].concat()
 }
 
 fn switched(setting: &Setting, value: &str, settings: Settings<'_>, reading: &Reading) -> Option<Problem> {
@@ -108,7 +120,7 @@ fn switched(setting: &Setting, value: &str, settings: Settings<'_>, reading: &Re
         ),
         Switch::Other => Some(
             problem(codes::ENV_INVALID_VALUE, &setting.name)
-                .says("is neither `true` nor `false`, and is read as off")
+                .says(&["is neither `true` nor `false`, and is read as off", &shown(value)].concat())
                 .saw(value)
                 .wants("true or false"),
         ),
@@ -119,6 +131,12 @@ fn switched(setting: &Setting, value: &str, settings: Settings<'_>, reading: &Re
             }
             if settings.filled("CACHE_BACKENDS").is_some_and(|list| elements(list).any(|name| name == "p2p")) {
                 against.push("CACHE_BACKENDS lists p2p");
+            }
+            // What is switched off is not used anyway.
+            let listed = settings.filled("CACHE_BACKENDS").or_else(|| settings.filled("CACHE_BACKEND"));
+            let used = elements(&reading.backends).any(|name| name == "p2p");
+            if reading.peers == 0 && listed.is_some() && !used {
+                return None;
             }
             let base = problem(codes::ENV_P2P_DISABLED, &setting.name).saw(value).wants("true");
             Some(if against.is_empty() {
@@ -279,6 +297,24 @@ mod tests {
             found(&[("CACHE_ENABLE_P2P", "1")])[0],
             ("env.look-alike".into(), "CACHE_ENABLE_P2P".into(), "fail")
         );
+    }
+
+    #[test]
+    fn off_is_right_where_nothing_is_shared() {
+        assert!(found(&[("CACHE_ENABLE_P2P", "false"), ("CACHE_BACKENDS", "disk,memory")]).is_empty());
+        assert!(found(&[("CACHE_ENABLE_P2P", "false"), ("CACHE_BACKEND", "disk")]).is_empty());
+        let peers = codes_of(&[("CACHE_ENABLE_P2P", "false"), ("CACHE_BACKENDS", "disk"), PEER]);
+        assert_eq!(peers[0], "env.p2p-disabled");
+        assert_eq!(codes_of(&[("CACHE_ENABLE_P2P", "false"), ("CACHE_BACKENDS", "p2p")]), ["env.p2p-disabled"]);
+    }
+
+    #[test]
+    fn a_wrong_value_is_in_the_message() {
+        let message = |name: &str, value: &str| problems(Settings(&settings(&[(name, value)])), &[])[0].message.clone();
+        assert_eq!(message("CACHE_LISTEN_PORT", "notaport"), "CACHE_LISTEN_PORT is not a number (`notaport`)");
+        assert!(!message("CACHE_LISTEN_PORT", " ").contains('`'));
+        let long = message("CACHE_LISTEN_PORT", &"é".repeat(200));
+        assert!(long.ends_with("é...`)") && long.chars().count() < 130, "{long}");
     }
 
     #[test]

@@ -59,14 +59,35 @@ impl Check for Variables {
         if reading.any || context.vantage("embedded") == Some("true") {
             let set = all.iter().filter(|setting| setting.present && setting.name != "GITHUB_ACTIONS").count();
             let verdict = match wrong {
+                0 if set == 1 => "it is right".to_owned(),
                 0 => "each is right".to_owned(),
                 1 => "one problem".to_owned(),
                 several => format!("{several} problems"),
             };
-            return Ok(findings.conclude(format!("{set} variables of the cache are set; {verdict}"), evidence));
+            return Ok(findings.conclude([&counted(set), "; ", &verdict].concat(), evidence));
         }
         nothing_set(findings, evidence, settings.value("GITHUB_ACTIONS") == Some("true"))
     }
+}
+
+fn counted(set: usize) -> String {
+    match set {
+        1 => "1 variable of the cache is set".into(),
+        several => format!("{several} variables of the cache are set"),
+    }
+}
+
+/// The cache's variables that the host's report shows as set, each once.
+fn names_on_host(rows: &[Vec<(String, String)>]) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in
+        rows.iter().filter(|row| row_value(row, "present") == Some("true")).filter_map(|row| row_value(row, "name"))
+    {
+        if !names.contains(&name) && KNOWN.iter().any(|known| known.ours && known.name == name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// No variable of the cache is set: what that means depends on where we are.
@@ -76,13 +97,7 @@ fn nothing_set(mut findings: Findings, evidence: Evidence, actions: bool) -> Res
     let [container, host] = seen.as_slice() else { return Err("the host answered another number of topics".into()) };
     let evidence = evidence.and(container.id).and(host.id);
     let kind = container.outcome.as_ref().ok().and_then(|rows| rows.first()).and_then(|row| row_value(row, "kind"));
-    let on_host: Option<Vec<&str>> = host.outcome.as_ref().ok().map(|rows| {
-        rows.iter()
-            .filter(|row| row_value(row, "present") == Some("true"))
-            .filter_map(|row| row_value(row, "name"))
-            .filter(|name| KNOWN.iter().any(|known| known.ours && known.name == *name))
-            .collect()
-    });
+    let on_host: Option<Vec<&str>> = host.outcome.as_ref().ok().map(|rows| names_on_host(rows));
     match propagation::judge(kind, on_host.as_deref(), actions) {
         Where::Outside => {
             Ok(findings.conclude("no cache variables are set; the defaults apply (P2P on, port 9100)", evidence))
@@ -127,3 +142,27 @@ fn setting(variable: &vars::Variable) -> Setting {
 }
 
 seaworthy_check_sdk::export_check!(Variables);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_the_host_counts_once() {
+        let row = |name: &str, present: &str| vec![argument("name", name), argument("present", present)];
+        let rows = [
+            row("CACHE_DIR", "true"),
+            row("CACHE_DIR", "true"),
+            row("CACHE_BACKENDS", "false"),
+            row("PATH", "true"),
+            row("CACHE_LISTEN_PORT", "true"),
+        ];
+        assert_eq!(names_on_host(&rows), ["CACHE_DIR", "CACHE_LISTEN_PORT"]);
+    }
+
+    #[test]
+    fn one_variable_is_set_and_several_are() {
+        assert_eq!(counted(1), "1 variable of the cache is set");
+        assert_eq!(counted(2), "2 variables of the cache are set");
+    }
+}

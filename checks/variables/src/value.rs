@@ -52,7 +52,7 @@ pub fn judge(kind: Kind, value: &str) -> Option<Fault> {
     }
     if is_quoted(text) {
         return Some(invalid(
-            "the quotation marks are part of the value; `docker --env-file` and YAML blocks keep them",
+            "has quotation marks, which are part of the value; `docker --env-file` and YAML blocks keep them",
         ));
     }
     if text.starts_with('$') || text.bytes().zip(text.bytes().skip(1)).any(|pair| pair == (b'$', b'{')) {
@@ -80,7 +80,7 @@ pub fn judge(kind: Kind, value: &str) -> Option<Fault> {
 pub fn port(text: &str) -> Result<u16, &'static str> {
     match digits(text.trim_ascii()) {
         None => Err("is not a number"),
-        Some(0) => Err("0 lets the system pick a port that no peer can know"),
+        Some(0) => Err("is 0, which lets the system pick a port that no peer can know"),
         Some(number) => u16::try_from(number).map_err(|_| "is above 65535, the highest port"),
     }
 }
@@ -105,7 +105,7 @@ fn is_quoted(text: &str) -> bool {
 
 fn seconds(text: &str) -> Option<Fault> {
     match digits(text) {
-        Some(0) => Some(dubious("0 lets every entry expire at once")),
+        Some(0) => Some(dubious("is 0, which lets every entry expire at once")),
         Some(_) => None,
         None if text.starts_with(|c: char| c.is_ascii_digit()) => {
             Some(invalid("is not a whole number of seconds; units and fractions are not read"))
@@ -158,7 +158,7 @@ fn address(text: &str) -> Option<Fault> {
 
 fn directory(text: &str) -> Option<Fault> {
     if text.starts_with('~') {
-        return Some(dubious("only a shell expands `~`; here it names a folder called `~`"));
+        return Some(dubious("starts with `~`, which only a shell expands; here it names a folder called `~`"));
     }
     (!text.starts_with('/')).then(|| dubious("is relative, so it depends on where the job was started"))
 }

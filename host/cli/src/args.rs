@@ -25,7 +25,7 @@ pub(crate) struct Global {
     /// More: evidence of passed checks, guest logs (-vv: debug log on stderr)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Nothing on stderr but errors
+    /// Only the result on stdout, only errors on stderr
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 }
@@ -226,6 +226,13 @@ pub(crate) struct PackArgs {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
+    match positive(text) {
+        Ok(duration) if duration.is_zero() => Err("takes a duration longer than zero".into()),
+        other => other,
+    }
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|e| format!("{e}; write a number with a unit, e.g. 5s or 250ms"))
 }
 

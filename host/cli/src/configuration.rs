@@ -9,6 +9,7 @@ use seaworthy_engine::{Builtin, Catalog, PluginSource};
 use seaworthy_model::{Environment, ExitCode, Plan, Report};
 use seaworthy_policy::{LoadRequest, Overrides, PlanRequest, Policy};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -53,7 +54,7 @@ pub(crate) fn load_policy(
     };
     let file = match &path {
         Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
+            let text = read_file(path).map_err(|error| {
                 CliError::Config(format!("cannot read the policy file {}: {error}", path.display()))
             })?;
             Some((path.display().to_string(), text))
@@ -68,6 +69,15 @@ pub(crate) fn load_policy(
         today: today(),
     };
     Policy::load(&request).map_err(CliError::Policy)
+}
+
+/// The text of a regular file. A pipe or a device could keep us waiting for ever,
+/// with nobody there yet to take a signal.
+pub(crate) fn read_file(path: &Path) -> std::io::Result<String> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is not a regular file"));
+    }
+    std::fs::read_to_string(path)
 }
 
 /// What the flags of `run` override.
@@ -152,9 +162,15 @@ pub(crate) fn state_dir() -> Option<PathBuf> {
     Some(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("seaworthy"))
 }
 
-/// A runtime on this thread: a run waits for the network, it does not compute.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?)
+/// Runs `work` on a runtime on this thread: a run waits for the network, it does
+/// not compute. *Behaviour*: lookups and file probes that are still under way when
+/// it ends are left behind; nobody waits for a dead name server.
+pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_background();
+    outcome
 }
 
 /// `seaworthy validate`: everything but the run.
@@ -162,16 +178,18 @@ pub(crate) fn validate(config: &ConfigArgs) -> Result<ExitCode, CliError> {
     let environment = environment();
     let flags = only_config(config);
     let policy = load_policy(config, &environment, &flags)?;
-    runtime()?.block_on(async {
+    on_runtime(async {
         let catalog = open_catalog(&policy).await?;
-        if let Some((plugin, reason)) = catalog.unusable().iter().next() {
-            return Err(CliError::Config(format!("plugin `{plugin}`: {reason}")));
+        let unusable: Vec<String> =
+            catalog.unusable().iter().map(|(plugin, why)| format!("plugin `{plugin}`: {why}")).collect();
+        if !unusable.is_empty() {
+            return Err(CliError::Config(unusable.join("\n")));
         }
         let facts = vantage::facts(&environment);
         let plan = make_plan(&policy, &catalog, &environment, &facts, &flags, None)?;
         let plural = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
-        anstream::println!(
-            "{}: valid ({}, {}, profile {})",
+        let mut text = format!(
+            "{}: valid ({}, {}, profile {})\n",
             policy.path,
             plural(plan.steps.len(), "check"),
             plural(policy.plugin_files().len(), "plugin"),
@@ -179,7 +197,8 @@ pub(crate) fn validate(config: &ConfigArgs) -> Result<ExitCode, CliError> {
         );
         for component in plan.components.values() {
             for refused in &component.refused {
-                anstream::println!(
+                let _ = writeln!(
+                    text,
                     "note: plugin `{}` asks for {} `{}` and does not get it ({}); to allow it: {}",
                     component.name,
                     refused.denial.capability,
@@ -189,6 +208,7 @@ pub(crate) fn validate(config: &ConfigArgs) -> Result<ExitCode, CliError> {
                 );
             }
         }
+        crate::stdout::print(&text)?;
         Ok(ExitCode::Passed)
     })
 }
@@ -197,6 +217,6 @@ pub(crate) fn validate(config: &ConfigArgs) -> Result<ExitCode, CliError> {
 pub(crate) fn show(config: &ConfigArgs) -> Result<ExitCode, CliError> {
     let environment = environment();
     let policy = load_policy(config, &environment, &only_config(config))?;
-    anstream::print!("{}", policy.show_config(&environment));
+    crate::stdout::print(&policy.show_config(&environment))?;
     Ok(ExitCode::Passed)
 }

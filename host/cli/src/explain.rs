@@ -9,16 +9,15 @@ use std::fmt::Write as _;
 
 pub(crate) fn explain(arguments: &ExplainArgs) -> Result<ExitCode, CliError> {
     if arguments.subject == "exit-codes" {
-        for code in ExitCode::ALL {
-            anstream::println!("{:>3}  {}", code.code(), code.meaning());
-        }
+        let lines = ExitCode::ALL.map(|code| format!("{:>3}  {}\n", code.code(), code.meaning()));
+        crate::stdout::print(&lines.concat())?;
         return Ok(ExitCode::Passed);
     }
     let environment = configuration::environment();
     let config = &arguments.config;
     let flags = Overrides { profile: config.profile.clone(), vars: config.vars.clone(), ..Overrides::default() };
     let policy = configuration::load_policy(config, &environment, &flags)?;
-    configuration::runtime()?.block_on(async {
+    configuration::on_runtime(async {
         let catalog = configuration::open_catalog(&policy).await?;
         let checks: Vec<&CheckDescriptor> =
             catalog.entries().values().flat_map(|entry| &entry.descriptor.checks).collect();
@@ -35,26 +34,33 @@ pub(crate) fn explain(arguments: &ExplainArgs) -> Result<ExitCode, CliError> {
             .find(|(_, code)| code.code == subject);
         let cause = seaworthy_diagnose::catalogue().iter().find(|cause| cause.code == subject);
         let page = match (cause, code, checks.iter().find(|check| check.id == used)) {
-            (Some(cause), _, _) => format!("# {}: {}\n\n{}\n", cause.code, cause.title, cause.explain.trim()),
+            (Some(cause), code, _) => {
+                let mut page = format!("# {}: {}\n\n{}\n", cause.code, cause.title, cause.explain.trim());
+                if let Some((check, code)) = code {
+                    page.push('\n');
+                    page.push_str(&code_page(check, code));
+                }
+                page
+            }
             (None, Some((check, code)), _) => code_page(check, code),
             (None, None, Some(check)) => check_page(check),
             (None, None, None) => return Err(unknown(subject, &checks)),
         };
-        anstream::print!("{}", seaworthy_report::safe::text(&page));
+        crate::stdout::print(&seaworthy_report::safe::text(&page))?;
         Ok(ExitCode::Passed)
     })
 }
 
 fn code_page(check: &CheckDescriptor, code: &CodeDescriptor) -> String {
     format!(
-        "# {}: {}\n\nFound by {} ({}); layer {}, {:?}, {:?}.\n\n{}\n\n## What to do\n\n{}\n",
+        "# {}: {}\n\nFound by {} ({}); layer {}, at most {}, {}.\n\n{}\n\n## What to do\n\n{}\n",
         code.code,
         code.title,
         check.id,
         check.title,
         code.layer.as_str(),
-        code.level,
-        code.severity,
+        format!("{:?}", code.level).to_lowercase(),
+        format!("{:?}", code.severity).to_lowercase(),
         code.explain.trim(),
         code.remedy.trim()
     )

@@ -18,7 +18,7 @@ pub(crate) fn init(arguments: &InitArgs) -> Result<ExitCode, CliError> {
     };
     let text = seaworthy_policy::init_detect(&facts, &environment);
     if arguments.path == Path::new("-") {
-        anstream::print!("{text}");
+        crate::stdout::print(&text)?;
         return Ok(ExitCode::Passed);
     }
     if arguments.path.exists() && !arguments.force {

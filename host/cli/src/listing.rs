@@ -12,7 +12,7 @@ pub(crate) fn list(arguments: &ListArgs) -> Result<ExitCode, CliError> {
     let config = &arguments.config;
     let flags = Overrides { profile: config.profile.clone(), vars: config.vars.clone(), ..Overrides::default() };
     let policy = configuration::load_policy(config, &environment, &flags)?;
-    configuration::runtime()?.block_on(async {
+    configuration::on_runtime(async {
         let catalog = configuration::open_catalog(&policy).await?;
         match arguments.what {
             Listed::Checks => {
@@ -28,7 +28,7 @@ pub(crate) fn list(arguments: &ListArgs) -> Result<ExitCode, CliError> {
                         note,
                     ]
                 });
-                table(["check", "use", "severity", "title", ""], rows);
+                table(["check", "use", "severity", "title", ""], rows)?;
             }
             Listed::Plugins => {
                 let rows = catalog.entries().iter().map(|(name, entry)| {
@@ -40,7 +40,7 @@ pub(crate) fn list(arguments: &ListArgs) -> Result<ExitCode, CliError> {
                     let provides = if provides.is_empty() { "adapter".to_owned() } else { provides.join(" ") };
                     [name.clone(), entry.descriptor.version.clone(), entry.descriptor.wit.clone(), source, provides]
                 });
-                table(["plugin", "version", "wit", "source", "provides"], rows);
+                table(["plugin", "version", "wit", "source", "provides"], rows)?;
             }
             Listed::Codes => {
                 let checks = catalog.entries().values().flat_map(|entry| &entry.descriptor.checks);
@@ -55,7 +55,7 @@ pub(crate) fn list(arguments: &ListArgs) -> Result<ExitCode, CliError> {
                     [cause.code.to_owned(), "cause".to_owned(), String::new(), String::new(), cause.title.to_owned()]
                 }));
                 rows.sort();
-                table(["code", "level", "layer", "check", "title"], rows.into_iter());
+                table(["code", "level", "layer", "check", "title"], rows.into_iter())?;
             }
             Listed::Targets => {
                 let facts = vantage::facts(&environment);
@@ -68,7 +68,7 @@ pub(crate) fn list(arguments: &ListArgs) -> Result<ExitCode, CliError> {
                     .collect();
                 rows.sort();
                 rows.dedup();
-                table(["target", "kind", "addresses"], rows.into_iter());
+                table(["target", "kind", "addresses"], rows.into_iter())?;
             }
         }
         Ok(ExitCode::Passed)
@@ -76,12 +76,15 @@ pub(crate) fn list(arguments: &ListArgs) -> Result<ExitCode, CliError> {
 }
 
 /// Columns as wide as their widest cell; the last one is left as it is.
-fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) {
+fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Result<(), CliError> {
     let rows: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
     let widths: Vec<usize> =
         (0..N).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+    let mut text = String::new();
     for row in &rows {
         let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        anstream::println!("{}", seaworthy_report::safe::line(cells.join("  ").trim_end()));
+        text.push_str(&seaworthy_report::safe::line(cells.join("  ").trim_end()));
+        text.push('\n');
     }
+    crate::stdout::print(&text)
 }

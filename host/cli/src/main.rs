@@ -15,6 +15,7 @@ mod progress;
 mod run;
 mod schema;
 mod signals;
+mod stdout;
 mod vantage;
 
 use clap::Parser as _;
@@ -37,10 +38,21 @@ fn main() -> ExitCode {
     ExitCode::from(code.code())
 }
 
+/// A panic is a bug of ours: said as such, with its own exit code.
+fn panics_are_bugs() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        default(panic);
+        eprintln!("this is a bug in seaworthy; please report it with the lines above");
+        std::process::exit(i32::from(seaworthy_model::ExitCode::Bug.code()));
+    }));
+}
+
 /// One command, one function.
 fn dispatch(arguments: args::Arguments) -> Result<seaworthy_model::ExitCode, error::CliError> {
     use args::Command as C;
-    progress::init_log(arguments.global.verbose, arguments.global.quiet);
+    progress::init_log(arguments.global.verbose, arguments.global.quiet, arguments.global.color);
+    panics_are_bugs();
     match arguments.command {
         None => run::run(&arguments.global, &arguments.run),
         Some(C::Run(run)) => run::run(&arguments.global, &run),

@@ -3,11 +3,12 @@
 
 use crate::args::{Color, Format, Global, RunArgs};
 use crate::error::CliError;
+use crate::stdout::print;
 use seaworthy_model::{Environment, Report};
 use seaworthy_policy::Policy;
 use seaworthy_report::{HumanOptions, RedactMode, RedactRules, Redactor, Style, WarnAs, github};
 use std::io::IsTerminal as _;
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Annotations of one level that GitHub's runner keeps.
@@ -77,34 +78,40 @@ impl Outputs {
     }
 
     /// Under GitHub Actions, before anything else is printed: what the log must mask.
-    pub(crate) fn announce(&self, redactor: &Redactor, environment: &Environment) {
+    pub(crate) fn announce(&self, redactor: &Redactor, environment: &Environment) -> Result<(), CliError> {
         let github = self.0.iter().any(|output| output.format == Format::Github && output.path.is_none());
         if github && environment.text("GITHUB_ACTIONS") == Some("true") {
-            print(&github::masks(redactor));
+            print(&github::masks(redactor))?;
         }
+        Ok(())
     }
 
-    /// Writes every report.
+    /// Writes every report. *Behaviour*: one that cannot be written keeps none of
+    /// the others from being written; all that failed are named.
     pub(crate) fn write(&self, report: &Report, global: &Global, environment: &Environment) -> Result<(), CliError> {
-        for output in &self.0 {
-            let text = output.render(report, global)?;
-            match &output.path {
-                Some(path) => write_file(path, &text)?,
-                None => print(&text),
-            }
-        }
-        if self.0.iter().any(|output| output.format == Format::Github) {
+        let mut results: Vec<Result<(), CliError>> = self.0.iter().map(|output| output.write(report, global)).collect();
+        let github = self.0.iter().any(|output| output.format == Format::Github);
+        if github && environment.text("GITHUB_ACTIONS") == Some("true") {
             let json =
                 self.0.iter().find(|output| output.format == Format::Json).and_then(|output| output.path.as_deref());
             let json = json.map(|path| path.display().to_string());
-            append(environment, "GITHUB_STEP_SUMMARY", &github::step_summary(report))?;
-            append(environment, "GITHUB_OUTPUT", &github::outputs(report, json.as_deref()))?;
+            results.push(append(environment, "GITHUB_STEP_SUMMARY", &github::step_summary(report)));
+            results.push(append(environment, "GITHUB_OUTPUT", &github::outputs(report, json.as_deref())));
         }
-        Ok(())
+        let errors: Vec<String> = results.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
+        if errors.is_empty() { Ok(()) } else { Err(CliError::CannotWrite(errors.join("\n"))) }
     }
 }
 
 impl Output {
+    fn write(&self, report: &Report, global: &Global) -> Result<(), CliError> {
+        let text = self.render(report, global)?;
+        match &self.path {
+            Some(path) => write_file(path, &text),
+            None => print(&text),
+        }
+    }
+
     fn render(&self, report: &Report, global: &Global) -> Result<String, CliError> {
         let cannot = |error: String| CliError::CannotWrite(error);
         Ok(match self.format {
@@ -135,13 +142,14 @@ impl Output {
             style: if colour { Style::Colour } else { Style::Plain },
             width: if terminal { columns.unwrap_or(WIDTH) } else { WIDTH },
             verbose: global.verbose > 0,
-            quiet: global.quiet,
+            // A file is the whole report; only the terminal is spared.
+            quiet: global.quiet && self.path.is_none(),
         }
     }
 }
 
 /// How this run's report is redacted.
-pub(crate) fn redactor(policy: &Policy, environment: &Environment, salt: &str) -> Result<Redactor, CliError> {
+pub(crate) fn redactor(policy: &Policy, environment: &Environment) -> Result<Redactor, CliError> {
     let texts = |list: &Option<seaworthy_policy::At<Vec<seaworthy_policy::At<String>>>>| -> Vec<String> {
         list.iter().flat_map(|list| &list.value).map(|text| text.value.clone()).collect()
     };
@@ -153,19 +161,10 @@ pub(crate) fn redactor(policy: &Policy, environment: &Environment, salt: &str) -
         env: texts(&policy.redact.env),
         patterns: texts(&policy.redact.patterns),
         keep: texts(&policy.redact.keep),
-        salt: salt.into(),
+        // Never printed: with it, a token would let a secret be guessed offline.
+        salt: format!("{:032x}", rand::random::<u128>()),
     };
     Redactor::new(environment, &rules).map_err(|error| CliError::Config(error.to_string()))
-}
-
-/// To stdout. A reader that has gone away is no error.
-fn print(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
-        && error.kind() != ErrorKind::BrokenPipe
-    {
-        tracing::error!(%error, "cannot write to stdout");
-    }
 }
 
 /// Aside, then renamed; folders are made.

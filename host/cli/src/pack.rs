@@ -1,7 +1,7 @@
 //! `seaworthy pack`: the packaging step after which a run compiles nothing.
 
 use crate::args::PackArgs;
-use crate::configuration::builtins;
+use crate::configuration::{builtins, on_runtime};
 use crate::error::CliError;
 use anyhow::Context as _;
 use seaworthy_engine::Catalog;
@@ -9,9 +9,7 @@ use seaworthy_model::ExitCode;
 
 pub(crate) fn pack(arguments: &PackArgs) -> Result<ExitCode, CliError> {
     let executable = std::env::current_exe().context("cannot find this program's own file")?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the async runtime")?;
-    runtime.block_on(async {
+    on_runtime(async {
         let catalog = Catalog::open(builtins(), &[], None, None).await.context("the bundled components are broken")?;
         let count = catalog
             .pack(&executable, &arguments.out)

@@ -1,16 +1,23 @@
 //! What a person sees on stderr while a run goes on.
 
+use crate::args::Color;
 use seaworthy_model::{Event, EventSink};
+use seaworthy_report::{Redactor, github, safe};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Runs shorter than this show no progress.
 const QUIET_FOR: Duration = Duration::from_millis(200);
 
 /// Structured log on stderr: warnings, with -vv everything.
-pub(crate) fn init_log(verbose: u8, quiet: bool) {
+pub(crate) fn init_log(verbose: u8, quiet: bool, color: Color) {
+    let ansi = match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never,
+    };
     let default = match (quiet, verbose) {
         (true, _) => "error",
         (_, 0 | 1) => "warn",
@@ -18,7 +25,12 @@ pub(crate) fn init_log(verbose: u8, quiet: bool) {
         _ => "trace",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("SEAWORTHY_LOG").unwrap_or_else(|_| default.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        .without_time()
+        .init();
 }
 
 /// One line that is rewritten, on a terminal only; with `verbose`, a line an event.
@@ -26,15 +38,17 @@ pub(crate) struct Progress {
     started: Instant,
     terminal: bool,
     verbose: bool,
+    redactor: Arc<Redactor>,
     running: Mutex<BTreeSet<String>>,
 }
 
 impl Progress {
-    pub(crate) fn new(verbose: u8, quiet: bool) -> Self {
+    pub(crate) fn new(verbose: u8, quiet: bool, redactor: Arc<Redactor>) -> Self {
         Self {
             started: Instant::now(),
             terminal: !quiet && std::io::stderr().is_terminal(),
             verbose: verbose > 0,
+            redactor,
             running: Mutex::default(),
         }
     }
@@ -65,14 +79,19 @@ impl EventSink for Progress {
             _ => {}
         }
         if self.verbose {
+            // What a guest says comes from servers it probed: no secret, no escape and
+            // no workflow command of theirs may reach a log.
+            let plain = |text: &str| github::neutralise(&safe::line(&self.redactor.text(text)));
             match &event {
-                Event::Retrying { check, attempt, reason } => tracing::warn!(%check, attempt, %reason, "trying again"),
-                Event::Log { check, level, message } => tracing::info!(%check, level, %message),
-                Event::Progress { check, message } => tracing::info!(%check, %message),
+                Event::Retrying { check, attempt, reason } => {
+                    tracing::warn!(%check, attempt, reason = %plain(reason), "trying again");
+                }
+                Event::Log { check, level, message } => tracing::info!(%check, level, message = %plain(message)),
+                Event::Progress { check, message } => tracing::info!(%check, message = %plain(message)),
                 _ => {}
             }
         }
-        if self.terminal && self.started.elapsed() > QUIET_FOR {
+        if self.terminal && !running.is_empty() && self.started.elapsed() > QUIET_FOR {
             let names: Vec<&str> = running.iter().map(String::as_str).collect();
             self.line(&format!("running: {}", names.join(", ")));
         }

@@ -7,16 +7,11 @@ use crate::signals::Stop;
 use crate::{configuration, embedded, output, vantage};
 use anyhow::Context as _;
 use seaworthy_model::{ExitCode, Report, ToolInfo, VantageInfo};
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) fn run(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError> {
-    let code = configuration::runtime()?.block_on(line(global, arguments))?;
-    // Everything is written. What is left are stores, sockets and lookups that
-    // nobody waits for any more; ending here saves their teardown.
-    let _ = std::io::stdout().flush();
-    std::process::exit(i32::from(code.code()));
+    configuration::on_runtime(line(global, arguments))
 }
 
 async fn line(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError> {
@@ -37,10 +32,10 @@ async fn line(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError
         None => None,
     };
     let plan = configuration::make_plan(&policy, &catalog, &environment, &facts, &flags, host_report)?;
-    let redactor = output::redactor(&policy, &plan.environment, &plan.run_id)?;
-    outputs.announce(&redactor, &environment);
+    let redactor = Arc::new(output::redactor(&policy, &plan.environment)?);
+    outputs.announce(&redactor, &environment)?;
 
-    let progress = Arc::new(Progress::new(global.verbose, global.quiet));
+    let progress = Arc::new(Progress::new(global.verbose, global.quiet, redactor.clone()));
     let host_report = plan.host_report.clone();
     let vantage = VantageInfo {
         name: vantage::name(policy.vantage_name.as_ref().map(|v| v.value.as_str()), &facts),
@@ -75,7 +70,7 @@ async fn line(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError
 
 /// A report that was recorded on the host.
 fn read_report(path: &Path) -> Result<Report, CliError> {
-    let text = std::fs::read_to_string(path)
+    let text = configuration::read_file(path)
         .map_err(|error| CliError::Config(format!("cannot read the host's report {}: {error}", path.display())))?;
     seaworthy_report::read(&text)
         .map_err(|error| CliError::Config(format!("the host's report {}: {error}", path.display())))

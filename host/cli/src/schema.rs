@@ -13,11 +13,13 @@ pub(crate) fn schema(arguments: SchemaArgs) -> Result<ExitCode, CliError> {
         SchemaOf::Descriptor => schemars::schema_for!(ComponentDescriptor).to_value(),
     };
     let text = serde_json::to_string_pretty(&schema).context("the schema cannot be printed")?;
-    anstream::println!("{text}");
+    crate::stdout::print(&format!("{text}\n"))?;
     Ok(ExitCode::Passed)
 }
 
 pub(crate) fn completions(shell: clap_complete::Shell) -> Result<ExitCode, CliError> {
-    clap_complete::generate(shell, &mut Arguments::command(), "seaworthy", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "seaworthy", &mut script);
+    crate::stdout::print(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::Passed)
 }

@@ -10,17 +10,28 @@ pub(crate) struct Place {
     pub(crate) peer: Option<String>,
     /// `ip4`, `dns4` ... as written; none where the address was no multiaddr.
     kind: Option<String>,
+    /// Whether a part of the text had to be left out to read the rest.
+    partial: bool,
+}
+
+/// Parts of a multiaddr that stand alone and are dropped with their transport.
+const TRANSPORTS: &[&str] = &["quic", "quic-v1", "ws", "wss", "tls", "http", "https", "noise", "webtransport"];
+
+/// A text without the quotes around it. In a list only one end may have them.
+/// *Behaviour*: a shell takes quotes away; `docker --env-file` leaves them in the value.
+pub(crate) fn unquoted(text: &str) -> &str {
+    text.trim().trim_matches(['"', '\'']).trim()
 }
 
 impl Place {
     /// Reads a multiaddr, a URL, `host:port` or a host. None when there is no host.
     pub(crate) fn read(text: &str) -> Option<Self> {
-        let text = text.trim();
+        let text = unquoted(text);
         if text.starts_with('/') { Self::multiaddr(text) } else { Self::host_port(text) }
     }
 
     fn multiaddr(text: &str) -> Option<Self> {
-        let mut place = Self { host: String::new(), port: None, peer: None, kind: None };
+        let mut place = Self { host: String::new(), port: None, peer: None, kind: None, partial: false };
         let mut parts = text.trim_matches('/').split('/');
         while let Some(name) = parts.next() {
             match name {
@@ -28,9 +39,12 @@ impl Place {
                     place.host = parts.next()?.to_owned();
                     place.kind = Some(name.to_owned());
                 }
-                "tcp" | "udp" => place.port = parts.next().and_then(|port| port.parse().ok()),
-                "p2p" | "ipfs" => place.peer = parts.next().map(str::to_owned),
-                _ => {}
+                "tcp" | "udp" => {
+                    place.port = parts.next().and_then(port);
+                    place.partial |= place.port.is_none();
+                }
+                "p2p" | "ipfs" => place.peer = parts.next().filter(|id| !id.is_empty()).map(str::to_owned),
+                name => place.partial |= !TRANSPORTS.contains(&name),
             }
         }
         (!place.host.is_empty()).then_some(place)
@@ -40,17 +54,19 @@ impl Place {
         let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let (host, port) = if let Some(inner) = authority.strip_prefix('[') {
+        let (host, written) = if let Some(inner) = authority.strip_prefix('[') {
             let (host, rest) = inner.split_once(']')?;
-            (host, rest.strip_prefix(':').and_then(|port| port.parse().ok()))
+            (host, rest.strip_prefix(':'))
         } else {
             match authority.rsplit_once(':') {
-                Some((host, port)) if !host.contains(':') => (host, port.parse().ok()),
+                Some((host, port)) if !host.contains(':') => (host, Some(port)),
                 _ => (authority, None),
             }
         };
         let peer = rest.split_once("/p2p/").map(|(_, peer)| peer.trim_matches('/').to_owned());
-        (!host.is_empty()).then(|| Self { host: host.to_owned(), port, peer, kind: None })
+        let port = written.and_then(port);
+        let partial = written.is_some() && port.is_none();
+        (!host.is_empty()).then(|| Self { host: host.to_owned(), port, peer, kind: None, partial })
     }
 
     /// The host as an IP address, where it is one.
@@ -66,6 +82,19 @@ impl Place {
     /// The same place with another peer id.
     pub(crate) fn with_peer(&self, peer: &str) -> Self {
         Self { peer: Some(peer.to_owned()), ..self.clone() }
+    }
+
+    /// As a multiaddr that can be dialled, where nothing had to be guessed for it.
+    pub(crate) fn written(&self) -> Option<String> {
+        let host = match (self.ip(), self.kind.as_deref()) {
+            (Some(ip), None) => !ip.is_unspecified(),
+            (Some(IpAddr::V4(ip)), Some("ip4")) => !ip.is_unspecified(),
+            (Some(IpAddr::V6(ip)), Some("ip6")) => !ip.is_unspecified(),
+            (Some(_), Some(_)) | (None, Some("ip4" | "ip6")) => false,
+            (None, _) => is_name(&self.host),
+        };
+        let peer = self.peer.as_ref().is_none_or(|id| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()));
+        (host && peer && !self.partial).then(|| self.to_multiaddr())
     }
 
     /// As a multiaddr, with TCP, the only transport of the cache.
@@ -85,6 +114,25 @@ impl Place {
     }
 }
 
+/// Not 0, which asks for any port and is none.
+fn port(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|port| *port != 0)
+}
+
+/// Whether DNS could know a name. Underscores are legal in names of containers; a
+/// last label of digits only is an IP address gone wrong.
+fn is_name(host: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let last = host.rsplit('.').next().unwrap_or_default();
+    host.len() <= 253 && host.split('.').all(label) && !last.chars().all(|c| c.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::Place;
@@ -102,9 +150,36 @@ mod tests {
         ] {
             assert_eq!(Place::read(text).unwrap().to_multiaddr(), expected, "{text}");
         }
+        for quoted in ["\"/ip4/1.2.3.4/tcp/1/p2p/A\"", "'/ip4/1.2.3.4/tcp/1/p2p/A", "\"1.2.3.4:1/p2p/A"] {
+            assert_eq!(Place::read(quoted).unwrap().written().unwrap(), "/ip4/1.2.3.4/tcp/1/p2p/A", "{quoted}");
+        }
         assert!(Place::read("/tcp/9100").is_none());
         assert!(Place::read("").is_none());
         let moved = Place::read("/dns4/x/tcp/1/p2p/A").unwrap().at_host("172.17.0.1").with_peer("B");
         assert_eq!(moved.to_multiaddr(), "/ip4/172.17.0.1/tcp/1/p2p/B");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_not_written() {
+        for text in [
+            "/ip4/999.1.1.1/tcp/9100/p2p/A",
+            "999.1.1.1:9100",
+            "/ip4/fd00::1/tcp/9100",
+            "/ip4/1.2.3.4/tpc/9200/p2p/A",
+            "/ip4/1.2.3.4/tcp/99999",
+            "cache:port",
+            "cache:0",
+            "a b:9100",
+            "-a.test:9100",
+            "a..b:9100",
+            "${PEER}:9100",
+            "/ip4/0.0.0.0/tcp/9100/p2p/A",
+            "/ip4/1.2.3.4/tcp/1/p2p/YOUR_PEER_ID",
+            "/ip4/1.2.3.4/tcp/1/p2p/R/p2p-circuit/p2p/B",
+        ] {
+            assert_eq!(Place::read(text).and_then(|place| place.written()), None, "{text}");
+        }
+        assert!(Place::read("my_cache:1").unwrap().written().is_some());
+        assert!(Place::read("/ip4/10.0.0.5/udp/9100/quic-v1/p2p/A").unwrap().written().is_some());
     }
 }

@@ -1,15 +1,17 @@
+use crate::rule::Rule;
 use crate::rules::RULES;
 use std::sync::OnceLock;
 
 /// The page of a cause, for `seaworthy explain CODE`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CauseDescriptor {
     /// Dotted code: `docker.loopback-in-bridge`.
     pub code: &'static str,
     /// One line.
     pub title: &'static str,
-    /// What it means, and how it is told from its look-alikes.
-    pub explain: &'static str,
+    /// What it means, how it is told from its look-alikes, what to do and which
+    /// check proves it. Markdown.
+    pub explain: String,
 }
 
 /// Every cause that the rules can name, by code. A finding that no rule knows is
@@ -18,12 +20,18 @@ pub struct CauseDescriptor {
 pub fn catalogue() -> &'static [CauseDescriptor] {
     static CATALOGUE: OnceLock<Vec<CauseDescriptor>> = OnceLock::new();
     CATALOGUE.get_or_init(|| {
-        let rules = RULES.iter().copied().flatten();
-        let mut pages: Vec<CauseDescriptor> =
-            rules.map(|rule| CauseDescriptor { code: rule.code, title: rule.title, explain: rule.explain }).collect();
+        let mut pages: Vec<CauseDescriptor> = RULES.iter().copied().flatten().map(page).collect();
         pages.sort_by_key(|page| page.code);
         pages
     })
+}
+
+fn page(rule: &Rule) -> CauseDescriptor {
+    let explain = format!(
+        "{}\n\n## What to do\n\n{} Then `seaworthy run {}` shows that it helped.",
+        rule.explain, rule.remedy, rule.proof
+    );
+    CauseDescriptor { code: rule.code, title: rule.title, explain }
 }
 
 #[cfg(test)]
@@ -38,7 +46,9 @@ mod tests {
         }
         for page in pages {
             assert!(page.code.contains('.') && !page.title.ends_with('.'), "{}", page.code);
-            assert!(page.explain.len() > 60 && page.explain.ends_with('.'), "{}", page.code);
+            let (meaning, advice) = page.explain.split_once("\n\n## What to do\n\n").unwrap();
+            assert!(meaning.len() > 60 && meaning.ends_with('.'), "{}", page.code);
+            assert!(advice.len() > 60 && advice.contains(". Then `seaworthy run "), "{}", page.code);
         }
     }
 }

@@ -81,7 +81,9 @@ fn own_words(roots: &[&Symptom<'_>]) -> Told {
     let mut remediations: Vec<Remediation> =
         roots.iter().flat_map(|s| s.finding.remediations.iter().cloned()).collect();
     remediations.dedup();
-    if remediations.is_empty() {
+    if roots[0].code().starts_with("expect.") {
+        remediations = vec![limit(roots[0])];
+    } else if remediations.is_empty() {
         let code = roots[0].code();
         let page = remedy(
             "read-explanation",
@@ -97,6 +99,23 @@ fn own_words(roots: &[&Symptom<'_>]) -> Told {
     }
     let message: Vec<&str> = roots.iter().map(|symptom| symptom.finding.message.as_str()).collect();
     Told { message: message.join("\n"), remediations }
+}
+
+/// A limit of the policy was broken: where it is written.
+fn limit(symptom: &Symptom<'_>) -> Remediation {
+    let (code, check) = (symptom.code(), &symptom.step.id);
+    let place = match &symptom.step.source {
+        Some(source) if source.file == "embedded" => " in the embedded suite".to_owned(),
+        Some(source) => format!(", {}:{}", source.file, source.line),
+        None => String::new(),
+    };
+    remedy(
+        "meet-limit",
+        "Meet the limit, or change it where it is written",
+        "Limits under `expect` are the policy's own.",
+    )
+    .step(format!("The limit is `{code}` of the check {check}{place}."))
+    .proved_by(check.clone())
 }
 
 /// For each group, the checks that were skipped because of it.

@@ -1,4 +1,4 @@
-use crate::waiver::{self, weight};
+use crate::waiver::{self, severity_word, weight};
 use seaworthy_model::glob_matches;
 use seaworthy_model::{
     Diagnosis, Disposition, ErrorRule, ExitCode, Finding, Gate, GateRules, Level, RunRecord, Severity, Status,
@@ -22,7 +22,7 @@ pub fn judge(diagnosis: &mut Diagnosis, rules: &GateRules, today: &str) -> (Gate
     errors(record, rules, &mut tally);
     warnings(record, rules, &mut tally);
     evaluation(record, rules, &mut tally);
-    for line in waived.expired {
+    for line in waived.expired.into_iter().chain(waived.outweighed) {
         tally.note(line);
     }
     for line in waived.unused {
@@ -112,15 +112,6 @@ fn reason(step: &StepRecord, finding: &Finding) -> String {
     format!("{}: {}{target} ({severity}){cause}", step.id, finding.code)
 }
 
-fn severity_word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "info",
-        Severity::Minor => "minor",
-        Severity::Major => "major",
-        Severity::Critical => "critical",
-    }
-}
-
 fn errors(record: &RunRecord, rules: &GateRules, tally: &mut Tally) {
     let listed = rules.fail_on.status.contains(&Status::Error);
     for step in record.steps.iter().filter(|step| step.status == Status::Error) {
@@ -138,8 +129,13 @@ fn warnings(record: &RunRecord, rules: &GateRules, tally: &mut Tally) {
     let counted = |finding: &&Finding| finding.level == Level::Warn && finding.disposition == Disposition::Counted;
     let warnings = record.steps.iter().flat_map(|step| &step.findings).filter(counted).count();
     if let Some(max) = rules.max_warnings.filter(|max| warnings > *max) {
-        tally.fails(Severity::Minor, format!("{warnings} warnings, and at most {max} are allowed"));
+        tally.fails(Severity::Minor, format!("{}, and at most {max} allowed", counted_as(warnings, "warning")));
     }
+}
+
+/// `1 check`, `2 checks`.
+fn counted_as(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn evaluation(record: &RunRecord, rules: &GateRules, tally: &mut Tally) {
@@ -150,7 +146,8 @@ fn evaluation(record: &RunRecord, rules: &GateRules, tally: &mut Tally) {
     };
     let count = record.steps.iter().filter(evaluated).count();
     if count < rules.min_evaluated {
-        tally.unevaluated.push(format!("{count} checks were evaluated, and at least {} must be", rules.min_evaluated));
+        let evaluated = counted_as(count, "check");
+        tally.unevaluated.push(format!("{evaluated} evaluated, and at least {} must be", rules.min_evaluated));
     }
     for required in &rules.require {
         let steps: Vec<&StepRecord> = record.steps.iter().filter(|step| glob_matches(required, &step.id)).collect();

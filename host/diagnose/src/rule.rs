@@ -9,6 +9,10 @@ pub(crate) struct Rule {
     pub(crate) title: &'static str,
     /// What it means, and how it is told from its look-alikes.
     pub(crate) explain: &'static str,
+    /// What to do, in a sentence or two, where nothing of the place is known.
+    pub(crate) remedy: &'static str,
+    /// Default id of the check that proves it.
+    pub(crate) proof: &'static str,
     /// Where in the stack the cause sits.
     pub(crate) layer: Layer,
     /// The lowest layer of symptoms on the same target that it can bring about.

@@ -12,32 +12,41 @@ pub(crate) struct Summary {
 /// In this order: the later ones may follow from what the earlier ones left.
 pub(crate) const SUMMARIES: &[Summary] = &[
     Summary { is: |s| s.code() == "peers.none-reachable", follows: about_peers },
-    // A tier that lives on the peers cannot be opened or used without them.
+    // A tier that lives on the peers cannot be opened or used without them. Which
+    // findings it may follow from is in the kind of its error.
+    Summary { is: |s| on_peers(s) && lacks_peers(s), follows: |s| s.code().starts_with("addr.") },
     Summary {
-        is: |s| tier(s, "p2p") && (s.code() == "cache.open-failed" || s.step.used_as.ends_with("cache/operations")),
-        follows: |s| {
-            about_peers(s)
-                || s.code().starts_with("peers.")
-                || s.code() == "secret.missing"
-                || s.code() == "secret.different"
+        is: |s| on_peers(s) && kind(s) == Some("configuration") && !lacks_peers(s),
+        // To list oneself as a peer is a matter of configuration too.
+        follows: |s| matches!(s.code(), "secret.missing" | "peer.self") || s.code().starts_with("addr."),
+    },
+    Summary {
+        is: |s| on_peers(s) && matches!(kind(s), Some("unreachable" | "timed-out")),
+        follows: |s| about_peers(s) || s.code().starts_with("peers."),
+    },
+    Summary {
+        is: |s| on_peers(s) && kind(s) == Some("unauthenticated"),
+        follows: |s| about_secret(s) || matches!(s.code(), "peer.wrong-id" | "peer.handshake-failed"),
+    },
+    Summary {
+        is: |s| {
+            let told = matches!(kind(s), Some("configuration" | "unreachable" | "timed-out" | "unauthenticated"));
+            on_peers(s) && !told
         },
+        follows: |s| about_peers(s) || about_secret(s) || s.code().starts_with("peers."),
     },
     Summary {
         is: |s| tier(s, "disk") && s.code() == "cache.open-failed",
         follows: |s| s.code() == "cache.directory-unwritable",
     },
+    // That no tier is left follows from what closed one, and so from its cause.
     Summary {
         is: |s| s.code() == "cache.no-tier",
-        follows: |s| {
-            matches!(
-                s.code(),
-                "cache.open-failed"
-                    | "cache.adapter-unknown"
-                    | "cache.adapter-load-failed"
-                    | "cache.directory-unwritable"
-                    | "secret.missing"
-            ) || about_peers(s)
-        },
+        follows: |s| matches!(s.code(), "cache.open-failed" | "cache.adapter-unknown" | "cache.adapter-load-failed"),
+    },
+    Summary {
+        is: |s| s.code() == "cache.no-tier",
+        follows: |s| s.code() == "cache.directory-unwritable" || about_secret(s) || about_peers(s),
     },
     // A value that cannot be read is better told by the address in it.
     Summary {
@@ -45,6 +54,29 @@ pub(crate) const SUMMARIES: &[Summary] = &[
         follows: |s| s.code().starts_with("addr."),
     },
 ];
+
+/// Whether the tier on the peers did not open because none is configured.
+pub(crate) fn lacks_peers(symptom: &Symptom<'_>) -> bool {
+    let said = || symptom.finding.message.contains("no peer is configured");
+    tier(symptom, "p2p")
+        && symptom.code() == "cache.open-failed"
+        && kind(symptom).is_none_or(|kind| kind == "configuration")
+        && (symptom.detail("reason") == Some("no-peers") || said())
+}
+
+/// Whether it is about opening or using the tier that lives on the peers.
+fn on_peers(symptom: &Symptom<'_>) -> bool {
+    tier(symptom, "p2p")
+        && (symptom.code() == "cache.open-failed" || symptom.step.used_as.ends_with("cache/operations"))
+}
+
+fn kind<'a>(symptom: &'a Symptom<'_>) -> Option<&'a str> {
+    symptom.detail("error-kind")
+}
+
+fn about_secret(symptom: &Symptom<'_>) -> bool {
+    matches!(symptom.code(), "secret.missing" | "secret.different")
+}
 
 fn about_peers(symptom: &Symptom<'_>) -> bool {
     let code = symptom.code();

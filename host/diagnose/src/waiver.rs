@@ -15,6 +15,8 @@ pub(crate) struct Waived {
     pub(crate) uses: Vec<WaiverUse>,
     /// Waivers past their day, that would have forgiven something.
     pub(crate) expired: Vec<String>,
+    /// Waivers that would forgive, were a finding not above their `max-severity`.
+    pub(crate) outweighed: Vec<String>,
     /// Waivers that forgive nothing any more.
     pub(crate) unused: Vec<String>,
     /// Waivers that end soon.
@@ -25,6 +27,7 @@ pub(crate) struct Waived {
 pub(crate) fn apply(record: &mut RunRecord, waivers: &[Waiver], rules: &WaiverRules, today: &str) -> Waived {
     let mut uses: Vec<WaiverUse> = waivers.iter().map(|waiver| usage(waiver, rules, today)).collect();
     let mut would_forgive = vec![0_usize; waivers.len()];
+    let mut too_heavy: Vec<Option<String>> = vec![None; waivers.len()];
     for step in &mut record.steps {
         let severity = step.severity;
         let id = step.id.clone();
@@ -37,7 +40,17 @@ pub(crate) fn apply(record: &mut RunRecord, waivers: &[Waiver], rules: &WaiverRu
             }
             let weight = finding.severity.min(severity);
             for (at, waiver) in waivers.iter().enumerate() {
-                if !forgives(waiver, &id, finding, weight) {
+                if !covers(waiver, &id, finding) {
+                    continue;
+                }
+                if let Some(max) = waiver.max_severity.filter(|max| weight > *max) {
+                    let (is, max) = (severity_word(weight), severity_word(max));
+                    too_heavy[at].get_or_insert_with(|| {
+                        format!(
+                            "does not forgive {id}: {}: its severity, {is}, is above the waiver's max-severity, {max}",
+                            finding.code
+                        )
+                    });
                     continue;
                 }
                 would_forgive[at] += 1;
@@ -49,12 +62,15 @@ pub(crate) fn apply(record: &mut RunRecord, waivers: &[Waiver], rules: &WaiverRu
             }
         }
     }
-    let mut waived = Waived { uses, expired: Vec::new(), unused: Vec::new(), ending: Vec::new() };
+    let mut waived =
+        Waived { uses, expired: Vec::new(), outweighed: Vec::new(), unused: Vec::new(), ending: Vec::new() };
     for (at, waiver) in waivers.iter().enumerate() {
         let name = format!("waiver of {} for {} ({}, {})", waiver.code, waiver.check, waiver.owner, waiver.reason);
         let usage = &waived.uses[at];
         if would_forgive[at] == 0 {
-            if looked_at(record, waiver) {
+            if let Some(line) = too_heavy[at].as_ref().filter(|_| !usage.expired) {
+                waived.outweighed.push(format!("{name} {line}"));
+            } else if looked_at(record, waiver) {
                 waived.unused.push(format!("{name} forgives nothing any more: remove it"));
             }
         } else if usage.expired {
@@ -66,11 +82,21 @@ pub(crate) fn apply(record: &mut RunRecord, waivers: &[Waiver], rules: &WaiverRu
     waived
 }
 
-fn forgives(waiver: &Waiver, check: &str, finding: &Finding, weight: Severity) -> bool {
+/// The name of a severity in checks.toml.
+pub(crate) fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Minor => "minor",
+        Severity::Major => "major",
+        Severity::Critical => "critical",
+    }
+}
+
+/// Whether a finding is what a waiver is for, whatever it weighs.
+fn covers(waiver: &Waiver, check: &str, finding: &Finding) -> bool {
     glob_matches(&waiver.check, check)
         && glob_matches(&waiver.code, &finding.code)
         && glob_matches(&waiver.target, finding.target.as_deref().unwrap_or_default())
-        && waiver.max_severity.is_none_or(|max| weight <= max)
 }
 
 /// A waiver whose checks were all left out says nothing about its use; one whose

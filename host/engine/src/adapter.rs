@@ -152,12 +152,16 @@ impl Shared {
             Some(instance) => instance,
             None => self.instantiate().await?,
         };
-        if fresh && !matches!(operation, Operation::Open) {
+        let opening = matches!(operation, Operation::Open);
+        instance.store.data().scope.step.begin();
+        if fresh && !opening {
             // After a trap: what was opened is gone with the old instance.
             run(&mut instance, name, Operation::Open, &self.tier.config.to_string()).await?;
         }
         let answer = run(&mut instance, name, operation, &self.tier.config.to_string()).await;
-        if !matches!(&answer, Err(error) if error.context.contains_key("trap")) {
+        // An instance that trapped cannot be entered again, and one that did not open is of no use.
+        let dead = matches!(&answer, Err(error) if opening || error.context.contains_key("trap"));
+        if !dead {
             *slot = Some(instance);
         }
         answer

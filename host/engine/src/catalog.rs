@@ -167,7 +167,11 @@ impl Catalog {
         let path = plugin.path.display().to_string();
         let read = |source| CatalogError::Read { name: name.clone(), path: path.clone(), source };
         let refused = |refusal| CatalogError::Refused { name: name.clone(), refusal };
-        let length = std::fs::metadata(&plugin.path).map_err(read)?.len();
+        let metadata = std::fs::metadata(&plugin.path).map_err(read)?;
+        if !metadata.is_file() {
+            return Err(read(std::io::Error::other("it is not a regular file")));
+        }
+        let length = metadata.len();
         if length > MAX_COMPONENT {
             return Err(refused(Refusal::TooLarge { bytes: length, limit: MAX_COMPONENT }));
         }

@@ -57,30 +57,24 @@ pub async fn run(
                     let failed = record.status == Status::Fail;
                     records[index] = Some(record);
                     if failed && plan.rules.fail_fast {
-                        ended = Some((ErrorReason::Deadline, "not run: an earlier check failed and fail-fast is set"));
+                        ended = Some(Ended::FailFast);
                     }
                 }
                 None => break,
             },
-            () = &mut deadline => ended = Some((ErrorReason::Deadline, "the run's deadline came first")),
-            () = stopped(&mut stop) => ended = Some((ErrorReason::Interrupted, "the run was interrupted")),
+            () = &mut deadline => ended = Some(Ended::Deadline),
+            () = stopped(&mut stop) => ended = Some(Ended::Interrupted),
         }
     }
     drop(running);
-    let interrupted = matches!(ended, Some((ErrorReason::Interrupted, _)));
-    let (reason, message) = ended.unwrap_or((ErrorReason::Deadline, "did not end"));
+    let interrupted = ended == Some(Ended::Interrupted);
     let steps = plan
         .steps
         .iter()
         .zip(records)
         .map(|(step, record)| match record {
             Some(record) => Arc::unwrap_or_clone(record),
-            None => StepRecord {
-                status: Status::Error,
-                error: Some(reason),
-                message: message.into(),
-                ..StepRecord::of(step)
-            },
+            None => unfinished(step, ended),
         })
         .collect();
     let observations = std::mem::take(&mut *lock(&run.observations));
@@ -93,6 +87,33 @@ pub async fn run(
         observations,
         plugins: plugins(plan, catalog),
         vantage: plan.vantage.clone(),
+    }
+}
+
+/// Why a run ended before all its steps did.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Deadline,
+    Interrupted,
+    FailFast,
+}
+
+/// The record of a step that the run did not wait for.
+fn unfinished(step: &Step, ended: Option<Ended>) -> StepRecord {
+    let error = |reason, message: &str| StepRecord {
+        status: Status::Error,
+        error: Some(reason),
+        message: message.into(),
+        ..StepRecord::of(step)
+    };
+    match ended {
+        Some(Ended::FailFast) => StepRecord {
+            skip: Some(SkipReason::DependencyFailed),
+            message: "not finished: an earlier check failed, and fail-fast is set".into(),
+            ..StepRecord::of(step)
+        },
+        Some(Ended::Interrupted) => error(ErrorReason::Interrupted, "the run was interrupted before it ended"),
+        Some(Ended::Deadline) | None => error(ErrorReason::Deadline, "the run's deadline came before it ended"),
     }
 }
 

@@ -1,9 +1,10 @@
+use crate::validate::cut;
 use seaworthy_model::{Denial, Failure, Grants, Limits, Observation, ObservationId, Permit, Plan};
 use seaworthy_p2p::{Node, NodeConfig, SharedSecret};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
@@ -91,6 +92,7 @@ pub(crate) struct StepScope {
     calls: AtomicU32,
     log: Mutex<Vec<String>>,
     log_bytes: AtomicUsize,
+    ticks: AtomicU64,
     doing: Mutex<Option<String>>,
 }
 
@@ -107,6 +109,7 @@ impl StepScope {
             calls: AtomicU32::new(0),
             log: Mutex::default(),
             log_bytes: AtomicUsize::new(0),
+            ticks: AtomicU64::new(0),
             doing: Mutex::default(),
         }
     }
@@ -129,8 +132,19 @@ impl StepScope {
         if total > self.limits.host_calls {
             return Err(LimitExceeded(format!("more than {} host calls (in {call})", self.limits.host_calls)));
         }
+        let detail: String = detail.chars().take(200).collect();
         *lock(&self.doing) = Some(if detail.is_empty() { call.to_owned() } else { format!("{call}({detail})") });
         Ok(Doing(self))
+    }
+
+    /// Starts the processor time anew: an adapter's instance serves many operations.
+    pub(crate) fn begin(&self) {
+        self.ticks.store(0, Ordering::Relaxed);
+    }
+
+    /// Counts one tick of processor time; the ticks so far.
+    pub(crate) fn tick(&self) -> u64 {
+        self.ticks.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Units of work done in host calls so far.
@@ -160,8 +174,9 @@ impl StepScope {
 
     /// Records a refusal: whatever the guest makes of it, its step ends as `error/denied`.
     pub(crate) fn deny(&self, capability: &str, wanted: &str) -> Failure {
+        let wanted = cut(wanted.to_owned());
         let add = format!("[plugins.{}] grant.{capability} = [\"{wanted}\"]", self.plugin);
-        let denial = Denial { capability: capability.into(), wanted: wanted.into(), add };
+        let denial = Denial { capability: capability.into(), wanted: wanted.clone(), add };
         let failure = Failure::new(
             "denied",
             "grant",
@@ -204,9 +219,10 @@ impl Scope {
     pub(crate) fn record(&self, probe: &str, asked: Value, outcome: Result<Value, &Failure>, elapsed: Duration) -> u32 {
         let at = self.run.started.elapsed().saturating_sub(elapsed);
         let (answer, failure) = match outcome {
-            Ok(answer) => (Some(answer), None),
-            Err(failure) => (None, Some(failure.clone())),
+            Ok(answer) => (Some(shortened(answer)), None),
+            Err(failure) => (None, Some(Failure { message: cut(failure.message.clone()), ..failure.clone() })),
         };
+        let asked = shortened(asked);
         let mut all = lock(&self.run.observations);
         let id = ObservationId(u32::try_from(all.len()).unwrap_or(u32::MAX - 1) + 1);
         all.push(Observation {
@@ -222,6 +238,17 @@ impl Scope {
         drop(all);
         lock(&self.step.own).push(id);
         id.0
+    }
+}
+
+/// What a guest asked is kept as far as a person would read it, so that a guest
+/// cannot fill the host's memory with its questions.
+fn shortened(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(cut(text)),
+        Value::Array(items) => Value::Array(items.into_iter().map(shortened).collect()),
+        Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (cut(key), shortened(value))).collect()),
+        other => other,
     }
 }
 
@@ -249,5 +276,12 @@ impl Permit for Scope {
             return Ok(());
         }
         Err(self.step.deny("net", &address.to_string()))
+    }
+
+    fn connect_by_name(&self, host: &str, port: u16) -> Result<(), Failure> {
+        if self.step.grants.net.iter().any(|rule| rule.allows_by_name(host, port)) {
+            return Ok(());
+        }
+        Err(self.step.deny("net", &format!("{host}:{port}")))
     }
 }

@@ -61,13 +61,11 @@ impl State {
         // The callback runs only while the guest itself computes, so counting its
         // calls counts processor time. The tick after a host call is owed to the
         // waiting and is not counted; the number of host calls has a limit of its own.
-        let (mut ticks, mut calls) = (0_u64, 0);
+        let mut calls = 0;
         store.epoch_deadline_callback(move |context| {
-            let now = context.data().scope.step.calls();
-            if now == calls {
-                ticks += 1;
-            }
-            calls = now;
+            let step = &context.data().scope.step;
+            let waited = std::mem::replace(&mut calls, step.calls()) != calls;
+            let ticks = if waited { 0 } else { step.tick() };
             if ticks > cpu_ticks {
                 return Err(CpuBudgetExceeded.into());
             }

@@ -4,7 +4,9 @@ use crate::scope::{RunScope, Scope, StepScope, lock, round};
 use crate::state::State;
 use crate::trap;
 use crate::validate::{self, Concluded};
-use seaworthy_model::{Attempt, Backoff, ErrorReason, Event, Inherited, RetryRules, Status, Step, StepRecord};
+use seaworthy_model::{
+    Attempt, Backoff, Disposition, ErrorReason, Event, Inherited, RetryRules, Status, Step, StepRecord,
+};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,17 +29,17 @@ pub(crate) async fn run(context: &StepContext<'_>, step: &Step, inherited: &Inhe
     let mut log = Vec::new();
     loop {
         let began = Instant::now();
+        // What is left of the run bounds an attempt too, with time to tell what it saw.
+        let left = context.run.plan.rules.deadline.saturating_sub(context.run.started.elapsed() + GRACE);
+        let budget = step.timeout.min(left);
         let scope = Scope {
             run: context.run.clone(),
-            step: Arc::new(StepScope::new(
-                &step.id,
-                &step.component,
-                step.grants.clone(),
-                step.limits.clone(),
-                step.timeout,
-            )),
+            step: Arc::new(StepScope::new(&step.id, &step.component, step.grants.clone(), step.limits.clone(), budget)),
         };
-        let concluded = attempt(context, step, inherited, &scope).await;
+        let mut concluded = attempt(context, step, inherited, &scope, budget).await;
+        if budget < step.timeout {
+            cut_short(&mut concluded, step, budget, &scope);
+        }
         log.extend(scope.step.take_log());
         attempts.push(Attempt {
             status: concluded.status,
@@ -70,7 +72,13 @@ pub(crate) async fn run(context: &StepContext<'_>, step: &Step, inherited: &Inhe
 }
 
 /// One attempt: a fresh store, instantiation and the call, all within the budget.
-async fn attempt(context: &StepContext<'_>, step: &Step, inherited: &Inherited, scope: &Scope) -> Concluded {
+async fn attempt(
+    context: &StepContext<'_>,
+    step: &Step,
+    inherited: &Inherited,
+    scope: &Scope,
+    budget: Duration,
+) -> Concluded {
     let catalog = context.catalog;
     let Some(check) = catalog
         .entries()
@@ -89,12 +97,12 @@ async fn attempt(context: &StepContext<'_>, step: &Step, inherited: &Inherited, 
         }
     };
     let mut store = State::store(&catalog.runtime.engine, scope.clone(), Some(context.tiers.clone()));
-    let input = input(step, inherited, &scope.run.plan);
+    let input = input(step, inherited, &scope.run.plan, budget);
     let call = async {
         let instance = pre.instantiate_async(&mut store).await?;
         instance.seaworthy_check_checks().call_run(&mut store, &step.check, &input).await
     };
-    let ended = tokio::time::timeout(step.timeout + GRACE, call).await;
+    let ended = tokio::time::timeout(budget + GRACE, call).await;
     for (name, pipe) in [("stdout", &store.data().stdout), ("stderr", &store.data().stderr)] {
         for line in String::from_utf8_lossy(&pipe.contents()).lines() {
             scope.step.log(format!("{name}: {line}"));
@@ -102,18 +110,42 @@ async fn attempt(context: &StepContext<'_>, step: &Step, inherited: &Inherited, 
     }
     match ended {
         Ok(Ok(Ok(outcome))) => validate::conclude(outcome, step, check, scope),
-        Ok(Ok(Err(message))) => {
-            validate::denied(Concluded::error(ErrorReason::Inconclusive, format!("the check broke: {message}")), scope)
-        }
+        Ok(Ok(Err(message))) => validate::denied(
+            Concluded::error(ErrorReason::Inconclusive, format!("the check broke: {}", validate::cut(message))),
+            scope,
+        ),
         Ok(Err(error)) => {
             let (reason, message) = trap::explain(&error, store.data());
             Concluded::error(reason, message)
         }
         Err(_) => {
             let doing = scope.step.doing().map_or_else(|| "computing".to_owned(), |call| format!("in {call}"));
-            let message = format!("no result after {} while {doing}", human(step.timeout));
+            let message = format!("no result after {} while {doing}", human(budget));
             validate::denied(Concluded::error(ErrorReason::Timeout, message), scope)
         }
+    }
+}
+
+/// The run's deadline left an attempt less than its own time, and something did not
+/// answer within that: what was found is shown, but it cannot be told whether the
+/// full time would have found it too.
+fn cut_short(concluded: &mut Concluded, step: &Step, budget: Duration, scope: &Scope) {
+    let own = scope.step.own_observations();
+    let waited = lock(&scope.run.observations)
+        .iter()
+        .any(|seen| own.contains(&seen.id) && seen.failure.as_ref().is_some_and(|failure| failure.kind == "timeout"));
+    if !waited
+        || !matches!(concluded.status, Status::Fail | Status::Error)
+        || concluded.error == Some(ErrorReason::Denied)
+    {
+        return;
+    }
+    concluded.status = Status::Error;
+    concluded.error = Some(ErrorReason::Deadline);
+    concluded.message =
+        format!("the run's deadline left it {} of its {}: {}", human(budget), human(step.timeout), concluded.message);
+    for finding in &mut concluded.findings {
+        finding.disposition = Disposition::Advisory;
     }
 }
 
@@ -153,7 +185,7 @@ fn delay(rules: &RetryRules, number: u32) -> Duration {
 }
 
 /// The context handed to the guest.
-fn input(step: &Step, inherited: &Inherited, plan: &seaworthy_model::Plan) -> wit::Context {
+fn input(step: &Step, inherited: &Inherited, plan: &seaworthy_model::Plan, budget: Duration) -> wit::Context {
     let mut settings = Vec::new();
     flatten("", &step.settings, &mut settings);
     let triple = |(check, key, value): &(String, String, String)| wit::Inherited {
@@ -179,7 +211,7 @@ fn input(step: &Step, inherited: &Inherited, plan: &seaworthy_model::Plan) -> wi
             .collect(),
         facts: inherited.facts.iter().map(triple).collect(),
         codes: inherited.codes.iter().map(triple).collect(),
-        budget: u32::try_from(step.timeout.as_millis()).unwrap_or(u32::MAX),
+        budget: u32::try_from(budget.as_millis()).unwrap_or(u32::MAX),
         vantage,
     }
 }

@@ -55,6 +55,9 @@ pub(crate) fn denied(mut concluded: Concluded, scope: &Scope) -> Concluded {
         concluded.status = Status::Error;
         concluded.error = Some(ErrorReason::Denied);
         concluded.skip = None;
+        // What was refused was not seen: nothing that was found can rest on it.
+        concluded.findings.clear();
+        concluded.facts.clear();
         let more = if denials.len() > 1 { format!(" (and {} more)", denials.len() - 1) } else { String::new() };
         concluded.message =
             format!("`{}` is not granted to it{more}; to allow it, add to checks.toml: {}", first.wanted, first.add);
@@ -108,14 +111,24 @@ fn try_conclude(
             return Err((ErrorReason::BadOutput, format!("fact `{}` is not declared by the check", fact.key)));
         }
         let evidence_ids = cite(&fact.evidence, &format!("fact `{}`", fact.key))?;
+        if evidence_ids.is_empty() {
+            return Err((ErrorReason::NoEvidence, format!("fact `{}` cites no observation", fact.key)));
+        }
+        if facts.iter().any(|known: &Fact| known.key == fact.key) {
+            return Err((ErrorReason::BadOutput, format!("fact `{}` is reported twice", fact.key)));
+        }
         facts.push(Fact { key: fact.key, value: cut(fact.value), evidence_ids });
     }
     findings.extend(broken_thresholds(step, &facts));
+    let unknown = unknown_facts(step, &facts);
     let summary = cut(outcome.summary);
     let worst = findings.iter().map(|finding| finding.level).max();
     let (status, skip, error, message) = match outcome.conclusion {
         wit::Conclusion::Inconclusive(reason) if worst == Some(Level::Fail) => (Status::Fail, None, None, cut(reason)),
         wit::Conclusion::Inconclusive(reason) => (Status::Error, None, Some(ErrorReason::Inconclusive), cut(reason)),
+        wit::Conclusion::Skip(_) if evidence.is_empty() => {
+            return Err((ErrorReason::NoEvidence, "it skipped itself without citing a single observation".into()));
+        }
         wit::Conclusion::Skip(reason) => {
             let (kind, text) = reason.split_once(':').unwrap_or(("not-applicable", reason.as_str()));
             let skip = match kind {
@@ -123,6 +136,10 @@ fn try_conclude(
                 _ => SkipReason::NotApplicable,
             };
             (Status::Skip, Some(skip), None, cut(text.trim().to_owned()))
+        }
+        wit::Conclusion::Concluded if worst != Some(Level::Fail) && !unknown.is_empty() => {
+            let message = format!("`expect` names {}, which the check did not report as a number", unknown.join(", "));
+            (Status::Error, None, Some(ErrorReason::Inconclusive), message)
         }
         wit::Conclusion::Concluded if evidence.is_empty() && findings.is_empty() => {
             return Err((ErrorReason::NoEvidence, "it concluded without citing a single observation".into()));
@@ -209,6 +226,17 @@ fn declared_remedy(code: &CodeDescriptor, step: &Step) -> Remediation {
     }
 }
 
+/// The keys of `expect` of which no number is known: unknown is not "within limits".
+fn unknown_facts<'a>(step: &'a Step, facts: &[Fact]) -> Vec<&'a str> {
+    let known = |key: &str| {
+        let fact = facts.iter().find(|fact| fact.key == key);
+        fact.and_then(|fact| fact.value.parse::<f64>().ok()).is_some_and(f64::is_finite)
+    };
+    let mut keys: Vec<&str> = step.expect.iter().map(|(key, _, _)| key.as_str()).filter(|key| !known(key)).collect();
+    keys.dedup();
+    keys
+}
+
 /// A finding for each `expect` threshold that a fact breaks; of warn and fail only the worse.
 fn broken_thresholds(step: &Step, facts: &[Fact]) -> Vec<Finding> {
     let mut broken: BTreeMap<&str, Finding> = BTreeMap::new();
@@ -261,7 +289,7 @@ fn fingerprint(check: &str, code: &str, target: Option<&str>) -> String {
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn cut(mut text: String) -> String {
+pub(crate) fn cut(mut text: String) -> String {
     if text.len() > MAX_TEXT {
         let end = (0..=MAX_TEXT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         text.truncate(end);
@@ -277,6 +305,8 @@ fn size_of_outcome(outcome: &wit::Outcome) -> usize {
         .iter()
         .map(|f| {
             f.code.len()
+                + f.level.len()
+                + f.confidence.len()
                 + f.message.len()
                 + f.evidence.len() * 4
                 + [&f.target, &f.observed, &f.expected].into_iter().flatten().map(String::len).sum::<usize>()

@@ -2,6 +2,7 @@ use crate::Failure;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::str::FromStr;
 
 /// What one step may do: requested by the component and allowed by the policy.
@@ -28,6 +29,15 @@ pub struct Grants {
 }
 
 impl Grants {
+    /// Whether `path` may be read: named itself, or below a folder granted with `/**`.
+    #[must_use]
+    pub fn allows_read(&self, path: &Path) -> bool {
+        self.read.iter().any(|grant| match grant.strip_suffix("/**") {
+            Some(folder) => path.starts_with(folder),
+            None => path == Path::new(grant),
+        })
+    }
+
     /// One line for each grant, as it stands in checks.toml.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
@@ -76,6 +86,16 @@ pub trait Permit: Send + Sync {
     /// # Errors
     /// A [`Failure`] of kind `denied`, already recorded by the implementor.
     fn connect(&self, host: &str, address: SocketAddr) -> Result<(), Failure>;
+
+    /// Whether `host` may be reached by its name alone, where somebody else (a
+    /// proxy) resolves it and the address is never seen here. *Behaviour*: refused
+    /// unless the implementor says otherwise.
+    ///
+    /// # Errors
+    /// A [`Failure`] of kind `denied`, already recorded by the implementor.
+    fn connect_by_name(&self, host: &str, port: u16) -> Result<(), Failure> {
+        Err(Failure::new("denied", "grant", format!("`{host}:{port}` is not granted by name")))
+    }
 }
 
 /// Allows everything: for the host's own use and for tests.
@@ -87,6 +107,10 @@ impl Permit for PermitAll {
     }
 
     fn connect(&self, _host: &str, _address: SocketAddr) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn connect_by_name(&self, _host: &str, _port: u16) -> Result<(), Failure> {
         Ok(())
     }
 }
@@ -157,6 +181,19 @@ impl NetRule {
         };
         port && self.host.allows(host, address.ip(), gateways)
     }
+
+    /// Whether `host` may be reached through a proxy, which resolves the name
+    /// itself. *Behaviour*: a name needs a rule on names; an address is judged as
+    /// an address.
+    #[must_use]
+    pub fn allows_by_name(&self, host: &str, port: u16) -> bool {
+        if let Ok(ip) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            return self.allows(host, SocketAddr::new(ip, port), &[]);
+        }
+        let by_name = matches!(self.host, HostPattern::Any | HostPattern::Name(_) | HostPattern::Suffix(_));
+        let port_fits = self.port == PortPattern::Any || self.port == PortPattern::One(port);
+        by_name && port_fits && self.host.allows_lookup(host)
+    }
 }
 
 impl HostPattern {
@@ -193,7 +230,7 @@ impl HostPattern {
             HostPattern::Name(name) => {
                 self.allows_lookup(host)
                     && !is_metadata(ip)
-                    && (!ip.is_loopback() || name == "localhost" || name.ends_with(".localhost"))
+                    && (!is_local(ip) || name == "localhost" || name.ends_with(".localhost"))
             }
             HostPattern::Suffix(_) => self.allows_lookup(host) && !guarded(ip),
         }
@@ -209,7 +246,12 @@ fn canonical(ip: IpAddr) -> IpAddr {
 }
 
 fn guarded(ip: IpAddr) -> bool {
-    ip.is_loopback() || is_metadata(ip)
+    is_local(ip) || is_metadata(ip)
+}
+
+/// This machine: Linux connects the unspecified address to loopback.
+fn is_local(ip: IpAddr) -> bool {
+    ip.is_loopback() || ip.is_unspecified()
 }
 
 fn is_metadata(ip: IpAddr) -> bool {
@@ -351,6 +393,11 @@ mod tests {
         assert!(r.allows("cache.example.com", at("203.0.113.7:80"), &[]));
         assert!(!r.allows("cache.example.com", at("169.254.169.254:80"), &[]));
         assert!(!r.allows("cache.example.com", at("127.0.0.1:80"), &[]));
+        assert!(!r.allows("cache.example.com", at("0.0.0.0:80"), &[]));
+        assert!(!r.allows("cache.example.com", at("[::]:80"), &[]));
+        assert!(!rule("0.0.0.0/0:80").allows("x", at("0.0.0.0:80"), &[]));
+        assert!(r.allows_by_name("cache.example.com", 80) && !r.allows_by_name("other.example.com", 80));
+        assert!(!rule("0.0.0.0/0:*").allows_by_name("metadata.test", 80), "a block says nothing about names");
         assert!(!r.allows("cache.example.com", at("[::ffff:127.0.0.1]:80"), &[]));
         assert!(!r.allows("other.example.com", at("203.0.113.7:80"), &[]));
         assert!(!r.allows("cache.example.com", at("203.0.113.7:81"), &[]));

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The file cannot be read or written.
-    #[error("cannot use the identity file {path}: {source}; give a path in a directory that this user can write")]
+    #[error("cannot use the identity file {path}: {reason}; give a path in a directory that this user can write")]
     File {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file holds something else.
     #[error("{path} holds no libp2p key ({reason}); remove it to make a new identity, and publish the new peer id")]
@@ -42,9 +42,9 @@ pub enum IdentityError {
 pub(crate) fn load(path: Option<&Path>) -> Result<Keypair, IdentityError> {
     let Some(path) = path else { return Ok(Keypair::generate_ed25519()) };
     match read(path) {
-        Err(IdentityError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => match create(path) {
+        Err(IdentityError::File { reason, .. }) if reason.kind() == io::ErrorKind::NotFound => match create(path) {
             // Another process was faster: its key is as good.
-            Err(IdentityError::File { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => read(path),
+            Err(IdentityError::File { reason, .. }) if reason.kind() == io::ErrorKind::AlreadyExists => read(path),
             created => created,
         },
         read => read,
@@ -52,7 +52,7 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Keypair, IdentityError> {
 }
 
 fn read(path: &Path) -> Result<Keypair, IdentityError> {
-    let file = |source| IdentityError::File { path: path.into(), source };
+    let file = |reason| IdentityError::File { path: path.into(), reason };
     let bytes = fs::read(path).map_err(file)?;
     let mode = fs::metadata(path).map_err(file)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -65,7 +65,7 @@ fn read(path: &Path) -> Result<Keypair, IdentityError> {
 /// Writes beside and links into place: the file is whole or not there, and an
 /// existing key is never replaced.
 fn create(path: &Path) -> Result<Keypair, IdentityError> {
-    let file = |source| IdentityError::File { path: path.into(), source };
+    let file = |reason| IdentityError::File { path: path.into(), reason };
     let pair = Keypair::generate_ed25519();
     let bytes =
         pair.to_protobuf_encoding().map_err(|e| IdentityError::Content { path: path.into(), reason: e.to_string() })?;

@@ -6,8 +6,8 @@ use crate::wire::{self, Bytes, CACHE_PROTOCOL, FRAME_OVERHEAD, Frame, Request, R
 use crate::{Address, Node, SharedSecret};
 use seaworthy_model::{Failure, Permit};
 use std::sync::Arc;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
 /// An answer to hello or agree is small.
 const SMALL: usize = FRAME_OVERHEAD;
@@ -99,12 +99,16 @@ pub(crate) fn unexpected(question: &str, answer: &Response) -> Failure {
     Failure::new("protocol", "answer", format!("the peer answered `{name}` to `{question}`"))
 }
 
+/// Requests on one connection at a time; others wait. A peer drops those beyond its own bound, twice this.
+const CONCURRENT: usize = 32;
+
 /// A peer that is dialled again when its connection is gone.
 pub(crate) struct Link {
     pub(crate) address: Address,
     node: Node,
     secret: Arc<SharedSecret>,
     current: Mutex<Option<Agreed>>,
+    slots: Semaphore,
 }
 
 /// A session that may be used.
@@ -116,7 +120,7 @@ pub(crate) struct Agreed {
 
 impl Link {
     pub(crate) fn new(node: Node, address: Address, secret: Arc<SharedSecret>) -> Self {
-        Self { address, node, secret, current: Mutex::new(None) }
+        Self { address, node, secret, current: Mutex::new(None), slots: Semaphore::new(CONCURRENT) }
     }
 
     /// The agreed session; dials and agrees when there is none.
@@ -153,6 +157,9 @@ impl Link {
         deadline: Instant,
         permit: &dyn Permit,
     ) -> Result<Response, Failure> {
+        let Ok(_slot) = timeout_at(deadline, self.slots.acquire()).await else {
+            return Err(Failure::timeout("stream", "earlier requests to the peer took all of the time"));
+        };
         let agreed = self.agreed(deadline, permit).await?;
         let room = agreed.max_value.saturating_add(FRAME_OVERHEAD);
         let answer = call(&agreed.session, request, room, deadline).await;

@@ -31,13 +31,15 @@ pub struct PeerConfig {
     /// File of the persistent identity; without it the peer id, and every
     /// address that names it, ends with the process.
     pub identity: Option<PathBuf>,
-    /// File of the store; without it entries end with the process.
+    /// File of the store; without it entries end with the process. It holds the
+    /// entries of every secret it was used with, each visible under its own only,
+    /// and is not touched without a secret.
     pub store: Option<PathBuf>,
     /// The shared secret. Without it the peer can be dialled and identified,
     /// and refuses all cache traffic.
     pub secret: Option<SharedSecret>,
     /// Multiaddrs under which others reach this peer, where that is not what it
-    /// listens on (published ports, NAT).
+    /// listens on (published ports, NAT). They replace the interfaces' own.
     pub announce: Vec<String>,
     /// Multiaddrs of peers whose entries this one copies, at the start and from
     /// then on. An invalidation is not copied: clients invalidate everywhere.
@@ -46,7 +48,7 @@ pub struct PeerConfig {
     pub agent: String,
     /// The longest value, in bytes.
     pub max_value: usize,
-    /// Bound of the store, in bytes of keys and sealed values.
+    /// Bound of the store, in bytes of keys and sealed values, of all secrets together.
     pub max_store_bytes: u64,
     /// Connections at a time, handshakes in progress apart.
     pub max_connections: u32,
@@ -93,35 +95,25 @@ impl Peer {
     /// Starts a peer, and returns when it listens.
     ///
     /// # Errors
-    /// The identity or the store cannot be used, an address is wrong, or a port
-    /// is taken. A taken port is never replaced by another one.
+    /// An address is wrong, the identity cannot be used, a port is taken, or the
+    /// store cannot be used; looked at in this order, so that a peer that cannot
+    /// listen leaves the store alone. A taken port is never replaced by another one.
     pub async fn start(config: PeerConfig) -> Result<Self, PeerError> {
+        let listen = listen::to_listen(&config.listen)?;
+        let announce = listen::to_announce(&config.announce)?;
         let identity = identity::load(config.identity.as_deref())?;
         let peer_id = identity.public().to_peer_id();
-        let listen = listen::addresses(&config.listen)?;
-        let announce = listen::addresses(&config.announce)?;
-        // The fingerprint is kept in the store's file, where only its owner reads.
-        let owner =
-            config.secret.as_ref().map_or_else(|| "no secret".to_owned(), |s| s.fingerprint(b"owner of the store"));
-        let store = Store::open(config.store.as_deref(), &owner, config.max_store_bytes, now_ms())?;
-        let secret = config.secret.map(Arc::new);
-        let service = Arc::new(Service::new(
-            peer_id,
-            secret.clone(),
-            store,
-            config.max_value,
-            config.max_store_bytes,
-            config.agent.clone(),
-        ));
+        let agent = config.agent.clone();
         let limits = behaviour::Limits {
             max_frame: config.max_value + crate::wire::FRAME_OVERHEAD,
             max_connections: config.max_connections,
             request_timeout: config.request_timeout,
+            hide_interfaces: !announce.is_empty(),
         };
         let node = Node::with_identity(identity.clone(), config.agent.clone(), config.backfill.len());
         let mut swarm = SwarmBuilder::with_existing_identity(identity)
             .with_tokio()
-            .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
+            .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, muxer)
             .map_err(|e| PeerError::Transport(e.to_string()))?
             .with_behaviour(|key| Behaviour::new(key.public(), config.agent, &limits))
             .map_err(|e| PeerError::Transport(e.to_string()))?
@@ -133,6 +125,16 @@ impl Peer {
         }
         let listening = Arc::new(RwLock::new(Vec::new()));
         listen::listen(&mut swarm, &listen, &listening).await?;
+        // Without a secret nothing is stored and nothing read: the file is not even opened.
+        // The fingerprint is kept in the store's file, where only its owner reads.
+        let (path, owner) = match &config.secret {
+            Some(secret) => (config.store.as_deref(), secret.fingerprint(b"owner of the store")),
+            None => (None, String::new()),
+        };
+        let store = Store::open(path, &owner, config.max_store_bytes, now_ms())?;
+        let secret = config.secret.map(Arc::new);
+        let service =
+            Arc::new(Service::new(peer_id, secret.clone(), store, config.max_value, config.max_store_bytes, agent));
         let (stop, stopped) = oneshot::channel();
         let server = Server::new(swarm, Arc::clone(&service), Arc::clone(&listening));
         let task = tokio::spawn(server.run(stopped));
@@ -148,8 +150,8 @@ impl Peer {
         &self.peer_id
     }
 
-    /// Addresses that others can dial, with `/p2p/…`, best first: announced
-    /// ones, then those of the interfaces, loopback last. Never `0.0.0.0`.
+    /// Addresses that others can dial, with `/p2p/…`, best first: the announced
+    /// ones alone, or those of the interfaces, loopback last. Never `0.0.0.0`.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
         listen::dialable(&self.announce, &self.listening, &self.peer_id)
@@ -167,3 +169,12 @@ impl Peer {
         let _ = self.task.await;
     }
 }
+
+fn muxer() -> yamux::Config {
+    let mut config = yamux::Config::default();
+    config.set_max_num_streams(behaviour::MUXED);
+    config
+}
+
+#[cfg(test)]
+mod tests;

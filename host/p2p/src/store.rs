@@ -5,6 +5,10 @@
 //! nothing. Expired entries are never handed out. Beyond `max_bytes` the least
 //! recently used go; recency is kept in memory only, and the order of storing
 //! stands in for it after a restart.
+//!
+//! Entries belong to the owner (a fingerprint of the secret) who stored them.
+//! Only the owner's are visible; those of others stay until the bound, which
+//! counts all, or their end takes them.
 
 mod index;
 
@@ -13,8 +17,10 @@ use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition,
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries-1");
-const ABOUT: TableDefinition<'_, &str, &str> = TableDefinition::new("about-1");
+/// `owner/key` to header and sealed bytes.
+const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries-2");
+/// Memory that redb may keep pages in; its own default is 1 GiB.
+const PAGES: usize = 64 * 1024 * 1024;
 /// Created, expires (all ones for never) and sequence number, before the sealed bytes.
 const HEADER: usize = 24;
 const NEVER: u64 = u64::MAX;
@@ -34,7 +40,7 @@ pub enum StoreError {
     },
     /// A read or write failed.
     #[error("the store failed: {0}")]
-    Database(#[from] Box<redb::Error>),
+    Database(Box<redb::Error>),
     /// One entry alone is larger than the store may be.
     #[error("the entry of {size} bytes is larger than the whole store may be ({max} bytes)")]
     TooLarge {
@@ -74,33 +80,29 @@ pub(crate) struct Store {
     /// Held for a whole change, so that index and table change together.
     writing: Mutex<()>,
     max_bytes: u64,
+    /// Before the keys of this owner.
+    prefix: String,
 }
 
 impl Store {
-    /// Opens or makes the store at `path`, or one in memory. Entries of another
-    /// `owner` (they were sealed under another secret) are dropped: nobody who
-    /// may ask could read them.
+    /// Opens or makes the store at `path`, or one in memory. Shows the entries
+    /// of `owner`, whose text holds no slash; removes only what has expired or
+    /// is beyond `max_bytes`.
     pub(crate) fn open(path: Option<&Path>, owner: &str, max_bytes: u64, now_ms: u64) -> Result<Self, StoreError> {
+        let mut builder = Database::builder();
+        builder.set_cache_size(PAGES);
         let database = match path {
             Some(path) => {
                 let failed = |reason: String| StoreError::Open { path: path.into(), reason };
                 if let Some(parent) = path.parent() {
                     std::fs::create_dir_all(parent).map_err(|e| failed(e.to_string()))?;
                 }
-                Database::create(path).map_err(|e| failed(e.to_string()))?
+                builder.create(path).map_err(|e| failed(e.to_string()))?
             }
-            None => Database::builder().create_with_backend(InMemoryBackend::new()).map_err(fault)?,
+            None => builder.create_with_backend(InMemoryBackend::new()).map_err(fault)?,
         };
         let transaction = database.begin_write().map_err(fault)?;
         let mut index = Index::default();
-        let same_owner = {
-            let mut about = transaction.open_table(ABOUT).map_err(fault)?;
-            about.insert("owner", owner).map_err(fault)?.is_none_or(|before| before.value() == owner)
-        };
-        if !same_owner {
-            tracing::warn!("the shared secret has changed; the entries sealed under the old one are dropped");
-            transaction.delete_table(ENTRIES).map_err(fault)?;
-        }
         {
             let mut table = transaction.open_table(ENTRIES).map_err(fault)?;
             for entry in table.iter().map_err(fault)? {
@@ -109,26 +111,41 @@ impl Store {
                     index.insert(key.value(), meta);
                 }
             }
-            for key in index.expired(now_ms) {
+            index.forget_recency();
+            let mut leaving = index.expired(now_ms);
+            leaving.extend(index.to_evict("", 0, max_bytes, now_ms));
+            for key in leaving {
                 table.remove(key.as_str()).map_err(fault)?;
-                index.remove(&key);
+                index.evict(&key, now_ms);
             }
         }
         transaction.commit().map_err(fault)?;
-        index.forget_recency();
-        Ok(Self { database, index: Mutex::new(index), writing: Mutex::new(()), max_bytes })
+        let prefix = format!("{owner}/");
+        let kept = index.outside(&prefix, now_ms);
+        if kept > 0 {
+            tracing::info!(
+                "the store also keeps {kept} entries of another shared secret; a peer with that secret finds them, until they expire or their room is needed"
+            );
+        }
+        Ok(Self { database, index: Mutex::new(index), writing: Mutex::new(()), max_bytes, prefix })
+    }
+
+    /// As `key` is called in table and index.
+    fn name(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
     }
 
     /// The entry of `key`, if it still lives.
     pub(crate) fn get(&self, key: &str, now_ms: u64) -> Result<Option<Record>, StoreError> {
-        if self.index().touch(key, now_ms).is_none() {
+        let name = self.name(key);
+        if self.index().touch(&name, now_ms).is_none() {
             return Ok(None);
         }
         let transaction = self.database.begin_read().map_err(fault)?;
         let table = transaction.open_table(ENTRIES).map_err(fault)?;
-        let found = table.get(key).map_err(fault)?;
+        let found = table.get(name.as_str()).map_err(fault)?;
         let record = found.and_then(|value| {
-            let (meta, sealed) = unpack(key, value.value())?;
+            let (meta, sealed) = unpack(&name, value.value())?;
             Some(Record { created_ms: meta.created_ms, expires_ms: meta.expires_ms, sealed: sealed.to_vec() })
         });
         Ok(record.filter(|r| r.expires_ms.is_none_or(|end| end > now_ms)))
@@ -136,22 +153,23 @@ impl Store {
 
     /// Size, creation and end of `key`'s entry, if it still lives. Does not count as use.
     pub(crate) fn has(&self, key: &str, now_ms: u64) -> Option<(u64, u64, Option<u64>)> {
-        self.index().peek(key, now_ms).map(|m| (m.size, m.created_ms, m.expires_ms))
+        self.index().peek(&self.name(key), now_ms).map(|m| (m.size, m.created_ms, m.expires_ms))
     }
 
     /// Commits an entry, and makes room for it. False when a newer one is there.
     pub(crate) fn put(&self, key: &str, record: &Record, now_ms: u64) -> Result<bool, StoreError> {
-        let size = (key.len() + HEADER + record.sealed.len()) as u64;
+        let name = self.name(key);
+        let size = (name.len() + HEADER + record.sealed.len()) as u64;
         if size > self.max_bytes {
             return Err(StoreError::TooLarge { size, max: self.max_bytes });
         }
         let _writing = lock(&self.writing);
         let (evicted, seq) = {
             let index = self.index();
-            if index.peek(key, now_ms).is_some_and(|present| present.created_ms > record.created_ms) {
+            if index.peek(&name, now_ms).is_some_and(|present| present.created_ms > record.created_ms) {
                 return Ok(false);
             }
-            (index.to_evict(key, size, self.max_bytes, now_ms), index.next_seq())
+            (index.to_evict(&name, size, self.max_bytes, now_ms), index.next_seq())
         };
         let meta = Meta { size, created_ms: record.created_ms, expires_ms: record.expires_ms, seq };
         let transaction = self.database.begin_write().map_err(fault)?;
@@ -160,22 +178,23 @@ impl Store {
             for old in &evicted {
                 table.remove(old.as_str()).map_err(fault)?;
             }
-            table.insert(key, pack(&meta, &record.sealed).as_slice()).map_err(fault)?;
+            table.insert(name.as_str(), pack(&meta, &record.sealed).as_slice()).map_err(fault)?;
         }
         transaction.commit().map_err(fault)?;
         let mut index = self.index();
         for old in evicted {
             index.evict(&old, now_ms);
         }
-        index.insert(key, meta);
+        index.insert(&name, meta);
         Ok(true)
     }
 
     /// Removes an entry; answers whether there was one.
     pub(crate) fn remove(&self, key: &str, now_ms: u64) -> Result<bool, StoreError> {
         let _writing = lock(&self.writing);
-        let existed = self.index().peek(key, now_ms).is_some();
-        self.delete(&[key.to_owned()])?;
+        let name = self.name(key);
+        let existed = self.index().peek(&name, now_ms).is_some();
+        self.delete(&[name])?;
         Ok(existed)
     }
 
@@ -186,36 +205,38 @@ impl Store {
         if expired.is_empty() { Ok(()) } else { self.delete(&expired) }
     }
 
-    fn delete(&self, keys: &[String]) -> Result<(), StoreError> {
+    fn delete(&self, names: &[String]) -> Result<(), StoreError> {
         let transaction = self.database.begin_write().map_err(fault)?;
         {
             let mut table = transaction.open_table(ENTRIES).map_err(fault)?;
-            for key in keys {
-                table.remove(key.as_str()).map_err(fault)?;
+            for name in names {
+                table.remove(name.as_str()).map_err(fault)?;
             }
         }
         transaction.commit().map_err(fault)?;
         let mut index = self.index();
-        keys.iter().for_each(|key| index.remove(key));
+        names.iter().for_each(|name| index.remove(name));
         Ok(())
     }
 
     /// Live entries stored after `cursor`, in order, about `max_bytes` of them.
     pub(crate) fn since(&self, cursor: u64, max_bytes: u64, now_ms: u64) -> Result<Page, StoreError> {
-        let (wanted, next, more) = self.index().after(cursor, max_bytes, now_ms);
+        let (wanted, next, more) = self.index().after(&self.prefix, cursor, max_bytes, now_ms);
         let transaction = self.database.begin_read().map_err(fault)?;
         let table = transaction.open_table(ENTRIES).map_err(fault)?;
         let mut entries = Vec::with_capacity(wanted.len());
-        for key in wanted {
+        for name in wanted {
             let sealed =
-                table.get(key.as_str()).map_err(fault)?.and_then(|v| v.value().get(HEADER..).map(<[u8]>::to_vec));
-            entries.extend(sealed.map(|sealed| (key, sealed)));
+                table.get(name.as_str()).map_err(fault)?.and_then(|v| v.value().get(HEADER..).map(<[u8]>::to_vec));
+            let key = name.strip_prefix(&self.prefix).map(str::to_owned);
+            entries.extend(key.zip(sealed));
         }
         Ok(Page { entries, next, more })
     }
 
+    /// What the owner has in it, and what made room since it was opened.
     pub(crate) fn usage(&self, now_ms: u64) -> Usage {
-        self.index().usage(now_ms)
+        self.index().usage(&self.prefix, now_ms)
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
@@ -241,13 +262,13 @@ fn pack(meta: &Meta, sealed: &[u8]) -> Vec<u8> {
     value
 }
 
-fn unpack<'v>(key: &str, value: &'v [u8]) -> Option<(Meta, &'v [u8])> {
+fn unpack<'v>(name: &str, value: &'v [u8]) -> Option<(Meta, &'v [u8])> {
     let (created, rest) = value.split_first_chunk::<8>()?;
     let (expires, rest) = rest.split_first_chunk::<8>()?;
     let (seq, sealed) = rest.split_first_chunk::<8>()?;
     let expires = u64::from_be_bytes(*expires);
     let meta = Meta {
-        size: (key.len() + value.len()) as u64,
+        size: (name.len() + value.len()) as u64,
         created_ms: u64::from_be_bytes(*created),
         expires_ms: (expires != NEVER).then_some(expires),
         seq: u64::from_be_bytes(*seq),

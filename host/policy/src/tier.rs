@@ -14,6 +14,9 @@ use serde_json::{Map, Value};
 /// The fallback whose order is the order of the tiers.
 const CACHE_FALLBACK: &str = "cache";
 
+/// The adapter that `CACHE_ENABLE_P2P` switches.
+const P2P: &str = "p2p";
+
 /// What a tier that connects to libp2p peers may do there.
 const P2P_GRANTS: [&str; 3] = ["dial", "/seaworthy/cache/1.0.0", "/github-cache/1.0.0"];
 
@@ -28,7 +31,8 @@ pub(crate) struct Tiers {
 /// *Behaviour*: a name with a `[tiers]` block is opened as that says; any other
 /// name is an adapter of that name, with the addresses of the target of that name
 /// where there is one. An adapter that the catalog does not have stays in the list
-/// without a component, for a check to report.
+/// without a component, for a check to report. A p2p tier is left out where
+/// `CACHE_ENABLE_P2P` switches it off: it would not be used either.
 pub(crate) fn plan(
     policy: &Policy,
     request: &PlanRequest<'_>,
@@ -41,10 +45,21 @@ pub(crate) fn plan(
     }
     let mut all = Tiers { tiers: Vec::new(), refused: Vec::new() };
     for label in order {
+        if policy.tiers.get(&label).map_or(label.as_str(), |t| t.value.adapter.value.as_str()) == P2P
+            && switched_off(environment)
+        {
+            continue;
+        }
         let tier = tier(policy, request, environment, &label, errors, &mut all.refused);
         all.tiers.push(tier);
     }
     all
+}
+
+/// Whether the peer-to-peer cache is off: as for the cache itself, everything but
+/// the word true means off, and a variable that is not set means on.
+fn switched_off(environment: &Environment) -> bool {
+    environment.text("CACHE_ENABLE_P2P").is_some_and(|word| !word.eq_ignore_ascii_case("true"))
 }
 
 fn tier(

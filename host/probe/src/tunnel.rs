@@ -13,7 +13,7 @@ use hyper::header::{HOST, PROXY_AUTHORIZATION};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use seaworthy_model::{Failure, Permit};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
@@ -73,18 +73,12 @@ pub(crate) async fn open(
     Ok(Tunnel { stream, remote, lookup, connect, tls: shaken, mover })
 }
 
-/// A proxy resolves the name itself, so nothing but name and port can be judged
-/// here; the unspecified address stands for "not known on this side", and rules
-/// that are about addresses do not match it.
+/// A proxy resolves the name itself, so nothing but name and port can be judged here.
 fn permit_by_name(target: &Target, permit: &dyn Permit) -> Result<(), Failure> {
-    let address = match target.literal() {
-        Some(address) => address,
-        None => {
-            permit.lookup(&target.host)?;
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED)
-        }
-    };
-    permit.connect(&target.host, SocketAddr::new(address, target.port))
+    match target.literal() {
+        Some(address) => permit.connect(&target.host, SocketAddr::new(address, target.port)),
+        None => permit.connect_by_name(&target.host, target.port),
+    }
 }
 
 async fn shake(

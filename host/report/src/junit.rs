@@ -1,3 +1,4 @@
+use crate::advice::{headline, rerun};
 use crate::safe;
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestRerun, TestSuite};
 use seaworthy_model::{Attempt, CheckResult, Level, Report, Status};
@@ -152,9 +153,9 @@ fn advice(report: &Report, check: &CheckResult) -> Option<String> {
     for cause in report.causes.iter().filter(about) {
         lines.push(format!("cause: {}: {}", cause.code, cause.message));
         let Some(fix) = cause.remediations.first() else { continue };
-        lines.push(format!("fix: {}", fix.title));
+        lines.push(format!("fix: {}", headline(cause, fix)));
         lines.extend(fix.steps.iter().filter_map(|step| step.command.as_ref()).map(|command| format!("  $ {command}")));
-        lines.extend(fix.verified_by.as_ref().map(|proof| format!("then: seaworthy run {proof}")));
+        lines.extend(fix.verified_by.as_ref().map(|proof| format!("then: {}", rerun(report, proof))));
     }
     (!lines.is_empty()).then(|| lines.join("\n"))
 }

@@ -14,6 +14,8 @@
 
 #![deny(missing_docs)]
 
+mod advice;
+mod asked;
 mod assemble;
 pub mod github;
 mod human;

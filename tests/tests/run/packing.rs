@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 pub(crate) fn scenes() -> Vec<Scene<Loopback>> {
     vec![
         Scene::new("a_packed_binary_compiles_nothing", packed),
-        Scene::new("code_of_another_wasmtime_is_compiled_again", refused),
+        Scene::new("code_of_another_machine_is_compiled_again", refused),
     ]
 }
 
@@ -28,8 +28,8 @@ fn packed(_: &Loopback) -> Result<()> {
     Ok(())
 }
 
-/// The version that wasmtime writes into compiled code is changed, so that it
-/// refuses the code as another version's.
+/// The processor that wasmtime writes into compiled code is changed, so that it
+/// refuses the code as another machine's.
 fn refused(_: &Loopback) -> Result<()> {
     let original = std::fs::read(binary()?)?;
     let index_length = original.len().checked_sub(24).context("the binary is too short")?;
@@ -40,10 +40,11 @@ fn refused(_: &Loopback) -> Result<()> {
     for entry in index.as_object().context("the index is no object")?.values() {
         let at = usize::try_from(entry["offset"].as_u64().context("no offset")?)?;
         let end = at + usize::try_from(entry["length"].as_u64().context("no length")?)?;
-        let version = b"48.0.";
-        let found = changed[at..end].windows(version.len()).position(|window| window == version);
-        let found = found.context("the compiled code names no version")?;
-        changed[at + found] = b'9';
+        let triple = format!("{}-unknown-linux", std::env::consts::ARCH);
+        let found = changed[at..end].windows(triple.len()).position(|window| window == triple.as_bytes());
+        let found = at + found.context("the compiled code names no processor")?;
+        let other: &[u8] = if std::env::consts::ARCH.len() == 6 { b"mipsel" } else { b"powerpc" };
+        changed[found..found + other.len()].copy_from_slice(other);
     }
     let folder = scratch()?;
     let copy = folder.path().join("seaworthy");

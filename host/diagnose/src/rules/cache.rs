@@ -1,3 +1,4 @@
+use super::listener::free_port;
 use crate::remedy::{list, remedy, shell};
 use crate::rule::{Fold, Rule, Told, nothing, ss, targets};
 use crate::scene::{Scene, Symptom};
@@ -10,6 +11,8 @@ pub(super) const RULES: &[Rule] = &[
         explain: "Binding the configured port fails because it is taken. The Python cache then silently takes one of the next twenty ports, \
                   so peers that dial the configured one meet a stranger. On a machine with several runners in one network, each needs a port \
                   of its own.",
+        remedy: "Set CACHE_LISTEN_PORT to a free port and tell the peers, or stop the program that has this one.",
+        proof: "cache.initialization",
         layer: Layer::Process,
         explains_from: Layer::Process,
         matches: |_, symptom| (symptom.code() == "cache.port-in-use").then_some(symptom.finding.confidence),
@@ -23,6 +26,8 @@ pub(super) const RULES: &[Rule] = &[
         explain: "The directory is missing and cannot be made, is read-only, full, or belongs to another user, as is usual with volumes \
                   mounted into a container that does not run as root. The Python cache then silently writes to the temporary directory and \
                   loses everything with the job.",
+        remedy: "Give the directory to the user that runs the cache, or set CACHE_DIR to one that can be written to.",
+        proof: "cache.initialization",
         layer: Layer::Process,
         explains_from: Layer::Process,
         matches: |_, symptom| (symptom.code() == "cache.directory-unwritable").then_some(symptom.finding.confidence),
@@ -58,10 +63,7 @@ fn port_in_use(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "Give this runner a port of its own",
         "Runners that share a network cannot share a port.",
     )
-    .run(
-        "Set a free port, and tell the peers.",
-        format!("export CACHE_LISTEN_PORT={}", port.checked_add(1).unwrap_or(9100)),
-    )
+    .run("Set a free port, and tell the peers.", format!("export CACHE_LISTEN_PORT={}", free_port(scene, port, true)))
     .proved_by(&proof);
     Told {
         message: format!("Port {port} is taken{owner}, so the cache cannot listen on it."),
@@ -86,7 +88,7 @@ fn directory(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "Or run the container as the owner of the mounted directory",
         "A volume keeps the owner that it has on the host.",
     )
-    .run("On the host.", format!("docker run --user \"$(id -u):$(id -g)\" -v {quoted}:{quoted} \"$IMAGE\""))
+    .run("Add to your docker run, on the host.", format!("--user \"$(id -u):$(id -g)\" -v {quoted}:{quoted}"))
     .proved_by(&proof);
     let other = remedy(
         "use-other-directory",
@@ -97,7 +99,13 @@ fn directory(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .cost("It does not outlive the job.")
     .proved_by(&proof);
     let why = symptom.finding.observed.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    let remediations = if scene.site.in_container == Some(true) { vec![own, mount, other] } else { vec![own, other] };
+    // The kernel's own trees take no directories, whoever owns them.
+    let kernel = ["/proc", "/sys", "/dev"].iter().any(|root| std::path::Path::new(path).starts_with(root));
+    let remediations = match scene.site.in_container {
+        _ if kernel => vec![other],
+        Some(true) => vec![own, mount, other],
+        _ => vec![own, other],
+    };
     let about = if symptom.detail("path").is_some() { path.to_owned() } else { list(&targets(symptoms)) };
     Told { message: format!("{about} cannot be written to{why}."), remediations }
 }

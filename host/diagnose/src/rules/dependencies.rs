@@ -10,6 +10,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "There is no Python interpreter that the cache client can use",
         explain: "The configured cache client is a Python program, and no interpreter was found on PATH or at the configured place, or only one that is too old. All that \
                   it needs is then missing too.",
+        remedy: "Install Python in the image, or use the cache client built into seaworthy.",
+        proof: "p2p.dependencies",
         layer: Layer::Process,
         explains_from: Layer::Process,
         matches: |_, symptom| (symptom.code() == "dep.no-interpreter").then_some(symptom.finding.confidence),
@@ -22,6 +24,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "A package of a similar name is installed in place of the right one",
         explain: "`py-multiformats-cid` is not `multiformats`, and brings another module. An import may succeed and the first call fail, or \
                   content hashes differ from those of other runners.",
+        remedy: "Uninstall the look-alike and install the right package, with the interpreter that runs the cache.",
+        proof: "p2p.dependencies",
         layer: Layer::Process,
         explains_from: Layer::Process,
         matches: |_, symptom| (symptom.code() == "dep.look-alike").then_some(symptom.finding.confidence),
@@ -33,6 +37,8 @@ pub(super) const RULES: &[Rule] = &[
         code: "dependencies.conflict",
         title: "Two installed packages bring the same module",
         explain: "`pymultihash` and `py-multihash` both install `multihash`; which one is imported depends on which was installed last.",
+        remedy: "Uninstall one of the two, then install the other again.",
+        proof: "p2p.dependencies",
         layer: Layer::Process,
         explains_from: Layer::Process,
         matches: |_, symptom| (symptom.code() == "dep.conflict").then_some(symptom.finding.confidence),
@@ -45,6 +51,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "A package that the cache client needs is too old",
         explain: "The package is there in a version that lacks what the client uses. An unquoted `pip install libp2p>=0.8` is a common way to \
                   get it: the shell takes `>=0.8` as a redirection, and pip never sees the version.",
+        remedy: "Install the version that is asked for, with the requirement in quotes.",
+        proof: "p2p.dependencies",
         layer: Layer::Process,
         explains_from: Layer::Process,
         matches: |_, symptom| (symptom.code() == "dep.too-old").then_some(symptom.finding.confidence),
@@ -57,6 +65,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "The cache client lacks what it needs",
         explain: "A package, module or program that the configured client imports or runs was not found where the client runs. The cache then \
                   switches parts of itself off, mostly without an error.",
+        remedy: "Install what is missing, with the interpreter or in the image that runs the cache.",
+        proof: "p2p.dependencies",
         layer: Layer::Process,
         explains_from: Layer::Process,
         matches: |_, symptom| {

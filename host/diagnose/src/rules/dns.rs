@@ -10,6 +10,8 @@ pub(super) const RULES: &[Rule] = &[
         explain: "The name server answered, and the answer is that there is no such name; it is no outage. Container names are known only \
                   on user-defined networks, where Docker answers at 127.0.0.11; the default bridge has no such server. On a user-defined \
                   network the name is misspelt, or its container is on another network or not running.",
+        remedy: "Put both containers on one user-defined network and use the name that the peer has there.",
+        proof: "net.connectivity",
         layer: Layer::Dns,
         explains_from: Layer::Dns,
         matches: |scene, symptom| match symptom.code() {
@@ -30,6 +32,8 @@ pub(super) const RULES: &[Rule] = &[
         explain: "No usable answer came from the name servers in /etc/resolv.conf, so nothing is known about the name itself. A name that \
                   does not exist is answered, and at once. Often the host's resolver at 127.0.0.53 was replaced by public servers that the \
                   network blocks.",
+        remedy: "Give the container a name server that answers: `docker run --dns`, or `dns` in `/etc/docker/daemon.json`.",
+        proof: "net.connectivity",
         layer: Layer::Dns,
         explains_from: Layer::Dns,
         matches: |_, symptom| {
@@ -66,7 +70,7 @@ fn not_found(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "On the host, list the names on this network.",
         "docker network inspect NETWORK --format '{{range .Containers}}{{.Name}}{{println}}{{end}}'",
     )
-    .run("Here, ask for the name you find.", format!("getent hosts {}", crate::remedy::shell(&name)))
+    .run("Here, ask for the name you find.", "getent hosts NAME")
     .step(
         "Write it as /dns4/NAME/tcp/PORT/p2p/ID in CACHE_BOOTSTRAP_PEERS; with compose it is the name of the service.",
     )
@@ -94,7 +98,7 @@ fn failed(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "Without one no name resolves, whatever the peer does.",
     )
     .run("See which servers are asked.", "cat /etc/resolv.conf")
-    .run("Start the container with the one that your network uses.", "docker run --dns SERVER_ADDRESS \"$IMAGE\"")
+    .run("Add the one that your network uses to your docker run.", "--dns SERVER_ADDRESS")
     .write("Or for all containers of this host.", "/etc/docker/daemon.json", "{ \"dns\": [\"SERVER_ADDRESS\"] }\n")
     .risk(Risk::Config)
     .proved_by(proof);

@@ -1,3 +1,4 @@
+use super::address::{Correction, corrections};
 use crate::address::Place;
 use crate::remedy::{export, list, remedy, shell};
 use crate::rule::{Fold, Rule, Told, nothing, port_words, ports, ss, targets};
@@ -11,6 +12,8 @@ pub(super) const RULES: &[Rule] = &[
         explain: "The container was started with `--network none`, or its interfaces other than loopback are gone. Nothing outside \
                   can be reached, so refused, silent and unknown hosts say nothing about those hosts. It is told from a missing route by \
                   the network mode: there is no interface at all.",
+        remedy: "Start the container on the peer's network, without `--network none`.",
+        proof: "docker.network-mode",
         layer: Layer::Interface,
         explains_from: Layer::Interface,
         matches: |scene, symptom| match symptom.code() {
@@ -39,12 +42,16 @@ pub(super) const RULES: &[Rule] = &[
         explain: "`127.0.0.1`, `::1` and `localhost` mean the network namespace that asks. A container with a network of its own never \
                   reaches its host by them. It is told from a stopped peer by the address alone: the peer may be healthy, and is not \
                   even asked. On `--network host` the same address is right.",
+        remedy: "Name the host as this container sees it: its gateway address, or a name added with `--add-host`. Put the two on one network only if that does not do.",
+        proof: "net.connectivity",
         layer: Layer::Interface,
         explains_from: Layer::Interface,
         matches: |scene, symptom| match symptom.code() {
             "docker.loopback-peer" => Some(symptom.finding.confidence),
             "peer.refused" | "peer.silent" | "peer.filtered" | "peer.rejected" | "peer.reset"
-                if scene.whereabouts(symptom) == Whereabouts::OwnLoopback =>
+                if scene.whereabouts(symptom) == Whereabouts::OwnLoopback
+                    // What listens in here is another matter: it is wedged, or bound to the other loopback.
+                    && scene.listeners(symptom).is_none_or(|found| found.is_empty()) =>
             {
                 Some(Confidence::Certain)
             }
@@ -60,6 +67,8 @@ pub(super) const RULES: &[Rule] = &[
         explain: "`host.docker.internal` exists by itself only on Docker Desktop. On Linux the container has to be started with \
                   `--add-host host.docker.internal:host-gateway`, which writes it into `/etc/hosts`. It is told from a general DNS fault \
                   by the name: others are not touched by it.",
+        remedy: "Start the container with `--add-host host.docker.internal:host-gateway`, or use the gateway's address.",
+        proof: "net.connectivity",
         layer: Layer::Dns,
         explains_from: Layer::Dns,
         matches: |scene, symptom| match symptom.code() {
@@ -67,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
             "peer.dns-not-found"
                 if symptom.place.as_ref().is_some_and(|place| crate::scene::is_host_name(&place.host)) =>
             {
-                Some(if scene.site.in_container.is_some() { Confidence::Certain } else { Confidence::Likely })
+                Some(if scene.site.in_container == Some(true) { Confidence::Certain } else { Confidence::Likely })
             }
             _ => None,
         },
@@ -80,6 +89,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "The name of the container's host leads to another network's gateway",
         explain: "`host-gateway` stands for the gateway of Docker's default bridge, also on user-defined networks. From there that \
                   address may be filtered, or be another machine. It is told from a firewall by comparing it with the default route.",
+        remedy: "Use the gateway of the container's own network in the peer's address.",
+        proof: "net.connectivity",
         layer: Layer::Interface,
         explains_from: Layer::Tcp,
         matches: |scene, symptom| {
@@ -99,6 +110,8 @@ pub(super) const RULES: &[Rule] = &[
         explain: "Docker isolates its networks from each other: a container reaches its own network and what its gateway routes to, and \
                   packets to a sibling network are dropped. It is told from a firewall on the host by the address: private, outside this \
                   container's subnet, and not its gateway. A machine on the office network may have such an address too.",
+        remedy: "Connect this container to the peer's network, or publish the peer's port on the host.",
+        proof: "net.connectivity",
         layer: Layer::Interface,
         explains_from: Layer::Tcp,
         matches: |scene, symptom| {
@@ -124,8 +137,8 @@ fn no_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "Attach the container to the peer's network",
         "A container without a network reaches nothing but itself.",
     )
-    .run("If the peer is a container, start this one on its network.", "docker run --network NETWORK \"$IMAGE\"")
-    .run("Or start it on the default bridge, by leaving out `--network none`.", "docker run \"$IMAGE\"")
+    .run("If the peer is a container, put its network in place of `none` in your docker run.", "--network NETWORK")
+    .step("Or leave `--network none` out of your docker run: the container is then on the default bridge.")
     .cost("The container can then reach the network, which may have been switched off on purpose.")
     .risk(Risk::Security)
     .proved_by(proof);
@@ -138,10 +151,7 @@ fn no_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let proof = scene.proof("net/connectivity", symptoms[0]);
     let places: Vec<(&str, Place)> = pairs(symptoms);
-    let at = |host: &str| -> String {
-        let new = |(old, place): &(&str, Place)| ((*old).to_owned(), place.at_host(host).to_multiaddr());
-        scene.peers_with(&places.iter().map(new).collect::<Vec<_>>())
-    };
+    let at = |host: &str| with_peers_at(scene, &places, host);
     let words = list(&targets(symptoms));
     let ports = ports(symptoms);
     let own = symptoms.iter().all(|symptom| symptom.detail("kind") == Some("own-address"));
@@ -176,10 +186,10 @@ fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         remediations.push(fix.proved_by(&proof));
     }
     remediations.push(host_gateway(scene, &at("host.docker.internal"), &proof));
-    remediations.push(shared_network(&places, &proof));
+    remediations.push(shared_network(&at("cache-peer"), &proof));
     remediations.push(
         remedy("use-host-network", "Run the container on the host's network", "There 127.0.0.1 is the host's.")
-            .run("Start the container with the host's network.", "docker run --network host \"$IMAGE\"")
+            .run("Add to your docker run.", "--network host")
             .cost("The container shares every port and interface with the host; published ports and network isolation are gone.")
             .risk(Risk::Security)
             .proved_by(&proof),
@@ -210,8 +220,7 @@ fn host_gateway(scene: &Scene<'_>, peers: &str, proof: &str) -> Remediation {
     let fix = if scene.site.host_internal.is_some() {
         fix.run("The name resolves here already.", export("CACHE_BOOTSTRAP_PEERS", peers))
     } else {
-        let command = format!("docker run --add-host host.docker.internal:host-gateway -e {variable} \"$IMAGE\"");
-        fix.run("Start the container with the name.", command)
+        fix.run("Add to your docker run.", format!("--add-host host.docker.internal:host-gateway -e {variable}"))
     };
     let fix = if scene.site.github {
         fix.write(
@@ -225,9 +234,7 @@ fn host_gateway(scene: &Scene<'_>, peers: &str, proof: &str) -> Remediation {
     fix.proved_by(proof)
 }
 
-fn shared_network(places: &[(&str, Place)], proof: &str) -> Remediation {
-    let place = places.first().map(|(_, place)| place.at_host("cache-peer"));
-    let peer = place.map_or_else(|| "/dns4/cache-peer/tcp/9100".to_owned(), |place| place.to_multiaddr());
+fn shared_network(peers: &str, proof: &str) -> Remediation {
     remedy(
         "use-shared-network",
         "Run the peer as a container on a network of your own",
@@ -236,13 +243,13 @@ fn shared_network(places: &[(&str, Place)], proof: &str) -> Remediation {
     .run("Make the network, once.", "docker network create cache-net")
     .run("Put the peer's container on it, under a name.", "docker network connect --alias cache-peer cache-net PEER_CONTAINER")
     .run(
-        "Start this container on it.",
-        format!("docker run --network cache-net -e {} \"$IMAGE\"", shell(&format!("CACHE_BOOTSTRAP_PEERS={peer}"))),
+        "Add to this container's docker run.",
+        format!("--network cache-net -e {}", shell(&format!("CACHE_BOOTSTRAP_PEERS={peers}"))),
     )
     .write(
         "Or with compose, where all services share a network.",
         "docker-compose.yml",
-        format!("services:\n  runner:\n    environment:\n      CACHE_BOOTSTRAP_PEERS: {peer}\n    depends_on: [cache-peer]\n"),
+        format!("services:\n  runner:\n    environment:\n      CACHE_BOOTSTRAP_PEERS: {peers}\n    depends_on: [cache-peer]\n"),
     )
     .proved_by(proof)
 }
@@ -252,24 +259,33 @@ fn host_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let places = pairs(symptoms);
     let name = places.first().map_or("host.docker.internal", |(_, place)| place.host.as_str());
     let name = if crate::scene::is_host_name(name) { name } else { "host.docker.internal" };
-    let mut remediations = vec![
-        remedy(
-            "add-host-gateway",
-            format!("Give the container the name {name}"),
-            "Docker writes the name into /etc/hosts.",
-        )
-        .run("Start the container with the name.", format!("docker run --add-host {name}:host-gateway \"$IMAGE\""))
-        .write(
-            "Or in a compose file.",
-            "docker-compose.yml",
-            format!("services:\n  runner:\n    extra_hosts:\n      - \"{name}:host-gateway\"\n"),
-        )
-        .proved_by(&proof),
-    ];
-    if let Some(gateway) = scene.site.gateway {
-        let new =
-            |(old, place): &(&str, Place)| ((*old).to_owned(), place.at_host(&gateway.to_string()).to_multiaddr());
-        let peers = scene.peers_with(&places.iter().map(new).collect::<Vec<_>>());
+    let mut remediations = Vec::new();
+    if scene.site.own_network() || scene.site.in_container.is_none() {
+        remediations.push(
+            remedy(
+                "add-host-gateway",
+                format!("Give the container the name {name}"),
+                "Docker writes the name into /etc/hosts.",
+            )
+            .run("Add to your docker run.", format!("--add-host {name}:host-gateway"))
+            .write(
+                "Or in a compose file.",
+                "docker-compose.yml",
+                format!("services:\n  runner:\n    extra_hosts:\n      - \"{name}:host-gateway\"\n"),
+            )
+            .proved_by(&proof),
+        );
+    }
+    if !scene.site.own_network() {
+        let peers = with_peers_at(scene, &places, "127.0.0.1");
+        let fix = remedy(
+            "use-loopback-address",
+            "Use 127.0.0.1 instead",
+            "The name is for containers; outside them, and on the host's network, the host is at its own loopback.",
+        );
+        remediations.push(fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &peers)).proved_by(&proof));
+    } else if let Some(gateway) = scene.site.gateway {
+        let peers = with_peers_at(scene, &places, &gateway.to_string());
         let fix = remedy(
             "use-gateway-address",
             format!("Use the gateway's address {gateway} instead"),
@@ -286,16 +302,17 @@ fn host_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 fn wrong_gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let proof = scene.proof("net/connectivity", symptoms[0]);
     let gateway = scene.site.gateway.map_or_else(|| "of the default route".to_owned(), |ip| ip.to_string());
-    let new = |(old, place): &(&str, Place)| {
-        (
-            (*old).to_owned(),
-            scene.site.gateway.map_or_else(|| place.clone(), |ip| place.at_host(&ip.to_string())).to_multiaddr(),
-        )
-    };
-    let peers = scene.peers_with(&pairs(symptoms).iter().map(new).collect::<Vec<_>>());
     let fix =
-        remedy("use-own-gateway", "Use this network's own gateway", "It is the host on this container's own network.")
-            .run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &peers));
+        remedy("use-own-gateway", "Use this network's own gateway", "It is the host on this container's own network.");
+    let fix = match scene.site.gateway {
+        Some(ip) => {
+            let peers = with_peers_at(scene, &pairs(symptoms), &ip.to_string());
+            fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &peers))
+        }
+        None => {
+            fix.run("Find it, and write it in place of the name in CACHE_BOOTSTRAP_PEERS.", "ip route show default")
+        }
+    };
     let fails = symptoms.iter().any(|symptom| symptom.finding.level == Level::Fail);
     let message = format!(
         "{} leads to {}, while this container's gateway is {gateway}{}.",
@@ -336,13 +353,11 @@ fn other_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         remedy("publish-peer-port", "Publish the peer's port on the host", "The host is reachable from every network.")
             .run(
                 "Start the peer with its port published.",
-                format!("docker run -p {p}:{p} PEER_IMAGE", p = symptoms[0].port()),
+                format!("docker run -p {p}:{p} PEER_IMAGE peer", p = symptoms[0].port()),
             );
     let publish = match scene.site.gateway {
         Some(gateway) => {
-            let new =
-                |(old, place): &(&str, Place)| ((*old).to_owned(), place.at_host(&gateway.to_string()).to_multiaddr());
-            let peers = scene.peers_with(&pairs(symptoms).iter().map(new).collect::<Vec<_>>());
+            let peers = with_peers_at(scene, &pairs(symptoms), &gateway.to_string());
             publish.run("Set the peers to the host's address.", export("CACHE_BOOTSTRAP_PEERS", &peers))
         }
         None => publish,
@@ -350,6 +365,18 @@ fn other_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let publish =
         publish.cost("The port is then open to whoever reaches the host.").risk(Risk::Security).proved_by(&proof);
     Told { message, remediations: vec![connect, publish] }
+}
+
+/// The whole list of peers, with these at another host and all that are written
+/// wrongly corrected.
+fn with_peers_at(scene: &Scene<'_>, places: &[(&str, Place)], host: &str) -> String {
+    let corrections: Vec<Correction> = corrections(scene).into_iter().filter(|known| known.named).collect();
+    let meant = |old: &str| corrections.iter().find(|known| known.old == old).map(|known| &known.new);
+    let moved =
+        places.iter().map(|(old, place)| ((*old).to_owned(), meant(old).unwrap_or(place).at_host(host).to_multiaddr()));
+    let others = corrections.iter().filter(|known| places.iter().all(|(old, _)| *old != known.old));
+    let replaced: Vec<_> = moved.chain(others.map(|known| (known.old.clone(), known.text.clone()))).collect();
+    scene.peers_with(&replaced)
 }
 
 /// Targets as configured, each with what was meant by it, once.

@@ -1,7 +1,8 @@
 use crate::remedy::{export, list, remedy, shell};
 use crate::rule::{Fold, Rule, Told, nothing};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Environment, Layer};
+use crate::summary::lacks_peers;
+use seaworthy_model::{Environment, Layer, Risk};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -9,6 +10,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "The cache's variables were not passed into the container",
         explain: "A container starts with the environment it is given, not with the host's. Without `-e` or `env:` the cache inside knows no \
                   peers and no secret, and runs on its defaults. It is certain where a report from the host shows the variables set there.",
+        remedy: "Pass the variables when the container is started: `docker run -e NAME`, or `container.env` in the workflow.",
+        proof: "env.variables",
         layer: Layer::Config,
         explains_from: Layer::Config,
         matches: |_, symptom| (symptom.code() == "env.not-propagated").then_some(symptom.finding.confidence),
@@ -21,7 +24,7 @@ pub(super) const RULES: &[Rule] = &[
                     | "peers.none-reachable"
                     | "env.p2p-disabled"
                     | "secret.per-job-token"
-            )
+            ) || lacks_peers(symptom)
         },
         tell: not_propagated,
     },
@@ -30,6 +33,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "P2P is switched off",
         explain: "Only the word `true` in CACHE_ENABLE_P2P switches P2P on; anything else, `1`, `yes` and `on` included, is off without an \
                   error. Peers may be configured and healthy, and are never used.",
+        remedy: "Set CACHE_ENABLE_P2P to the word `true`. If P2P is meant to be off, take the peers away and set `CACHE_BACKENDS=disk`.",
+        proof: "env.variables",
         layer: Layer::Config,
         explains_from: Layer::Cache,
         matches: |_, symptom| {
@@ -43,10 +48,31 @@ pub(super) const RULES: &[Rule] = &[
         tell: p2p_disabled,
     },
     Rule {
+        code: "env.no-peers",
+        title: "No peer is configured",
+        explain: "The p2p tier is in use, as it is unless CACHE_BACKENDS says otherwise, and CACHE_BOOTSTRAP_PEERS names nobody. Nothing is \
+                  wrong with the network: nobody was dialled. A peer whose address cannot be read, and one that does not answer, are \
+                  other findings.",
+        remedy: "Run `seaworthy peer` on the host and set CACHE_BOOTSTRAP_PEERS to the line that it prints; `seaworthy run --embedded` \
+                 tries it without set-up. If sharing is not wanted, set `CACHE_BACKENDS=disk`.",
+        proof: "net.connectivity",
+        layer: Layer::Config,
+        explains_from: Layer::Cache,
+        matches: |scene, symptom| {
+            let unset = symptom.code() == "cache.no-tier" && without_peers(scene);
+            (unset || lacks_peers(symptom)).then_some(symptom.finding.confidence)
+        },
+        fold: Fold::Together,
+        also: nothing,
+        tell: no_peers,
+    },
+    Rule {
         code: "env.invalid",
         title: "A variable has a value that cannot be used",
         explain: "The value does not have the form that the variable takes. The cache of today falls back to its default without an error, so \
                   the setting has no effect.",
+        remedy: "Give the variable a value that it takes, or unset it to have its default.",
+        proof: "env.variables",
         layer: Layer::Config,
         explains_from: Layer::Config,
         matches: |_, symptom| {
@@ -61,6 +87,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "A variable's name is misspelt",
         explain: "The name looks like one of the cache's variables and is none of them, so nothing reads it and the setting it was meant for \
                   keeps its default.",
+        remedy: "Move the value to the right name and unset the misspelt one.",
+        proof: "env.variables",
         layer: Layer::Config,
         explains_from: Layer::Config,
         matches: |_, symptom| (symptom.code() == "env.unknown-name").then_some(symptom.finding.confidence),
@@ -69,6 +97,12 @@ pub(super) const RULES: &[Rule] = &[
         tell: unknown_name,
     },
 ];
+
+/// Whether the p2p tier is in use and the list of peers was read and is empty.
+fn without_peers(scene: &Scene<'_>) -> bool {
+    let used = scene.fact("backends").is_none_or(|list| list.split(',').any(|name| name.trim() == "p2p"));
+    used && ["bootstrap-count", "configured-peers"].iter().find_map(|key| scene.fact(key)) == Some("0")
+}
 
 /// What the cache reads, in the order in which it matters.
 const VARIABLES: [&str; 4] =
@@ -129,7 +163,10 @@ fn p2p_disabled(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let peers = scene
         .fact("bootstrap-count")
         .filter(|count| *count != "0")
-        .map(|count| format!(" The {count} configured peers are never used."))
+        .map(|count| match count {
+            "1" => " The configured peer is never used.".to_owned(),
+            _ => format!(" The {count} configured peers are never used."),
+        })
         .unwrap_or_default();
     let fix = remedy("enable-p2p", "Switch P2P on", "Only the word true does.")
         .run("Where the runner's variables are set, or in this shell.", export("CACHE_ENABLE_P2P", "true"))
@@ -144,6 +181,29 @@ fn p2p_disabled(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .proved_by(scene.proof("env/variables", symptoms[0]));
     let message = format!("CACHE_ENABLE_P2P is {is}; only the word true switches P2P on.{peers}");
     Told { message, remediations: vec![fix, off] }
+}
+
+fn no_peers(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    let proof = scene.proof("net/connectivity", symptoms[0]);
+    let start =
+        remedy("set-peers", "Start a peer, and name it here", "The tier is as good as the peers that it can ask.")
+            .run("On the host, start a peer; it prints the line to set.", "seaworthy peer")
+            .run(
+                "Here, set the peers to the line that it prints.",
+                "export CACHE_BOOTSTRAP_PEERS=/ip4/ADDRESS/tcp/PORT/p2p/ID",
+            )
+            .proved_by(&proof);
+    let attempt = remedy("try-embedded", "Try it without set-up", "The peer then lives for this run only.")
+        .run("Run the checks against a peer of their own.", "seaworthy run --embedded")
+        .risk(Risk::None)
+        .proved_by(&proof);
+    let alone = remedy("cache-alone", "If sharing is not wanted, cache on disk", "The disk tier needs no peers.")
+        .run("Set the backends.", export("CACHE_BACKENDS", "disk"))
+        .cost("Runners do not share a cache.")
+        .proved_by(&proof);
+    let message =
+        format!("CACHE_BOOTSTRAP_PEERS names no peer in {}, so the p2p tier cannot open.", scene.site.words());
+    Told { message, remediations: vec![start, attempt, alone] }
 }
 
 fn invalid(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {

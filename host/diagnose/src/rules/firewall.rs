@@ -1,3 +1,4 @@
+use super::listener::here;
 use crate::remedy::{list, remedy};
 use crate::rule::{Fold, Rule, Told, nothing, port_words, ports, ss, targets};
 use crate::scene::{Scene, Symptom, Whereabouts};
@@ -9,6 +10,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "A firewall rejects the connection",
         explain: "The answer to the connection was an ICMP message, sent at once. A closed port answers with a TCP reset, a machine that is \
                   off with nothing for three seconds, and a dropping rule with nothing at all: only a rejecting rule answers so.",
+        remedy: "Find the rule on the peer's machine, and allow this one port for this one network.",
+        proof: "net.connectivity",
         layer: Layer::Tcp,
         explains_from: Layer::Tcp,
         matches: |_, symptom| (symptom.code() == "peer.rejected").then_some(symptom.finding.confidence),
@@ -21,7 +24,10 @@ pub(super) const RULES: &[Rule] = &[
         title: "A firewall drops the packets",
         explain: "The machine is there (its link address is known, or another port answers), and this port stays silent: a closed port \
                   would be refused at once, so something discards the packets. Usual on hosts where ufw or an INPUT policy of DROP meets \
-                  traffic from Docker's bridge.",
+                  traffic from Docker's bridge. A program that listens and accepts nothing, its queue full, is silent in the same way, \
+                  so this is never certain.",
+        remedy: "Find the rule on the peer's machine, and allow this one port for this one network.",
+        proof: "net.connectivity",
         layer: Layer::Tcp,
         explains_from: Layer::Tcp,
         matches: drop_confidence,
@@ -31,9 +37,10 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// A machine that is shown alive and silent is most likely filtered. Certain once
-/// its own report shows that the port is open to all; possible when its being
-/// alive is only known from our route to it.
+/// Another machine that is shown alive and silent is most likely filtered; never
+/// certainly, since a full accept queue is silent too. Possible when its being
+/// alive is only known from our route to it. On this machine a full queue is the
+/// likelier, and told by the libp2p rules.
 fn drop_confidence(scene: &Scene<'_>, symptom: &Symptom<'_>) -> Option<Confidence> {
     let open = || {
         scene
@@ -41,9 +48,8 @@ fn drop_confidence(scene: &Scene<'_>, symptom: &Symptom<'_>) -> Option<Confidenc
             .is_some_and(|all| all.iter().any(|l| l.address.is_unspecified() || Some(l.address) == scene.ip(symptom)))
     };
     match symptom.code() {
-        "peer.filtered" => {
-            Some(if open() { Confidence::Certain } else { symptom.finding.confidence.min(Confidence::Likely) })
-        }
+        _ if here(scene, symptom) => None,
+        "peer.filtered" => Some(symptom.finding.confidence.min(Confidence::Likely)),
         "peer.silent" if scene.whereabouts(symptom) == Whereabouts::Host => {
             Some(if open() { Confidence::Likely } else { Confidence::Possible })
         }
@@ -69,12 +75,23 @@ fn rejected(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 fn dropped(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let alive = if symptoms.iter().all(|s| s.code() == "peer.filtered") { "is alive, and " } else { "" };
     let message = format!(
-        "{} never answers. The machine {alive}would refuse a closed port at once, so a firewall drops {} for {}.",
+        "{} never answers. The machine {alive}would refuse a closed port at once, so most likely a firewall drops {} for {}; a peer \
+         that listens and accepts nothing, with its queue full, is the other possibility.",
         list(&targets(symptoms)),
         port_words(&ports(symptoms)),
         source(scene)
     );
-    Told { message, remediations: allow(scene, symptoms) }
+    let queue = remedy(
+        "look-at-queue",
+        "See that the peer's queue is not full",
+        "A program that accepts nothing is silent once its queue is full, and no rule mends it.",
+    )
+    .run("On the peer's machine: a Recv-Q that is larger than Send-Q is a full queue.", ss(&ports(symptoms)))
+    .risk(Risk::None)
+    .proved_by(scene.proof("net/connectivity", symptoms[0]));
+    let mut remediations = allow(scene, symptoms);
+    remediations.insert(1, queue);
+    Told { message, remediations }
 }
 
 /// A listening peer that refuses: told by the listener rules, mended here.

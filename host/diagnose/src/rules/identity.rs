@@ -10,6 +10,8 @@ pub(super) const RULES: &[Rule] = &[
         explain: "The connection stands and the other side proved a peer id, but not the one in the address. Mostly the peer made a new \
                   identity when it was started again, because its key is not kept; else another peer took over its address. Network and \
                   protocol are in order.",
+        remedy: "Compare the id with the one that the peer prints, then name it in the address; keep the peer's key in a volume so that it lasts.",
+        proof: "net.connectivity",
         layer: Layer::Identity,
         explains_from: Layer::Identity,
         matches: |_, symptom| (symptom.code() == "peer.wrong-id").then_some(symptom.finding.confidence),
@@ -22,6 +24,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "A configured peer is this runner itself",
         explain: "The peer that answers has our own identity: the address leads back here, or an identity was copied into an image and is \
                   shared by several runners. A peer caches nothing by talking to itself.",
+        remedy: "Take this runner out of its own list of peers.",
+        proof: "net.connectivity",
         layer: Layer::Identity,
         explains_from: Layer::Identity,
         matches: |_, symptom| (symptom.code() == "peer.self").then_some(symptom.finding.confidence),
@@ -65,7 +69,10 @@ fn wrong_peer(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         )
         .run(
             "Where the peer runs in a container, keep its state in a volume.",
-            "docker run -v cache-peer:/var/lib/seaworthy PEER_IMAGE",
+            format!(
+                "docker run -v cache-peer:/var/lib/seaworthy -e SEAWORTHY_STATE=/var/lib/seaworthy -p {p}:{p} PEER_IMAGE peer",
+                p = symptoms[0].port()
+            ),
         )
         .risk(Risk::Config)
         .proved_by(&proof),

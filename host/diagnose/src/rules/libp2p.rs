@@ -1,7 +1,8 @@
+use super::listener::{free_port, here, listen_at};
 use crate::remedy::{list, remedy, shell};
 use crate::rule::{Fold, Rule, Told, nothing, ss, targets};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Layer, Remediation, Risk};
+use seaworthy_model::{Confidence, Layer, Remediation, Risk};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -9,6 +10,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "Another program answers on the peer's port",
         explain: "The connection stands, and what came back is no libp2p: an HTTP answer, a banner, or other bytes. Another service owns the \
                   port, or a proxy stands between. A libp2p peer sends `/multistream/1.0.0` first.",
+        remedy: "Find the owner of the port on the peer's machine, and give the port to the peer or the peer another port.",
+        proof: "net.connectivity",
         layer: Layer::Libp2p,
         explains_from: Layer::Libp2p,
         matches: |_, symptom| (symptom.code() == "peer.not-libp2p").then_some(symptom.finding.confidence),
@@ -18,12 +21,23 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         code: "libp2p.wedged",
-        title: "The peer accepts connections and says nothing",
+        title: "The peer's program hangs: it holds the port and does not work",
         explain: "The kernel of the peer's machine accepts the connection, and the program behind it never speaks: it hangs, is stopped, or \
-                  waits for the other side first. A stopped program would refuse, a firewall would be silent from the start.",
+                  waits for the other side first. A program that is not running would refuse, a firewall would be silent from the start. \
+                  So is, in the end, a program that accepts nothing: when its queue is full the kernel drops what comes, and on this \
+                  very machine that is likelier than a firewall.",
+        remedy: "Look at the peer's process and start it again.",
+        proof: "net.connectivity",
         layer: Layer::Libp2p,
         explains_from: Layer::Libp2p,
-        matches: |_, symptom| (symptom.code() == "peer.wedged").then_some(symptom.finding.confidence),
+        matches: |scene, symptom| match symptom.code() {
+            "peer.wedged" => Some(symptom.finding.confidence),
+            "peer.filtered" if here(scene, symptom) => {
+                let listens = scene.listeners(symptom).is_none_or(|found| !found.is_empty());
+                Some(if listens { Confidence::Likely } else { Confidence::Possible })
+            }
+            _ => None,
+        },
         fold: Fold::Target,
         also: nothing,
         tell: wedged,
@@ -33,6 +47,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "The encrypted handshake with the peer fails",
         explain: "The other side speaks libp2p, and the two do not agree on noise and yamux: it offers none of them, or the stream is not \
                   what it seems (a private network with a swarm key looks so). An identity that differs is another finding.",
+        remedy: "Let the peer offer noise and yamux, without a private network key.",
+        proof: "net.connectivity",
         layer: Layer::Libp2p,
         explains_from: Layer::Libp2p,
         matches: |_, symptom| (symptom.code() == "peer.handshake-failed").then_some(symptom.finding.confidence),
@@ -45,6 +61,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "The peer does not speak a cache protocol",
         explain: "The peer is a libp2p node, and neither `/seaworthy/cache/1.0.0` nor `/github-cache/1.0.0` is among its protocols: a node of \
                   another application, or a cache that was started without its P2P part.",
+        remedy: "Point at a peer of the cache; `seaworthy peer` starts one and prints its address.",
+        proof: "net.connectivity",
         layer: Layer::Protocol,
         explains_from: Layer::Protocol,
         matches: |_, symptom| (symptom.code() == "peer.no-cache-protocol").then_some(symptom.finding.confidence),
@@ -62,9 +80,9 @@ fn owner(scene: &Scene<'_>, symptom: &Symptom<'_>) -> Remediation {
         "Two programs cannot answer on one port.",
     )
     .run("On the peer's machine, see who owns the port.", format!("sudo {}", ss(&[symptom.port()])))
-    .run(
+    .listening(
         "Start the peer on a free port, and paste the line that it prints.",
-        format!("seaworthy peer --listen /ip4/0.0.0.0/tcp/{}", symptom.port().checked_add(1).unwrap_or(9100)),
+        &listen_at(scene, symptom, &free_port(scene, symptom.port(), here(scene, symptom))),
     )
     .proved_by(scene.proof("net/connectivity", symptom))
 }
@@ -99,10 +117,20 @@ fn wedged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .cost("What the peer holds in memory only is lost.")
     .risk(Risk::Data)
     .proved_by(scene.proof("net/connectivity", symptom));
-    let message = format!(
-        "{} accepts the connection and then says nothing, so the program behind port {port} hangs.",
-        symptom.subject()
-    );
+    let about = symptom.subject();
+    let message = if symptom.code() == "peer.wedged" {
+        format!("{about} accepts the connection and then says nothing, so the program behind port {port} hangs.")
+    } else if scene.listeners(symptom).is_some_and(|found| found.is_empty()) {
+        format!(
+            "{about} is on this machine and never answers, and its list of listeners does not show port {port}: a program that accepts \
+             nothing had its queue full and ended since, or a rule of this machine's own firewall drops the packets."
+        )
+    } else {
+        format!(
+            "{about} is on this machine and never answers: the program behind port {port} listens but accepts nothing, and its queue is \
+             full. A rule of this machine's own firewall is the other possibility."
+        )
+    };
     Told { message, remediations: vec![fix] }
 }
 
@@ -126,9 +154,9 @@ fn no_protocol(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "Point at a peer of the cache",
         "Only a node that speaks a cache protocol can hold entries.",
     )
-    .run(
+    .listening(
         "On the peer's machine, start one, and paste the line that it prints.",
-        format!("seaworthy peer --listen /ip4/0.0.0.0/tcp/{}", symptoms[0].port()),
+        &listen_at(scene, symptoms[0], &symptoms[0].port().to_string()),
     )
     .run("Read what this means.", format!("seaworthy explain {}", shell(symptoms[0].code())))
     .proved_by(scene.proof("net/connectivity", symptoms[0]));

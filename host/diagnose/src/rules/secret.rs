@@ -1,4 +1,4 @@
-use crate::remedy::{list, remedy};
+use crate::remedy::{Remedy, list, remedy};
 use crate::rule::{Fold, Rule, Told, nothing, targets};
 use crate::scene::{Scene, Symptom};
 use seaworthy_model::{Confidence, Layer, Remediation, Risk};
@@ -9,6 +9,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "The shared secret is a token that changes with every job",
         explain: "GitHub makes a new GITHUB_TOKEN for every job. A key derived from it opens nothing that another job wrote, so the cache \
                   misses for ever although every part of it works. It is told from two different secrets by where the secret comes from.",
+        remedy: "Set CACHE_P2P_SHARED_SECRET to one lasting secret, for all runners and peers.",
+        proof: "p2p.encryption",
         layer: Layer::Identity,
         explains_from: Layer::Identity,
         matches: |scene, symptom| match symptom.code() {
@@ -26,6 +28,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "This runner and the peer hold different shared secrets",
         explain: "Both sides proved that they hold a secret, without showing it, and the proofs differ. The peer is reachable and is the \
                   right one; what one side writes the other cannot open. A missing secret is another finding.",
+        remedy: "Compare the fingerprints of both sides, then give them the same CACHE_P2P_SHARED_SECRET.",
+        proof: "p2p.encryption",
         layer: Layer::Identity,
         explains_from: Layer::Identity,
         matches: |_, symptom| (symptom.code() == "secret.different").then_some(symptom.finding.confidence),
@@ -40,6 +44,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "There is no shared secret",
         explain: "Entries of the P2P cache are encrypted under a key derived from a shared secret. None of CACHE_P2P_SHARED_SECRET, GH_TOKEN \
                   and GITHUB_TOKEN is set here. In a container, see first whether they were passed into it.",
+        remedy: "Set CACHE_P2P_SHARED_SECRET, to the value that the peer has.",
+        proof: "p2p.encryption",
         layer: Layer::Identity,
         explains_from: Layer::Identity,
         matches: |_, symptom| (symptom.code() == "secret.missing").then_some(symptom.finding.confidence),
@@ -52,6 +58,8 @@ pub(super) const RULES: &[Rule] = &[
         title: "The shared secret is easy to guess",
         explain: "The secret is short or made of few different characters. Whoever can reach a peer may try secrets against it, and then read \
                   and write entries.",
+        remedy: "Replace the secret with 32 random bytes, here and at every peer: `openssl rand -base64 32`.",
+        proof: "p2p.encryption",
         layer: Layer::Identity,
         explains_from: Layer::Cache,
         matches: |_, symptom| (symptom.code() == "secret.weak").then_some(symptom.finding.confidence),
@@ -63,26 +71,46 @@ pub(super) const RULES: &[Rule] = &[
 
 /// One secret for all, kept where secrets are kept.
 fn share(scene: &Scene<'_>, symptom: &Symptom<'_>, id: &str, title: &str) -> Remediation {
-    let fix = remedy(id, title, "All runners and peers of one cache derive their key from it.").run(
-        "Make one, once, and keep it where your secrets are kept.",
-        "openssl rand -base64 32 | gh secret set CACHE_P2P_SHARED_SECRET",
-    );
-    let fix = if scene.site.in_container == Some(true) && !scene.site.github {
+    let fix = remedy(id, title, "All runners and peers of one cache derive their key from it.");
+    let fix = if own_docker(scene) {
         fix.run(
-            "Pass it into the container by name, so that it is on no command line.",
-            "docker run -e CACHE_P2P_SHARED_SECRET \"$IMAGE\"",
+            "On the host, make one, once, and start the peer with it; keep it where your secrets are kept.",
+            format!("export {SECRET}=\"$(openssl rand -base64 32)\"; seaworthy peer &"),
+        )
+    } else {
+        fix.run(
+            "On the peer's machine, make one, once: it goes to where the jobs' secrets are kept, and the peer is started with it.",
+            format!("S=$(openssl rand -base64 32); printf %s \"$S\" | gh secret set {SECRET}; {SECRET}=\"$S\" seaworthy peer"),
+        )
+    };
+    pass(scene, fix)
+        .cost("Whoever holds the secret can read and write the cache; entries written under another secret are lost to it.")
+        .risk(Risk::Security)
+        .proved_by(scene.proof("p2p/encryption", symptom))
+}
+
+/// The variable that goes before the tokens.
+const SECRET: &str = "CACHE_P2P_SHARED_SECRET";
+
+/// Whether the container is started by hand, and not by a workflow.
+fn own_docker(scene: &Scene<'_>) -> bool {
+    scene.site.in_container == Some(true) && !scene.site.github
+}
+
+/// Gives the secret to this runner, from where it is kept.
+fn pass(scene: &Scene<'_>, fix: Remedy) -> Remedy {
+    if own_docker(scene) {
+        fix.run(
+            "From the same shell, add to your docker run: by name only, so that the secret is on no command line.",
+            format!("-e {SECRET}"),
         )
     } else {
         fix.write(
             "Give it to the job.",
             ".github/workflows/ci.yml",
-            "env:\n  CACHE_P2P_SHARED_SECRET: ${{ secrets.CACHE_P2P_SHARED_SECRET }}\n",
+            format!("env:\n  {SECRET}: ${{{{ secrets.{SECRET} }}}}\n"),
         )
-    };
-    fix.step("Start the peer with the same value.")
-        .cost("Whoever holds the secret can read and write the cache; entries written under another secret are lost to it.")
-        .risk(Risk::Security)
-        .proved_by(scene.proof("p2p/encryption", symptom))
+    }
 }
 
 fn per_job(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
@@ -96,21 +124,34 @@ fn per_job(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 }
 
 fn different(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let source = scene.fact("secret-source").map(|name| format!(" (here it comes from {name})")).unwrap_or_default();
-    let message = format!(
-        "{} and this runner hold different shared secrets{source}. Neither was shown.",
-        list(&targets(symptoms))
+    let known = scene.fact("secret-source").filter(|name| is_variable(name));
+    let source = known.unwrap_or(SECRET);
+    let from = known.map(|name| format!(" (here it comes from {name})")).unwrap_or_default();
+    let message =
+        format!("{} and this runner hold different shared secrets{from}. Neither was shown.", list(&targets(symptoms)));
+    let title = if source == SECRET {
+        format!("Give this runner's {SECRET} the value that the peer has")
+    } else {
+        format!("Give this runner the peer's value, in {SECRET}, which goes before {source}")
+    };
+    let take = remedy("use-peer-secret", title, "Then nothing that was written is lost.").run(
+        "Compare a fingerprint here, and on the peer's machine with the variable that the peer reads; the secret itself stays hidden.",
+        format!("printf %s \"${source}\" | sha256sum | cut -c1-8"),
     );
-    let compare = remedy(
-        "compare-fingerprints",
-        "See which side is stale",
-        "A fingerprint of the secret can be shown; the secret cannot.",
-    )
-    .run("On both sides, compare what this prints.", "printf %s \"$CACHE_P2P_SHARED_SECRET\" | sha256sum | cut -c1-8")
-    .risk(Risk::None)
-    .proved_by(scene.proof("p2p/encryption", symptoms[0]));
-    let set = share(scene, symptoms[0], "share-secret", "Give both sides the same CACHE_P2P_SHARED_SECRET");
-    Told { message, remediations: vec![compare, set] }
+    let take = if own_docker(scene) {
+        take.run("On the host, enter the peer's value.", format!("read -rs {SECRET} && export {SECRET}"))
+    } else {
+        take.run("Enter the peer's value where the jobs' secrets are kept.", format!("gh secret set {SECRET}"))
+    };
+    let take = pass(scene, take).proved_by(scene.proof("p2p/encryption", symptoms[0]));
+    let rotate = share(scene, symptoms[0], "share-secret", "Or give both sides a new one");
+    Told { message, remediations: vec![take, rotate] }
+}
+
+/// Whether a source is a variable of the environment, by its name.
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn missing(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {

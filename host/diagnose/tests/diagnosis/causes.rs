@@ -31,6 +31,11 @@ fn whole(diagnosis: &Diagnosis) {
         assert_eq!(cause.would_fix, cause.explains.len() + cause.blocks.len(), "{}", cause.code);
         assert!(!cause.remediations.is_empty(), "{}", cause.code);
         assert!(!cause.supported_by.is_empty(), "{}", cause.code);
+        if let Some(page) = catalogue().iter().find(|page| page.code == cause.code) {
+            let proves = |check: &String| page.explain.contains(&format!("`seaworthy run {check}`"));
+            let proofs = cause.remediations.iter().filter_map(|remedy| remedy.verified_by.as_ref());
+            assert!(proofs.clone().any(proves), "{}: its page names another check than {proofs:?}", page.code);
+        }
         for remediation in &cause.remediations {
             assert!(!remediation.steps.is_empty(), "{}", remediation.id);
             let proof = remediation.verified_by.as_ref().unwrap();
@@ -45,7 +50,7 @@ fn whole(diagnosis: &Diagnosis) {
     }
 }
 
-fn diagnose(record: RunRecord, host: Option<&Report>) -> Diagnosis {
+pub(crate) fn diagnose(record: RunRecord, host: Option<&Report>) -> Diagnosis {
     let diagnosis = explain(record.clone(), host);
     whole(&diagnosis);
     assert_eq!(explain(record, host), diagnosis, "not deterministic");
@@ -53,7 +58,7 @@ fn diagnose(record: RunRecord, host: Option<&Report>) -> Diagnosis {
 }
 
 /// Codes and confidences of all causes, in order.
-fn causes(diagnosis: &Diagnosis) -> Vec<(&str, Confidence)> {
+pub(crate) fn causes(diagnosis: &Diagnosis) -> Vec<(&str, Confidence)> {
     diagnosis.causes.iter().map(|cause| (cause.code.as_str(), cause.confidence)).collect()
 }
 
@@ -62,7 +67,7 @@ fn commands(diagnosis: &Diagnosis) -> Vec<&str> {
     steps.filter_map(|step| step.command.as_deref()).collect()
 }
 
-fn says(diagnosis: &Diagnosis, command: &str) {
+pub(crate) fn says(diagnosis: &Diagnosis, command: &str) {
     assert!(commands(diagnosis).iter().any(|c| c.contains(command)), "{command} is not in {:#?}", commands(diagnosis));
 }
 
@@ -160,7 +165,7 @@ fn firewalls_by_how_they_answer() {
     says(&diagnosis, "ufw allow in on docker0 from 172.17.0.0/16 to any port 9100 proto tcp");
     assert_eq!(causes(&of(peer("peer.filtered", GATEWAY), None)), [("firewall.drop", Likely)]);
     let open = host(&[("0.0.0.0", 9100)]);
-    assert_eq!(causes(&of(peer("peer.filtered", GATEWAY), Some(&open))), [("firewall.drop", Certain)]);
+    assert_eq!(causes(&of(peer("peer.filtered", GATEWAY), Some(&open))), [("firewall.drop", Likely)]);
     assert_eq!(causes(&of(peer("peer.silent", GATEWAY), None)), [("firewall.drop", Possible)]);
     assert_eq!(causes(&of(peer("peer.host-down", GATEWAY), None)), [("net.host-down", Certain)]);
     assert_eq!(causes(&of(peer("peer.reset", GATEWAY), None)), [("listener.behind-published-port", Likely)]);
@@ -546,7 +551,7 @@ fn layers_of_one_target_and_order_of_causes() {
 
 #[test]
 fn every_rule_has_a_case_here() {
-    let source = include_str!("causes.rs");
+    let source = [include_str!("causes.rs"), include_str!("tiers.rs")].concat();
     for page in catalogue() {
         assert!(source.contains(&format!("\"{}\"", page.code)), "{} has no case", page.code);
     }

@@ -150,6 +150,31 @@ fn waivers_that_forgive_nothing() {
 }
 
 #[test]
+fn a_waiver_that_is_outweighed_is_not_called_useless() {
+    let mut light = rules();
+    light.waiver_rules.unused = Status::Fail;
+    light.waivers = vec![Waiver { max_severity: Some(Severity::Minor), ..waiver("x.bad", "2026-12-31") }];
+    let (gate, uses, _) = verdict(one(vec![bad()]), &light);
+    assert_eq!((gate.exit, uses[0].used, gate.reasons.len()), (ExitCode::Failed, 0, 2), "{:?}", gate.reasons);
+    assert_eq!(
+        gate.reasons[1],
+        "waiver of x.bad for a* (@me, TICKET-1) does not forgive a.check: x.bad: its severity, major, is above the waiver's \
+         max-severity, minor"
+    );
+    // Past its day it is of no use, whatever the finding weighs.
+    light.waivers[0].expires = "2026-06-09".into();
+    let (gate, ..) = verdict(one(vec![bad()]), &light);
+    assert!(gate.reasons[1].ends_with("forgives nothing any more: remove it"), "{:?}", gate.reasons);
+}
+
+#[test]
+fn one_is_not_many() {
+    let few = GateRules { max_warnings: Some(0), min_evaluated: 3, ..rules() };
+    let (gate, ..) = verdict(one(vec![bad().warn()]), &few);
+    assert_eq!(gate.reasons, ["1 warning, and at most 0 allowed", "1 check evaluated, and at least 3 must be"]);
+}
+
+#[test]
 fn errors_by_rule() {
     let record = || record::record(vec![with_status(Status::Error), step("a", "x/a", vec![])]);
     let mut by = rules();

@@ -4,3 +4,5 @@
 mod causes;
 mod gate;
 mod record;
+mod remedies;
+mod tiers;

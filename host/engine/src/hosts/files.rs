@@ -1,7 +1,8 @@
 use crate::bindings::wit_env::files;
 use crate::scope::Scope;
 use crate::state::State;
-use futures::future::join_all;
+use futures::StreamExt as _;
+use futures::stream;
 use seaworthy_model::Failure;
 use serde_json::json;
 use std::io::Read as _;
@@ -15,19 +16,20 @@ impl files::Host for State {
     async fn read(&mut self, paths: Vec<String>, max: u32) -> wasmtime::Result<Vec<files::Seen>> {
         let scope = self.scope.clone();
         let _doing = scope.step.enter("files.read", &paths.join(", "), paths.len())?;
-        Ok(join_all(paths.into_iter().map(|path| read(&scope, path, max.min(MAX_READ)))).await)
+        let max = super::share(max.min(MAX_READ), paths.len());
+        Ok(stream::iter(paths.into_iter().map(|path| read(&scope, path, max))).buffered(super::AT_ONCE).collect().await)
     }
 }
 
 async fn read(scope: &Scope, path: String, max: u32) -> files::Seen {
     let started = Instant::now();
-    let outcome = permitted(scope, &path).and_then(|real| {
-        let mut content = Vec::new();
-        std::fs::File::open(real)
-            .and_then(|file| file.take(u64::from(max)).read_to_end(&mut content))
-            .map_err(|error| Failure::from_io("read", &error))?;
-        Ok(content)
-    });
+    let outcome = match permitted(scope, &path) {
+        // Off the runtime's thread: a path may be on a file system that hangs.
+        Ok(real) => tokio::task::spawn_blocking(move || regular_file(&real, max))
+            .await
+            .unwrap_or_else(|error| Err(Failure::new("other", "read", error.to_string()))),
+        Err(failure) => Err(failure),
+    };
     let elapsed = started.elapsed();
     let id = scope.record(
         "files.read",
@@ -43,15 +45,22 @@ async fn read(scope: &Scope, path: String, max: u32) -> files::Seen {
     }
 }
 
+/// The beginning of a regular file. Pipes and devices may block for ever or never end.
+fn regular_file(path: &Path, max: u32) -> Result<Vec<u8>, Failure> {
+    let io = |error: &std::io::Error| Failure::from_io("read", error);
+    if !std::fs::metadata(path).map_err(|error| io(&error))?.is_file() {
+        return Err(Failure::new("invalid", "read", format!("{} is not a regular file", path.display())));
+    }
+    let mut content = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| io(&error))?;
+    file.take(u64::from(max)).read_to_end(&mut content).map_err(|error| io(&error))?;
+    Ok(content)
+}
+
 /// The path with every link followed, when that is still within the grants: a
 /// link out of a granted folder leads nowhere.
 fn permitted(scope: &Scope, path: &str) -> Result<PathBuf, Failure> {
-    let granted = |path: &Path| {
-        scope.step.grants.read.iter().any(|grant| match grant.strip_suffix("/**") {
-            Some(folder) => path.starts_with(folder),
-            None => path == Path::new(grant),
-        })
-    };
+    let granted = |path: &Path| scope.step.grants.allows_read(path);
     if !Path::new(path).is_absolute() || path.split('/').any(|part| part == "..") {
         return Err(Failure::new("invalid", "read", format!("`{path}` is not an absolute path without `..`")));
     }

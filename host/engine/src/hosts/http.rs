@@ -1,7 +1,8 @@
 use crate::bindings::wit_net::http;
 use crate::scope::Scope;
 use crate::state::State;
-use futures::future::join_all;
+use futures::StreamExt as _;
+use futures::stream;
 use seaworthy_probe::http as probe;
 use seaworthy_probe::proxy::ProxyEnvironment;
 use serde_json::{Map, Value, json};
@@ -18,18 +19,20 @@ impl http::Host for State {
         let urls: Vec<&str> = requests.iter().map(|request| request.url.as_str()).collect();
         let _doing = scope.step.enter("http.send", &urls.join(", "), requests.len())?;
         let proxies = ProxyEnvironment::from_environment(&scope.run.plan.environment);
-        Ok(join_all(requests.into_iter().map(|request| send(&scope, request, &proxies))).await)
+        let most = super::share(MAX_BODY, requests.len());
+        let sent = requests.into_iter().map(|request| send(&scope, request, &proxies, most));
+        Ok(stream::iter(sent).buffered(super::AT_ONCE).collect().await)
     }
 }
 
-async fn send(scope: &Scope, request: http::Request, proxies: &ProxyEnvironment) -> http::Seen {
+async fn send(scope: &Scope, request: http::Request, proxies: &ProxyEnvironment, most: u32) -> http::Seen {
     let asked = probe::Request {
         timeout: scope.step.clamp(request.timeout),
         method: request.method,
         url: request.url,
         headers: request.headers,
         body: request.body,
-        max_body: request.max_body.min(MAX_BODY),
+        max_body: request.max_body.min(most),
         proxy: request.proxy,
     };
     let seen = probe::send(&asked, scope, proxies).await;

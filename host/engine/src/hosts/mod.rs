@@ -20,6 +20,17 @@ use seaworthy_model::Failure;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// How much of one batch is under way at once, where each part holds an answer in memory.
+const AT_ONCE: usize = 32;
+
+/// Bytes that all answers of one batch may hold together.
+const BATCH_BYTES: u32 = 8 << 20;
+
+/// The part of [`BATCH_BYTES`] that each of `parts` may take, at most what it asked for.
+fn share(asked: u32, parts: usize) -> u32 {
+    asked.min(BATCH_BYTES / u32::try_from(parts.max(1)).unwrap_or(u32::MAX))
+}
+
 /// A failure as the guest sees it.
 fn failure(failure: &Failure) -> wit::Failure {
     wit::Failure {

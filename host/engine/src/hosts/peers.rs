@@ -8,7 +8,7 @@ use seaworthy_p2p::{CacheClient, CacheFailure};
 use std::time::Duration;
 
 /// Time for one operation over all peers.
-const OPERATION: Duration = Duration::from_secs(5);
+const OPERATION: Duration = Duration::from_secs(4);
 
 type Answer<T> = wasmtime::Result<Result<T, WitError>>;
 

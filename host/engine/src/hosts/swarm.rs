@@ -1,7 +1,9 @@
 use crate::bindings::wit_p2p::swarm;
 use crate::scope::Scope;
 use crate::state::State;
+use futures::StreamExt as _;
 use futures::future::join_all;
+use futures::stream;
 use seaworthy_model::Failure;
 use seaworthy_p2p::{DialAttempt, Dialed, PeerInfo, Rung, address};
 use serde_json::{Value, json};
@@ -30,7 +32,11 @@ impl swarm::Host for State {
     async fn request(&mut self, requests: Vec<swarm::ProtocolRequest>) -> wasmtime::Result<Vec<swarm::Responded>> {
         let scope = self.scope.clone();
         let _doing = scope.step.enter("swarm.request", "", requests.len())?;
-        Ok(join_all(requests.iter().map(|asked| request(&scope, asked))).await)
+        let most = super::share(MAX_RESPONSE, requests.len());
+        Ok(stream::iter(requests.into_iter().map(|asked| request(&scope, asked, most)))
+            .buffered(super::AT_ONCE)
+            .collect()
+            .await)
     }
 }
 
@@ -117,12 +123,12 @@ async fn dial(scope: &Scope, attempt: &swarm::DialAttempt) -> swarm::Dialed {
     }
 }
 
-async fn request(scope: &Scope, asked: &swarm::ProtocolRequest) -> swarm::Responded {
+async fn request(scope: &Scope, asked: swarm::ProtocolRequest, most: u32) -> swarm::Responded {
     let started = Instant::now();
     let outcome = match may(scope, &asked.protocol) {
         Ok(()) => match scope.run.node().await {
             Ok(node) => {
-                let max = usize::try_from(asked.max_response.min(MAX_RESPONSE)).unwrap_or(usize::MAX);
+                let max = usize::try_from(asked.max_response.min(most)).unwrap_or(usize::MAX);
                 node.request(
                     &asked.address,
                     &asked.protocol,
@@ -143,7 +149,7 @@ async fn request(scope: &Scope, asked: &swarm::ProtocolRequest) -> swarm::Respon
     let id = scope.record("swarm.request", question, outcome.as_ref().map(|response| super::bytes(response)), elapsed);
     swarm::Responded {
         id,
-        address: asked.address.clone(),
+        address: asked.address,
         elapsed: super::micros(elapsed),
         outcome: outcome.map_err(|failure| super::failure(&failure)),
     }

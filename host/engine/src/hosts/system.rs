@@ -2,8 +2,9 @@ use crate::bindings::wit_env::system;
 use crate::scope::Scope;
 use crate::state::State;
 use futures::future::join_all;
-use seaworthy_model::{Failure, Report};
+use seaworthy_model::{ComponentSource, Failure, Report};
 use serde_json::{Map, Value, json};
+use std::path::Path;
 use std::time::Instant;
 
 type Rows = Vec<Vec<(String, String)>>;
@@ -12,7 +13,8 @@ impl system::Host for State {
     async fn inspect(&mut self, queries: Vec<system::Query>) -> wasmtime::Result<Vec<system::Seen>> {
         let scope = self.scope.clone();
         let topics: Vec<&str> = queries.iter().map(|query| query.topic.as_str()).collect();
-        let _doing = scope.step.enter("system.inspect", &topics.join(", "), queries.len())?;
+        let work: usize = queries.iter().map(|query| 1 + query.arguments.len()).sum();
+        let _doing = scope.step.enter("system.inspect", &topics.join(", "), work)?;
         Ok(join_all(queries.iter().map(|query| inspect(&scope, query))).await)
     }
 }
@@ -22,6 +24,8 @@ async fn inspect(scope: &Scope, query: &system::Query) -> system::Seen {
     let grants = &scope.step.grants.system;
     let outcome = if !grants.iter().any(|topic| topic == "*" || *topic == query.topic) {
         Err(scope.step.deny("system", &query.topic))
+    } else if let Some(path) = ungranted_path(scope, query) {
+        Err(scope.step.deny("read", path))
     } else if query.topic == "host-report" {
         host_report(scope.run.plan.host_report.as_deref(), &query.arguments)
     } else {
@@ -40,6 +44,17 @@ async fn inspect(scope: &Scope, query: &system::Query) -> system::Seen {
         elapsed: super::micros(elapsed),
         outcome: outcome.map_err(|failure| super::failure(&failure)),
     }
+}
+
+/// A path that a plugin asks about without being granted to read it. Bundled
+/// checks name only paths that the cache itself is configured with.
+fn ungranted_path<'a>(scope: &Scope, query: &'a system::Query) -> Option<&'a str> {
+    let component = scope.run.plan.components.get(&scope.step.plugin);
+    if !component.is_some_and(|component| matches!(component.source, ComponentSource::File(_))) {
+        return None;
+    }
+    let granted = |path: &str| scope.step.grants.allows_read(Path::new(path));
+    query.arguments.iter().map(|(_, value)| value.as_str()).find(|value| value.starts_with('/') && !granted(value))
 }
 
 fn to_json(rows: &Rows) -> Value {
@@ -75,5 +90,12 @@ fn host_report(report: Option<&Report>, arguments: &[(String, String)]) -> Resul
             })
             .collect()
     };
-    Ok(answers.into_iter().filter_map(Value::as_array).flatten().filter_map(Value::as_object).map(pair).collect())
+    let mut rows: Rows = Vec::new();
+    for row in answers.into_iter().filter_map(Value::as_array).flatten().filter_map(Value::as_object).map(pair) {
+        // Several checks may have asked for the same.
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    Ok(rows)
 }

@@ -11,10 +11,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Memory of all requests in progress together.
-const BUDGET: usize = 256 * 1024 * 1024;
+/// Memory of all requests in progress together; as much again is for answers.
+pub(super) const BUDGET: usize = 256 * 1024 * 1024;
 /// Requests in progress on one connection.
-const STREAMS: usize = 64;
+pub(super) const STREAMS: usize = 64;
+/// Streams of one connection in all. Each may hold 256 KiB that were not read yet,
+/// so more of them end the connection.
+pub(super) const MUXED: usize = 2 * STREAMS;
 /// Connections of one peer: a client, its successor after a reconnect, diagnoses.
 const PER_PEER: u32 = 16;
 
@@ -23,6 +26,8 @@ pub(super) struct Limits {
     pub(super) max_frame: usize,
     pub(super) max_connections: u32,
     pub(super) request_timeout: Duration,
+    /// Whether identify is silent about the interfaces' addresses.
+    pub(super) hide_interfaces: bool,
 }
 
 /// Everything a peer speaks.
@@ -50,7 +55,9 @@ impl Behaviour {
         Self {
             limits: connection_limits::Behaviour::new(connections),
             identify: identify::Behaviour::new(
-                identify::Config::new(PROTOCOL_VERSION.into(), key).with_agent_version(agent),
+                identify::Config::new(PROTOCOL_VERSION.into(), key)
+                    .with_agent_version(agent)
+                    .with_hide_listen_addrs(limits.hide_interfaces),
             ),
             ping: ping::Behaviour::default(),
             cache: request_response::Behaviour::with_codec(codec, [protocol], config),
@@ -72,10 +79,17 @@ pub(super) struct Received {
     pub(super) share: Share,
 }
 
+/// An answer, with the memory that it holds until it is written.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) response: Response,
+    pub(super) share: Share,
+}
+
 impl Codec for CacheCodec {
     type Protocol = StreamProtocol;
     type Request = Received;
-    type Response = Response;
+    type Response = Answer;
 
     async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Received>
     where
@@ -85,14 +99,19 @@ impl Codec for CacheCodec {
         Ok(Received { frame, share })
     }
 
-    async fn write_response<T>(&mut self, _: &StreamProtocol, io: &mut T, response: Response) -> io::Result<()>
+    async fn write_response<T>(&mut self, _: &StreamProtocol, io: &mut T, answer: Answer) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
-        io.write_all(&wire::encode(&response)?).await
+        let Answer { response, share } = answer;
+        let frame = wire::encode(&response)?;
+        drop(response);
+        let written = io.write_all(&frame).await;
+        drop((frame, share));
+        written
     }
 
-    async fn read_response<T>(&mut self, _: &StreamProtocol, _: &mut T) -> io::Result<Response>
+    async fn read_response<T>(&mut self, _: &StreamProtocol, _: &mut T) -> io::Result<Answer>
     where
         T: AsyncRead + Unpin + Send,
     {

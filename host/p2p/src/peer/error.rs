@@ -11,7 +11,7 @@ pub enum PeerError {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An address to listen on or to announce cannot be read.
+    /// An address to listen on cannot be read.
     #[error("`{address}` is not an address to listen on ({reason}); write /ip4/0.0.0.0/tcp/9100 or /ip6/::/tcp/9100")]
     Address {
         /// As it was given.
@@ -19,13 +19,21 @@ pub enum PeerError {
         /// What is wrong with it.
         reason: String,
     },
+    /// An address to announce cannot be dialled by anybody.
+    #[error("`{address}` is not an address to announce ({reason}); write /dns4/cache.example.com/tcp/9100")]
+    Announce {
+        /// As it was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The port cannot be taken.
-    #[error("cannot listen on {address}: {source}; stop what holds the port, or choose another one")]
+    #[error("cannot listen on {address}: {reason}; {}", advice(.reason.kind()))]
     Listen {
         /// Where.
         address: String,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The listener took the port and then reported no address.
     #[error("{address} is listened on, but no interface has an address for it")]
@@ -36,4 +44,16 @@ pub enum PeerError {
     /// The encrypted transport cannot be set up.
     #[error("cannot set up the encrypted transport: {0}")]
     Transport(String),
+}
+
+/// What helps when a port cannot be taken for this reason.
+fn advice(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::AddrInUse => "stop what holds the port, or choose another one",
+        io::ErrorKind::AddrNotAvailable => {
+            "no interface of this machine has the address; choose one that it has, or /ip4/0.0.0.0 for all"
+        }
+        io::ErrorKind::PermissionDenied => "this user may not take the port; choose one from 1024 on",
+        _ => "choose another address or port",
+    }
 }

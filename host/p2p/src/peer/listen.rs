@@ -17,23 +17,45 @@ const FIRST: Duration = Duration::from_secs(3);
 /// After this silence, all interfaces have been named.
 const SETTLED: Duration = Duration::from_millis(50);
 
-/// Reads addresses of ours; a `/p2p/…` at the end is dropped.
-pub(super) fn addresses(texts: &[String]) -> Result<Vec<Multiaddr>, PeerError> {
+/// Reads the addresses to listen on; a `/p2p/…` at the end is dropped.
+pub(super) fn to_listen(texts: &[String]) -> Result<Vec<Multiaddr>, PeerError> {
     let read = |text: &String| {
-        let failed = |reason: String| PeerError::Address { address: text.clone(), reason };
-        let mut address: Multiaddr = text.parse().map_err(|e: libp2p::multiaddr::Error| failed(e.to_string()))?;
-        if let Some(Protocol::P2p(_)) = address.iter().last() {
-            address.pop();
-        }
-        match address.iter().collect::<Vec<_>>().as_slice() {
-            [
-                Protocol::Ip4(_) | Protocol::Ip6(_) | Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_),
-                Protocol::Tcp(_),
-            ] => Ok(address),
-            _ => Err(failed("it is not a host and a TCP port".into())),
-        }
+        let address = read(text)?;
+        socket(&address).ok_or_else(|| "a listener needs an IP address, not a name".to_owned())?;
+        Ok(address)
     };
-    texts.iter().map(read).collect()
+    let failed = |text: &String, reason| PeerError::Address { address: text.clone(), reason };
+    texts.iter().map(|text| read(text).map_err(|reason| failed(text, reason))).collect()
+}
+
+/// Reads the addresses to tell others; a `/p2p/…` at the end is dropped.
+pub(super) fn to_announce(texts: &[String]) -> Result<Vec<Multiaddr>, PeerError> {
+    let read = |text: &String| {
+        let address = read(text)?;
+        if address.iter().any(|part| part == Protocol::Tcp(0)) {
+            return Err("nobody can dial port 0; give the port that others reach".to_owned());
+        }
+        if socket(&address).is_some_and(|s| s.ip().is_unspecified()) {
+            return Err("it stands for every interface; give the address that others reach".to_owned());
+        }
+        Ok(address)
+    };
+    let failed = |text: &String, reason| PeerError::Announce { address: text.clone(), reason };
+    texts.iter().map(|text| read(text).map_err(|reason| failed(text, reason))).collect()
+}
+
+fn read(text: &str) -> Result<Multiaddr, String> {
+    let mut address: Multiaddr = text.parse().map_err(|e: libp2p::multiaddr::Error| e.to_string())?;
+    if let Some(Protocol::P2p(_)) = address.iter().last() {
+        address.pop();
+    }
+    match address.iter().collect::<Vec<_>>().as_slice() {
+        [
+            Protocol::Ip4(_) | Protocol::Ip6(_) | Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_),
+            Protocol::Tcp(_),
+        ] => Ok(address),
+        _ => Err("it is not a host and a TCP port".into()),
+    }
 }
 
 /// Takes the ports, and waits until every listener has named its addresses.
@@ -42,16 +64,17 @@ pub(super) async fn listen(
     wanted: &[Multiaddr],
     listening: &RwLock<Vec<Multiaddr>>,
 ) -> Result<(), PeerError> {
+    // All are looked at before one is taken: 0.0.0.0 and :: on one port are in each other's way here only.
+    for address in wanted {
+        is_free(address).map_err(|reason| PeerError::Listen { address: address.to_string(), reason })?;
+    }
     let mut silent = HashMap::new();
     for address in wanted {
-        let failed = |source| PeerError::Listen { address: address.to_string(), source };
-        is_free(address).map_err(failed)?;
         let id = swarm.listen_on(address.clone()).map_err(|e| match e {
-            TransportError::Other(source) => failed(source),
-            TransportError::MultiaddrNotSupported(_) => PeerError::Address {
-                address: address.to_string(),
-                reason: "a listener needs an IP address, not a name".into(),
-            },
+            TransportError::Other(reason) => PeerError::Listen { address: address.to_string(), reason },
+            TransportError::MultiaddrNotSupported(_) => {
+                PeerError::Address { address: address.to_string(), reason: "the transport does not take it".into() }
+            }
         })?;
         silent.insert(id, address);
     }
@@ -109,11 +132,15 @@ pub(super) fn note<T>(event: &SwarmEvent<T>, listening: &RwLock<Vec<Multiaddr>>)
     }
 }
 
-/// Announced addresses, then real ones, loopback last; each with the peer id.
+/// Announced addresses; when there are none, real ones, loopback last. Each with the peer id.
 pub(super) fn dialable(announce: &[Multiaddr], listening: &RwLock<Vec<Multiaddr>>, peer_id: &str) -> Vec<String> {
+    let full = |a: &Multiaddr| format!("{a}/p2p/{peer_id}");
+    if !announce.is_empty() {
+        return announce.iter().map(full).collect();
+    }
     let listening = listening.read().unwrap_or_else(PoisonError::into_inner);
     let mut own: Vec<&Multiaddr> =
         listening.iter().filter(|a| socket(a).is_some_and(|s| !s.ip().is_unspecified())).collect();
     own.sort_by_key(|a| socket(a).is_some_and(|s| s.ip().is_loopback()));
-    announce.iter().chain(own).map(|a| format!("{a}/p2p/{peer_id}")).collect()
+    own.into_iter().map(full).collect()
 }

@@ -1,7 +1,7 @@
-use super::behaviour::{Behaviour, BehaviourEvent, Received};
+use super::behaviour::{Answer, BUDGET, Behaviour, BehaviourEvent, Received};
 use super::listen;
 use super::service::{Admission, Connection, Service};
-use crate::wire::Response;
+use crate::wire::{Budget, Response};
 use futures::StreamExt as _;
 use libp2p::request_response::{self, Message, ResponseChannel};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
@@ -17,7 +17,7 @@ const PURGE: Duration = Duration::from_secs(60);
 /// Work in progress may take this long at the end.
 const FINISH: Duration = Duration::from_secs(5);
 
-type Done = (ResponseChannel<Response>, Response);
+type Done = (ResponseChannel<Answer>, Answer);
 
 /// The task of a peer: moves the swarm, hands requests to the service.
 pub(super) struct Server {
@@ -27,12 +27,14 @@ pub(super) struct Server {
     connections: HashMap<ConnectionId, Connection>,
     done: mpsc::Sender<Done>,
     results: mpsc::Receiver<Done>,
+    answers: Arc<Budget>,
 }
 
 impl Server {
     pub(super) fn new(swarm: Swarm<Behaviour>, service: Arc<Service>, listening: Arc<RwLock<Vec<Multiaddr>>>) -> Self {
         let (done, results) = mpsc::channel(64);
-        Self { swarm, service, listening, connections: HashMap::new(), done, results }
+        let answers = Budget::new(BUDGET);
+        Self { swarm, service, listening, connections: HashMap::new(), done, results, answers }
     }
 
     pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
@@ -41,7 +43,7 @@ impl Server {
         loop {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
-                Some((channel, response)) = self.results.recv() => self.respond(channel, response),
+                Some((channel, answer)) = self.results.recv() => self.respond(channel, answer),
                 _ = purge.tick() => self.purge(),
                 _ = &mut stop => break,
             }
@@ -50,8 +52,8 @@ impl Server {
         let Self { done, mut results, mut swarm, .. } = self;
         drop(done);
         let finish = async {
-            while let Some((channel, response)) = results.recv().await {
-                let _ = swarm.behaviour_mut().cache.send_response(channel, response);
+            while let Some((channel, answer)) = results.recv().await {
+                let _ = swarm.behaviour_mut().cache.send_response(channel, answer);
             }
         };
         if timeout(FINISH, finish).await.is_err() {
@@ -73,7 +75,7 @@ impl Server {
             })) => {
                 let connection = self.connections.entry(connection_id).or_insert_with(|| Connection::new(peer));
                 match self.service.admit(connection, request.frame) {
-                    Admission::Answer(response) => self.respond(channel, response),
+                    Admission::Answer(response) => self.respond(channel, Answer { response, share: None }),
                     Admission::Work(work) => self.work(channel, Received { frame: work, share: request.share }),
                 }
             }
@@ -85,18 +87,23 @@ impl Server {
     }
 
     /// Works apart from the swarm: a sync to disk must not delay other answers.
-    fn work(&self, channel: ResponseChannel<Response>, received: Received) {
-        let (service, done) = (Arc::clone(&self.service), self.done.clone());
+    fn work(&self, channel: ResponseChannel<Answer>, received: Received) {
+        let (service, done, answers) = (Arc::clone(&self.service), self.done.clone(), Arc::clone(&self.answers));
         tokio::task::spawn_blocking(move || {
-            let response = service.work(received.frame);
+            // A client that does not read what it asked for holds no more than the budget.
+            let share = answers.take(service.answer_size(&received.frame));
+            let response = match &share {
+                Some(_) => service.work(received.frame),
+                None => Response::refused("exhausted", "too many large answers at a time"),
+            };
             drop((service, received.share));
             // The receiver is gone only when the peer has stopped.
-            let _ = done.blocking_send((channel, response));
+            let _ = done.blocking_send((channel, Answer { response, share }));
         });
     }
 
-    fn respond(&mut self, channel: ResponseChannel<Response>, response: Response) {
-        if self.swarm.behaviour_mut().cache.send_response(channel, response).is_err() {
+    fn respond(&mut self, channel: ResponseChannel<Answer>, answer: Answer) {
+        if self.swarm.behaviour_mut().cache.send_response(channel, answer).is_err() {
             tracing::debug!("a request was given up before its answer");
         }
     }

@@ -135,6 +135,18 @@ impl Service {
         }
     }
 
+    /// About the bytes that the answer will hold; 0 for those that are always small.
+    pub(super) fn answer_size(&self, frame: &Frame<Request>) -> usize {
+        match frame {
+            Frame::Message(Request::Get { key }) => {
+                let size = self.store.has(key, now_ms()).map_or(0, |(size, ..)| size);
+                usize::try_from(size).unwrap_or(usize::MAX)
+            }
+            Frame::Message(Request::Since { .. }) => self.max_value,
+            _ => 0,
+        }
+    }
+
     /// Answers an admitted request. Blocks on the store.
     pub(super) fn work(&self, frame: Frame<Request>) -> Response {
         let Frame::Message(request) = frame else { return Response::refused("malformed", "no message") };

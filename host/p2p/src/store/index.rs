@@ -117,10 +117,11 @@ impl Index {
         self.metas.iter().filter(|(_, (meta, _))| !meta.lives(now_ms)).map(|(key, _)| key.clone()).collect()
     }
 
-    pub(super) fn after(&self, cursor: u64, max_bytes: u64, now_ms: u64) -> (Vec<String>, u64, bool) {
+    /// Live entries whose names start with `prefix`, put after `cursor`.
+    pub(super) fn after(&self, prefix: &str, cursor: u64, max_bytes: u64, now_ms: u64) -> (Vec<String>, u64, bool) {
         let (mut keys, mut next, mut taken) = (Vec::new(), cursor, 0);
         for (seq, key) in self.by_seq.range(cursor.saturating_add(1)..) {
-            let Some(meta) = self.peek(key, now_ms) else { continue };
+            let Some(meta) = self.peek(key, now_ms).filter(|_| key.starts_with(prefix)) else { continue };
             if !keys.is_empty() && taken + meta.size > max_bytes {
                 return (keys, next, true);
             }
@@ -131,9 +132,14 @@ impl Index {
         (keys, next, false)
     }
 
-    pub(super) fn usage(&self, now_ms: u64) -> Usage {
-        let live = self.metas.values().filter(|(meta, _)| meta.lives(now_ms));
-        let (entries, bytes) = live.fold((0, 0), |(n, b), (meta, _)| (n + 1, b + meta.size));
+    /// Live entries whose names do not start with `prefix`.
+    pub(super) fn outside(&self, prefix: &str, now_ms: u64) -> usize {
+        self.metas.iter().filter(|(name, (meta, _))| meta.lives(now_ms) && !name.starts_with(prefix)).count()
+    }
+
+    pub(super) fn usage(&self, prefix: &str, now_ms: u64) -> Usage {
+        let live = self.metas.iter().filter(|(name, (meta, _))| meta.lives(now_ms) && name.starts_with(prefix));
+        let (entries, bytes) = live.fold((0, 0), |(n, b), (_, (meta, _))| (n + 1, b + meta.size));
         Usage { entries, bytes, evictions: self.evictions }
     }
 }

@@ -36,7 +36,7 @@ fn a_newer_value_stays() {
 
 #[test]
 fn the_least_recently_used_goes_first() {
-    let size = (1 + HEADER + 100) as u64;
+    let size = ("us/a".len() + HEADER + 100) as u64;
     let store = memory(3 * size);
     for key in ["a", "b", "c"] {
         store.put(key, &record(1, None, 100), 1).unwrap();
@@ -75,8 +75,40 @@ fn entries_survive_and_keep_their_order() {
     assert_eq!((page.entries.len(), page.entries[0].0.as_str()), (1, "d"));
     assert!(store.remove("a", 60).unwrap());
     assert!(!store.remove("a", 60).unwrap());
-    drop(store);
-    assert_eq!(Store::open(Some(&path), "others", 10_000, 60).unwrap().usage(60).entries, 0, "another secret");
+}
+
+/// A wrong secret in between costs nothing, and the bound counts all owners.
+#[test]
+fn owners_share_the_room_and_see_only_their_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.redb");
+    let open = |owner: &str, max_bytes| Store::open(Some(&path), owner, max_bytes, 1).unwrap();
+    let ours = open("us", 10_000);
+    for key in ["a", "b"] {
+        ours.put(key, &record(1, None, 100), 1).unwrap();
+    }
+    drop(ours);
+    let theirs = open("them", 10_000);
+    assert_eq!(theirs.usage(1), Usage { entries: 0, bytes: 0, evictions: 0 });
+    assert_eq!((theirs.get("a", 1).unwrap(), theirs.has("a", 1)), (None, None));
+    assert!(theirs.since(0, 10_000, 1).unwrap().entries.is_empty());
+    assert!(!theirs.remove("a", 1).unwrap());
+    theirs.put("a", &record(5, None, 7), 5).unwrap();
+    assert_eq!(theirs.since(0, 10_000, 5).unwrap().entries, [("a".to_owned(), vec![7; 7])]);
+    drop(theirs);
+    let ours = open("us", 10_000);
+    assert_eq!(ours.get("a", 5).unwrap(), Some(record(1, None, 100)));
+    assert_eq!(ours.usage(5).entries, 2);
+    drop(ours);
+    // Room for two: the oldest goes, at the opening or for a new entry, whosever it is.
+    let room = 2 * ("us/a".len() + HEADER + 100) as u64;
+    let theirs = open("them", room);
+    assert_eq!(theirs.usage(5), Usage { entries: 1, bytes: ("them/a".len() + HEADER + 7) as u64, evictions: 1 });
+    theirs.put("b", &record(5, None, 98), 5).unwrap();
+    assert_eq!(theirs.usage(5).evictions, 2);
+    drop(theirs);
+    assert_eq!(open("us", room).usage(5).entries, 0);
+    assert_eq!(open("them", room).usage(5).entries, 2);
 }
 
 /// Random operations against a plain map: the store holds a subset of what the

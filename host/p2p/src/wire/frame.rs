@@ -10,6 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// sender gets to read the refusal.
 const DRAIN: u64 = 64 * 1024 * 1024;
 const CHUNK: usize = 64 * 1024;
+/// What a frame may hold without a share; every question but `put` fits.
+const FREE: usize = 4 * 1024;
 
 /// A frame that was read.
 #[derive(Debug)]
@@ -25,22 +27,33 @@ pub(crate) enum Frame<T> {
     Malformed(String),
 }
 
-/// Memory that requests in progress may take together, in chunks of 64 KiB.
-pub(crate) struct Budget(Arc<Semaphore>);
+/// Memory that what is in progress may take together, in chunks of 64 KiB.
+pub(crate) struct Budget {
+    free: Arc<Semaphore>,
+    chunks: usize,
+}
 
-/// The share of one request; given back when dropped.
+/// The share of one request or answer; given back when dropped.
 pub(crate) type Share = Option<OwnedSemaphorePermit>;
 
 impl Budget {
     pub(crate) fn new(bytes: usize) -> Arc<Self> {
-        Arc::new(Self(Arc::new(Semaphore::new(bytes / CHUNK))))
+        let chunks = bytes / CHUNK;
+        Arc::new(Self { free: Arc::new(Semaphore::new(chunks)), chunks })
+    }
+
+    /// A share of `bytes`, or none when too much is in use. One that is larger
+    /// than the budget takes all of it, so that it can be had at all.
+    pub(crate) fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let chunks = u32::try_from(bytes.div_ceil(CHUNK).min(self.chunks)).ok()?;
+        Arc::clone(&self.free).try_acquire_many_owned(chunks).ok()
     }
 }
 
 /// Reads one frame of at most `max` bytes.
 ///
 /// *Behaviour*: memory grows with the bytes that come, not with the length that
-/// is claimed, and every chunk but the first is taken out of `budget`.
+/// is claimed, and all beyond the first 4 KiB is taken out of `budget`.
 pub(crate) async fn read<T, S>(io: &mut S, max: usize, budget: &Budget) -> io::Result<(Frame<T>, Share)>
 where
     T: DeserializeOwned,
@@ -58,7 +71,7 @@ where
     while body.len() < wanted {
         let at = body.len();
         if at > 0 {
-            let Ok(chunk) = Arc::clone(&budget.0).try_acquire_owned() else {
+            let Ok(chunk) = Arc::clone(&budget.free).try_acquire_owned() else {
                 drop(body);
                 drain(io, length - at as u64).await?;
                 return Ok((Frame::Exhausted, None));
@@ -68,7 +81,7 @@ where
                 None => share = Some(chunk),
             }
         }
-        body.resize(wanted.min(at + CHUNK), 0);
+        body.resize(wanted.min(at + if at == 0 { FREE } else { CHUNK }), 0);
         io.read_exact(&mut body[at..]).await?;
     }
     Ok((parse(&body), share))
@@ -120,7 +133,7 @@ mod tests {
     async fn frames_come_back() {
         let request = Request::Put { key: "k".into(), sealed: Bytes(vec![7; 100_000]) };
         let frame = encode(&request).unwrap();
-        let budget = Budget::new(CHUNK);
+        let budget = Budget::new(2 * CHUNK);
         assert!(frame.len() < 100_050, "a byte string, not an array: {}", frame.len());
         assert_eq!(&frame[4..11], b"\x01\xa1\x63put\xa2");
         let Frame::Message(Request::Put { key, sealed }) =
@@ -129,7 +142,7 @@ mod tests {
             panic!()
         };
         assert_eq!((key.as_str(), sealed), ("k", Bytes(vec![7; 100_000])));
-        // The second chunk of another needs what the first still holds.
+        // Another needs what the first still holds.
         let (_first, share) = read::<Request, _>(&mut Cursor::new(&frame), 200_000, &budget).await.unwrap();
         assert!(share.is_some());
         assert!(matches!(
@@ -142,6 +155,36 @@ mod tests {
             Frame::Message(_)
         ));
         assert!(matches!(decode::<Request>(&encode(&Request::Stats).unwrap()), Frame::Message(Request::Stats)));
+    }
+
+    /// A claim costs its sender nothing, so it must cost little here too.
+    #[tokio::test]
+    async fn a_claimed_length_takes_little_memory() {
+        let none = Budget::new(0);
+        let small = encode(&Request::Get { key: "k".repeat(1024) }).unwrap();
+        assert!(matches!(
+            read::<Request, _>(&mut Cursor::new(&small), CHUNK, &none).await.unwrap().0,
+            Frame::Message(_)
+        ));
+        let larger = encode(&Request::Get { key: "k".repeat(FREE) }).unwrap();
+        assert!(matches!(
+            read::<Request, _>(&mut Cursor::new(&larger), CHUNK, &none).await.unwrap().0,
+            Frame::Exhausted
+        ));
+        let huge = [[0xff; 4].as_slice(), &[7; 100]].concat();
+        assert!(matches!(
+            read::<Request, _>(&mut Cursor::new(&huge), CHUNK, &none).await.unwrap().0,
+            Frame::TooLarge(0xffff_ffff)
+        ));
+    }
+
+    #[test]
+    fn a_budget_is_given_back() {
+        let budget = Budget::new(3 * CHUNK);
+        let two = budget.take(CHUNK + 1);
+        assert!(two.is_some() && budget.take(2 * CHUNK).is_none() && budget.take(0).is_some());
+        drop(two);
+        assert!(budget.take(100 * CHUNK).is_some(), "more than there is: all of it");
     }
 
     #[tokio::test]

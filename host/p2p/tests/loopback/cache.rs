@@ -2,7 +2,7 @@
 
 use crate::support::{SECOND, config, node, peer, secret, server};
 use seaworthy_model::{Permit, PermitAll};
-use seaworthy_p2p::{Blob, CACHE_PROTOCOL, CacheClient, Peer, PeerConfig, agree};
+use seaworthy_p2p::{Blob, CACHE_PROTOCOL, CacheClient, Peer, PeerConfig, PeerError, agree};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -97,8 +97,13 @@ async fn identity_and_entries_survive_a_restart() {
     client.put("k", &blob(b"kept"), &PermitAll).await.unwrap();
     // The port is taken: an error, never another port.
     let listen = crate::support::without_id(&address);
-    let taken = Peer::start(PeerConfig { listen: vec![listen.clone()], ..config() }).await.err().unwrap();
-    assert!(taken.to_string().contains("in use"), "{taken}");
+    let store = directory.path().join("untouched.redb");
+    let taken = Peer::start(PeerConfig { listen: vec![listen.clone()], store: Some(store.clone()), ..config() }).await;
+    let taken = taken.err().unwrap();
+    assert!(matches!(taken, PeerError::Listen { .. }), "{taken}");
+    assert!(taken.to_string().contains("in use") && taken.to_string().contains("stop what holds"), "{taken}");
+    assert!(std::error::Error::source(&taken).is_none(), "the text has the reason already: {taken}");
+    assert!(!store.exists(), "a peer that cannot listen leaves the store alone");
     let id = peer.peer_id().to_owned();
     peer.shutdown().await;
     let error = client.get("k", &PermitAll).await.unwrap_err();
@@ -112,6 +117,26 @@ async fn identity_and_entries_survive_a_restart() {
     assert_eq!(peer.addresses()[0], address);
     // The same client finds it again.
     assert_eq!(client.get("k", &PermitAll).await.unwrap().unwrap().bytes, b"kept");
+}
+
+/// A start with no secret, or with a wrong one, takes nothing from the right one.
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_survive_other_secrets() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.redb");
+    let start = |secret| Peer::start(PeerConfig { store: Some(path.clone()), secret, ..config() });
+    let peer = start(Some(secret("ours"))).await.unwrap();
+    client(&[&peer.addresses()[0]]).await.put("k", &blob(b"kept"), &PermitAll).await.unwrap();
+    peer.shutdown().await;
+    let before = std::fs::read(&path).unwrap();
+    start(None).await.unwrap().shutdown().await;
+    assert!(std::fs::read(&path).unwrap() == before, "without a secret the file is not touched");
+    let peer = start(Some(secret("theirs"))).await.unwrap();
+    assert_eq!(peer.stats().entries, 0);
+    peer.shutdown().await;
+    let peer = start(Some(secret("ours"))).await.unwrap();
+    let got = client(&[&peer.addresses()[0]]).await.get("k", &PermitAll).await.unwrap();
+    assert_eq!(got.unwrap().bytes, b"kept");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,16 +186,24 @@ async fn addresses_can_be_dialled() {
     })
     .await
     .unwrap();
+    assert_eq!(peer.addresses(), [format!("/dns4/runner.test/tcp/9100/p2p/{}", peer.peer_id())]);
+    let peer = Peer::start(PeerConfig { listen: vec!["/ip4/0.0.0.0/tcp/0".into()], ..config() }).await.unwrap();
     let addresses = peer.addresses();
-    assert_eq!(addresses[0], format!("/dns4/runner.test/tcp/9100/p2p/{}", peer.peer_id()));
     assert!(addresses.last().unwrap().starts_with("/ip4/127.0.0.1/tcp/"), "{addresses:?}");
     for address in &addresses {
         assert!(!address.contains("0.0.0.0") && !address.contains("/tcp/0/"), "{address}");
     }
     for wrong in ["/ip4/127.0.0.1/udp/1", "/dns4/localhost/tcp/0", "127.0.0.1:1"] {
         let error = Peer::start(PeerConfig { listen: vec![wrong.into()], ..config() }).await.err().unwrap();
-        assert!(error.to_string().contains(wrong), "{error}");
+        assert!(matches!(&error, PeerError::Address { address, .. } if address == wrong), "{error}");
     }
+    for wrong in ["/ip4/192.0.2.1/tcp/0", "/ip4/0.0.0.0/tcp/9100", "runner.test:9100"] {
+        let error = Peer::start(PeerConfig { announce: vec![wrong.into()], ..config() }).await.err().unwrap();
+        assert!(matches!(&error, PeerError::Announce { address, .. } if address == wrong), "{error}");
+    }
+    let elsewhere = vec!["/ip4/192.0.2.1/tcp/9100".to_owned()];
+    let error = Peer::start(PeerConfig { listen: elsewhere, ..config() }).await.err().unwrap();
+    assert!(error.to_string().contains("no interface of this machine has the address"), "{error}");
 }
 
 /// Slow handshakes, connections that say nothing and unauthenticated requests
@@ -188,6 +221,21 @@ async fn idlers_do_not_block_others() {
     client.put("k", &blob(b"v"), &PermitAll).await.unwrap();
     assert!(client.get("k", &PermitAll).await.unwrap().is_some());
     assert!(started.elapsed() < 2 * SECOND, "{:?}", started.elapsed());
+}
+
+/// What claims 4 GiB is refused, and a crowd of questions waits for its turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_and_crowds_are_bounded() {
+    let (_peer, address) = peer().await;
+    let node = node();
+    let claim = [0xff, 0xff, 0xff, 0xff, 1];
+    let answer = node.request(&address, CACHE_PROTOCOL, &claim, 2 * SECOND, 1000, &PermitAll).await.unwrap();
+    assert!(String::from_utf8_lossy(&answer).contains("too-large"));
+    let client = client(&[&address]).await;
+    client.put("k", &blob(&[7; 100_000]), &PermitAll).await.unwrap();
+    let crowd = futures::future::join_all((0..400).map(|_| client.get("k", &PermitAll))).await;
+    let lost = crowd.iter().find(|got| !got.as_ref().is_ok_and(Option::is_some));
+    assert!(lost.is_none(), "{lost:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,5 @@
 use super::escape::{data_within, property, without_old_form};
+use crate::advice::{EMBEDDED, headline, rerun};
 use crate::human::explained;
 use crate::safe;
 use seaworthy_model::{Cause, CheckResult, Disposition, Level, Report, SourceLocation, Status};
@@ -72,15 +73,15 @@ fn of_cause(report: &Report, cause: &Cause) -> Annotation {
     };
     let mut message = cause.message.clone();
     if let Some(fix) = cause.remediations.first() {
-        let _ = write!(message, "\nfix: {}", fix.title);
+        let _ = write!(message, "\nfix: {}", headline(cause, fix));
         for command in fix.steps.iter().filter_map(|step| step.command.as_ref()) {
             let _ = write!(message, "\n  {command}");
         }
         if let Some(proof) = &fix.verified_by {
-            let _ = write!(message, "\nthen: seaworthy run {proof}");
+            let _ = write!(message, "\nthen: {}", rerun(report, proof));
         }
     }
-    let place = explained.first().and_then(|(check, _)| check.source.clone());
+    let place = explained.first().and_then(|(check, _)| place(check));
     Annotation { kind, title: format!("{}: {}", cause.code, cause.title), message, place }
 }
 
@@ -89,6 +90,11 @@ fn of_error(check: &CheckResult) -> Annotation {
         kind: "error",
         title: format!("{}: could not tell", check.id),
         message: check.message.clone(),
-        place: check.source.clone(),
+        place: place(check),
     }
+}
+
+/// Where a check is written, where that is a file of the repository.
+fn place(check: &CheckResult) -> Option<SourceLocation> {
+    check.source.clone().filter(|source| source.file != EMBEDDED)
 }

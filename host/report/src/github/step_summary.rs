@@ -1,4 +1,6 @@
 use super::escape::neutralise;
+use crate::advice::{headline, repeats, rerun};
+use crate::asked::Asked;
 use crate::human::explained;
 use crate::safe;
 use seaworthy_model::{Cause, Report, Verdict};
@@ -18,23 +20,20 @@ pub fn step_summary(report: &Report) -> String {
         Verdict::Fail => "FAIL",
         Verdict::Indeterminate => "INDETERMINATE",
     };
-    let counts = &report.summary;
+    let asked = Asked::of(&report);
     // Writing to a string cannot fail.
     let _ = writeln!(text, "## seaworthy: {verdict}\n");
-    let _ = writeln!(
-        text,
-        "{}/{} checks passed, exit code {}.\n",
-        counts.pass + counts.warn,
-        counts.total,
-        report.gate.exit_code
-    );
+    let _ = writeln!(text, "{}, exit code {}.\n", asked.result(), report.gate.exit_code);
     for cause in &report.causes {
         write_cause(&mut text, &report, cause);
     }
     text.push_str("| | check | id | result |\n|---|---|---|---|\n");
-    for check in &report.checks {
+    for check in &asked.checks {
         let row = [check.status.word(), &check.title, &check.id, &check.message].map(inline);
         let _ = writeln!(text, "| {} |", row.join(" | "));
+    }
+    if let Some(others) = asked.others() {
+        let _ = writeln!(text, "\n{others}.");
     }
     if !report.gate.reasons.is_empty() {
         text.push_str("\n### Gate\n\n");
@@ -58,9 +57,11 @@ fn write_cause(text: &mut String, report: &Report, cause: &Cause) {
         let _ = writeln!(text, "- {}: not run", inline(check));
     }
     for fix in &cause.remediations {
-        let _ = writeln!(text, "\n**{}** {}\n", inline(&fix.title), inline(&fix.why));
-        for step in &fix.steps {
-            let _ = writeln!(text, "{}\n", inline(&step.text));
+        let _ = writeln!(text, "\n**{}** {}\n", inline(&headline(cause, fix)), inline(&fix.why));
+        for (at, step) in fix.steps.iter().enumerate() {
+            if at > 0 || !repeats(cause, fix) {
+                let _ = writeln!(text, "{}\n", inline(&step.text));
+            }
             let block = step.command.as_deref().or(step.snippet.as_ref().map(|snippet| snippet.text.as_str()));
             if let Some(block) = block {
                 let fence = fence(block);
@@ -68,7 +69,7 @@ fn write_cause(text: &mut String, report: &Report, cause: &Cause) {
             }
         }
         if let Some(proof) = &fix.verified_by {
-            let _ = writeln!(text, "then: `seaworthy run {}`", code(proof));
+            let _ = writeln!(text, "then: `{}`", code(&rerun(report, proof)));
         }
     }
     text.push('\n');

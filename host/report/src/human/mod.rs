@@ -3,6 +3,7 @@ mod problem;
 
 pub(crate) use problem::explained;
 
+use crate::asked::Asked;
 use crate::observed::{duration, line};
 use crate::safe;
 use page::Page;
@@ -45,7 +46,7 @@ pub fn human(report: &Report, options: &HumanOptions) -> String {
         for check in report.checks.iter().filter(|check| check.status == Status::Error) {
             problem::error(&mut page, check);
         }
-        checks(&mut page, report, options.verbose);
+        checks(&mut page, &Asked::of(report), options.verbose);
     }
     result(&mut page, report);
     page.end()
@@ -58,12 +59,12 @@ fn heading(page: &mut Page, report: &Report) {
     page.blank();
 }
 
-fn checks(page: &mut Page, report: &Report, verbose: bool) {
+fn checks(page: &mut Page, asked: &Asked<'_>, verbose: bool) {
     let width = |text: fn(&CheckResult) -> &String| {
-        report.checks.iter().map(|check| text(check).chars().count()).max().unwrap_or(0)
+        asked.checks.iter().map(|check| text(check).chars().count()).max().unwrap_or(0)
     };
     let (titles, ids) = (width(|check| &check.title), width(|check| &check.id));
-    for check in &report.checks {
+    for check in &asked.checks {
         let word = page.word(check.status);
         let flaky = if check.flaky { " (flaky)" } else { "" };
         let start = format!("{word}  {:titles$}  {:ids$}  ", safe::line(&check.title), safe::line(&check.id));
@@ -91,27 +92,31 @@ fn checks(page: &mut Page, report: &Report, verbose: bool) {
             page.item("       note  ", 13, &format!("{}: {}", finding.code, safe::line(&finding.message)));
         }
     }
+    if let Some(others) = asked.others() {
+        page.line(0, &format!("{}  {others}", page.word(Status::Skip)));
+    }
     page.blank();
 }
 
 fn result(page: &mut Page, report: &Report) {
     let counts = &report.summary;
+    let asked = Asked::of(report);
     let mut words = Vec::new();
     for (count, word) in [
         (counts.warn, "with warnings"),
         (counts.fail, "failed"),
         (counts.error, "could not tell"),
-        (counts.skip, "skipped"),
-        (counts.waived, "findings waived"),
+        (asked.skipped, "skipped"),
+        (counts.waived, if counts.waived == 1 { "finding waived" } else { "findings waived" }),
     ] {
         if count > 0 {
             words.push(format!("{count} {word}"));
         }
     }
     let more = if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) };
-    page.line(0, &format!("Test Results: {}/{} checks passed{more}", counts.pass + counts.warn, counts.total));
+    page.line(0, &format!("Test Results: {}{more}", asked.result()));
     if report.interrupted {
-        page.line(0, "Interrupted: what was not done is not in this report.");
+        page.line(0, "Interrupted: checks that had not ended are in this report as ERROR, error/interrupted.");
     }
     let (word, status) = match report.gate.verdict {
         Verdict::Pass => ("PASS", Status::Pass),

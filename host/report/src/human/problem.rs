@@ -1,4 +1,5 @@
 use super::page::Page;
+use crate::advice::{headline, repeats, rerun};
 use crate::observed;
 use crate::safe;
 use seaworthy_model::{
@@ -57,12 +58,12 @@ pub(super) fn cause(page: &mut Page, report: &Report, cause: &Cause, verbose: bo
         }
     }
     for (number, fix) in cause.remediations.iter().enumerate() {
-        remedy(page, number, fix, verbose);
+        remedy(page, cause, number, fix, verbose);
     }
     let mut proofs: Vec<&str> = cause.remediations.iter().filter_map(|fix| fix.verified_by.as_deref()).collect();
     proofs.dedup();
     if let Some(proof) = proofs.first() {
-        page.line(7, &format!("then: seaworthy run {}", safe::line(proof)));
+        page.line(7, &format!("then: {}", rerun(report, proof)));
     }
     page.blank();
 }
@@ -73,14 +74,15 @@ fn named(check: &CheckResult, finding: &Finding) -> String {
     format!("{}: {}{target}", check.id, finding.code)
 }
 
-/// A finding in full.
+/// A finding in full. What its message says already is not said again.
 fn told(finding: &Finding) -> String {
     let mut text = safe::line(&finding.message);
-    if let Some(observed) = &finding.observed {
-        text.push_str(&format!(" Seen: {}.", safe::line(observed)));
-    }
-    if let Some(expected) = &finding.expected {
-        text.push_str(&format!(" Wanted: {}.", safe::line(expected)));
+    for (word, value) in [("Seen", &finding.observed), ("Wanted", &finding.expected)] {
+        let value = value.as_deref().map(|value| value.trim().trim_end_matches('.')).unwrap_or_default();
+        if !value.is_empty() && !finding.message.contains(value) {
+            let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+            text.push_str(&format!("{end} {word}: {}.", safe::line(value)));
+        }
     }
     text
 }
@@ -92,21 +94,22 @@ fn more(page: &mut Page, all: usize, shown: usize) {
 }
 
 /// The first remedy in full; of the others what they change and what they cost.
-fn remedy(page: &mut Page, number: usize, fix: &Remediation, verbose: bool) {
+fn remedy(page: &mut Page, cause: &Cause, number: usize, fix: &Remediation, verbose: bool) {
     let risk = match fix.risk {
         Risk::None => "changes nothing",
         Risk::Config => "changes configuration",
-        Risk::Security => "opens something",
+        Risk::Security => "opens access",
         Risk::Data => "may lose data",
     };
     let start = if number == 0 { "fix:" } else { "or: " };
-    page.item(&format!("       {start} "), 12, &format!("{} ({risk})", safe::line(&fix.title)));
+    page.item(&format!("       {start} "), 12, &format!("{} ({risk})", headline(cause, fix)));
     let full = number == 0 || verbose;
     if full {
         page.paragraph(12, &fix.why);
     }
-    for step in &fix.steps {
-        if full {
+    for (at, step) in fix.steps.iter().enumerate() {
+        let said = at == 0 && repeats(cause, fix);
+        if full && !said {
             page.item("          - ", 12, &safe::line(&step.text));
         }
         if let Some(command) = &step.command {

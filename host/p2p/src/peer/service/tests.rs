@@ -119,6 +119,9 @@ fn what_does_not_authenticate_is_not_stored() {
         panic!()
     };
     assert_eq!(entries[0].key, "k");
+    let size = |request| service.answer_size(&Frame::Message(request));
+    assert!(size(Request::Get { key: "k".into() }) >= entries[0].sealed.0.len());
+    assert_eq!((size(Request::Get { key: "j".into() }), size(Request::Since { cursor: 0 })), (0, 1000));
     let fresh = super::tests::service();
     assert!(fresh.adopt("k", &entries[0].sealed.0));
     assert!(!fresh.adopt("k", &entries[0].sealed.0), "the same again");
