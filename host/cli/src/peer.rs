@@ -8,6 +8,7 @@ use crate::stdout;
 use anyhow::Context as _;
 use seaworthy_model::{ExitCode, Secret};
 use seaworthy_p2p::{Peer, PeerConfig, PeerError, SharedSecret};
+use std::os::unix::fs::DirBuilderExt as _;
 
 pub(crate) fn peer(arguments: PeerArgs) -> Result<ExitCode, CliError> {
     configuration::on_runtime(serve(arguments))
@@ -37,7 +38,10 @@ async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
     let state = arguments.state.or_else(configuration::state_dir).ok_or_else(|| {
         CliError::Usage("no folder for the peer's state: there is no home directory; give --state DIR".into())
     })?;
-    std::fs::create_dir_all(&state)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&state)
         .map_err(|error| CliError::Config(format!("cannot create {}: {error}", state.display())))?;
     let config = PeerConfig {
         listen: arguments.listen,

@@ -33,8 +33,12 @@ pub(crate) fn apply(record: &mut RunRecord, waivers: &[Waiver], rules: &WaiverRu
         let id = step.id.clone();
         for finding in &mut step.findings {
             finding.waiver = None;
-            finding.disposition =
-                if finding.level == Level::Info { Disposition::Advisory } else { Disposition::Counted };
+            finding.disposition = if finding.level == Level::Info || finding.disposition == Disposition::Advisory {
+                // The engine says so of what a run that was cut short could not see to its end.
+                Disposition::Advisory
+            } else {
+                Disposition::Counted
+            };
             if finding.level == Level::Info {
                 continue;
             }

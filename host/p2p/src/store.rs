@@ -13,7 +13,12 @@
 mod index;
 
 use index::{Index, Meta};
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, backends::InMemoryBackend};
+use redb::{
+    Database, ReadableDatabase as _, ReadableTable as _, TableDefinition,
+    backends::{FileBackend, InMemoryBackend},
+};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -94,10 +99,9 @@ impl Store {
         let database = match path {
             Some(path) => {
                 let failed = |reason: String| StoreError::Open { path: path.into(), reason };
-                if let Some(parent) = path.parent() {
-                    std::fs::create_dir_all(parent).map_err(|e| failed(e.to_string()))?;
-                }
-                builder.create(path).map_err(|e| failed(e.to_string()))?
+                let file = private_file(path).map_err(|e| failed(e.to_string()))?;
+                let backend = FileBackend::new(file).map_err(|e| failed(e.to_string()))?;
+                builder.create_with_backend(backend).map_err(|e| failed(e.to_string()))?
             }
             None => builder.create_with_backend(InMemoryBackend::new()).map_err(fault)?,
         };
@@ -274,6 +278,17 @@ fn unpack<'v>(name: &str, value: &'v [u8]) -> Option<(Meta, &'v [u8])> {
         seq: u64::from_be_bytes(*seq),
     };
     Some((meta, sealed))
+}
+
+/// The store's file, in a folder made for this user alone. Entries are sealed, but
+/// who may read them may also guess at their secret without anybody noticing.
+fn private_file(path: &Path) -> std::io::Result<File> {
+    if let Some(parent) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    }
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -144,6 +144,11 @@ impl Permit for OnlyPort {
             Err(Failure::new("denied", "grant", format!("{address} is not granted")))
         }
     }
+
+    fn connect_by_name(&self, host: &str, port: u16) -> Result<(), Failure> {
+        self.1.lock().unwrap().push(format!("by name {host} {port}"));
+        Err(Failure::new("denied", "grant", host))
+    }
 }
 
 #[tokio::test]
@@ -257,7 +262,7 @@ async fn a_proxy_is_no_way_around_the_grants() {
     let request = get("http://cache.invalid:8080/a".into(), &format!("http://{proxy}"));
     let failure = http::send(&request, &permit, &ProxyEnvironment::default()).await.outcome.unwrap_err();
     assert_eq!(failure.kind, "denied");
-    assert_eq!(permit.1.into_inner().unwrap(), ["lookup cache.invalid", "connect cache.invalid 8080"]);
+    assert_eq!(permit.1.into_inner().unwrap(), ["by name cache.invalid 8080"]);
 }
 
 #[tokio::test]

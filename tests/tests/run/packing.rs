@@ -51,12 +51,12 @@ fn refused(_: &Loopback) -> Result<()> {
     std::fs::write(&copy, changed)?;
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755))?;
     let first = Seaworthy::program([copy.as_os_str()]).arg("run").arg("--embedded").arg("-f").arg("json");
-    let first = first.env("XDG_CACHE_HOME", folder.path()).run()?;
+    let first = first.env("HOME", folder.path()).run()?;
     let report = first.exits(0)?.report()?;
     report.all_pass_with_evidence()?;
     ensure!(ways(&report) == ["compiled"], "refused code was not compiled: {:?}", ways(&report));
     let again = Seaworthy::program([copy.as_os_str()]).arg("run").arg("--embedded").arg("-f").arg("json");
-    let report = again.env("XDG_CACHE_HOME", folder.path()).run()?.exits(0)?.report()?;
+    let report = again.env("HOME", folder.path()).run()?.exits(0)?.report()?;
     ensure!(ways(&report) == ["cached"], "compiled code was not kept: {:?}", ways(&report));
     Ok(())
 }

@@ -39,7 +39,7 @@ fn the_embedded_suite_becomes_eight_steps() {
     assert!(operations.mutates && plan.rules.allow_writes);
     assert_eq!(
         operations.needs.iter().map(|n| (n.check.as_str(), n.optional)).collect::<Vec<_>>(),
-        [("cache.initialization", false), ("net.connectivity", false)]
+        [("cache.initialization", true), ("net.connectivity", true)]
     );
     let connectivity = step(&plan, "net.connectivity");
     assert_eq!(connectivity.title, "Title of net/connectivity");
