@@ -9,6 +9,14 @@ use std::fmt::Write;
 /// *Behaviour*: idempotent.
 #[must_use]
 pub fn text(text: &str) -> String {
+    shown(text).unwrap_or_else(|| text.to_owned())
+}
+
+/// As [`text()`], or none when the text is safe as it is: almost all are.
+fn shown(text: &str) -> Option<String> {
+    if text.bytes().all(|byte| matches!(byte, b'\n' | b'\t' | b' '..=b'~')) {
+        return None;
+    }
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -16,12 +24,15 @@ pub fn text(text: &str) -> String {
             c => show(c, &mut shown),
         }
     }
-    shown
+    Some(shown)
 }
 
 /// As [`text()`], on one line: line feeds and tabs are made visible too.
 #[must_use]
 pub fn line(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -43,7 +54,7 @@ pub fn bytes(bytes: &[u8]) -> String {
 #[must_use]
 pub fn report(report: &Report) -> Report {
     let mut report = report.clone();
-    crate::strings::replace(&mut report, &text);
+    crate::strings::replace(&mut report, &shown);
     report
 }
 

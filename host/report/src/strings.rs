@@ -6,22 +6,25 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Replaces every string of a report, keys of open maps and numbers in evidence
-/// included, by what `f` makes of it. *Behaviour*: names that belong to the format
+/// included, by what `f` makes of it; none leaves it as it is. *Behaviour*: names that belong to the format
 /// (fields, statuses, the schema version) stay, so a report stays readable whatever
 /// `f` does. Every type is taken apart field by field, so that a new field cannot
 /// be forgotten here: it does not compile.
-pub(crate) fn replace(report: &mut Report, f: &dyn Fn(&str) -> String) {
+pub(crate) fn replace(report: &mut Report, f: &dyn Fn(&str) -> Option<String>) {
     Walk(f).report(report);
 }
 
-struct Walk<'a>(&'a dyn Fn(&str) -> String);
+struct Walk<'a>(&'a dyn Fn(&str) -> Option<String>);
 
 impl Walk<'_> {
     fn text(&self, text: &mut String) {
-        let new = (self.0)(text);
-        if new != *text {
+        if let Some(new) = (self.0)(text) {
             *text = new;
         }
+    }
+
+    fn owned(&self, text: String) -> String {
+        (self.0)(&text).unwrap_or(text)
     }
 
     fn maybe(&self, text: &mut Option<String>) {
@@ -35,7 +38,7 @@ impl Walk<'_> {
     }
 
     fn map(&self, map: &mut BTreeMap<String, String>) {
-        *map = std::mem::take(map).into_iter().map(|(key, value)| ((self.0)(&key), (self.0)(&value))).collect();
+        *map = std::mem::take(map).into_iter().map(|(key, value)| (self.owned(key), self.owned(value))).collect();
     }
 
     fn value(&self, value: &mut Value) {
@@ -43,17 +46,15 @@ impl Walk<'_> {
             Value::String(text) => self.text(text),
             Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
             Value::Object(map) => {
-                let taken = std::mem::take(map).into_iter().map(|(key, mut inner)| {
-                    self.value(&mut inner);
-                    ((self.0)(&key), inner)
-                });
-                *map = taken.collect::<Map<_, _>>();
+                map.values_mut().for_each(|inner| self.value(inner));
+                if map.keys().any(|key| (self.0)(key).is_some()) {
+                    let renamed = std::mem::take(map).into_iter().map(|(key, inner)| (self.owned(key), inner));
+                    *map = renamed.collect::<Map<_, _>>();
+                }
             }
             // A secret of digits may stand as a number.
             Value::Number(number) => {
-                let text = number.to_string();
-                let new = (self.0)(&text);
-                if new != text {
+                if let Some(new) = (self.0)(&number.to_string()) {
                     *value = Value::String(new);
                 }
             }

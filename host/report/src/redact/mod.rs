@@ -123,8 +123,17 @@ impl Redactor {
     /// the report, evidence and its keys included.
     #[must_use]
     pub fn apply(&self, mut report: Report) -> Report {
-        crate::strings::replace(&mut report, &|text| self.text(text));
+        crate::strings::replace(&mut report, &|text| self.has_secret(text).then(|| self.text(text)));
         report
+    }
+
+    /// Whether there may be something to replace: almost no text has anything.
+    fn has_secret(&self, text: &str) -> bool {
+        if self.literals.as_ref().is_some_and(|literals| literals.is_match(text)) {
+            return true;
+        }
+        let lower = text.to_ascii_lowercase();
+        self.patterns.iter().any(|pattern| pattern.matching(text, &lower).is_some())
     }
 
     /// Any text without secrets, as for a log. *Behaviour*: idempotent.
