@@ -32,6 +32,7 @@ mod store;
 mod wire;
 
 pub mod address;
+pub mod push;
 pub mod secret;
 
 pub use address::Address;
