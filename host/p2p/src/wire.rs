@@ -97,8 +97,10 @@ pub(crate) enum Request {
     /// Entries stored after `cursor` in the store that was called `store`; all of
     /// them when the listener's store is called otherwise by now. When there is
     /// nothing, the answer waits for something, `wait_ms` or the listener's own
-    /// bound at the longest. Entries beyond `max_bytes` are left out.
+    /// bound at the longest. Entries beyond `max_bytes` are left out, and so are
+    /// those that the listener has from the asker's own store, called `own_store`.
     Since {
+        own_store: u64,
         store: u64,
         cursor: u64,
         wait_ms: u64,

@@ -23,6 +23,21 @@ pub(super) struct Position {
     pub(super) cursor: u64,
 }
 
+/// Where an entry came from: a peer, and which opening of its store, because one
+/// that has lost its entries is told of them again. 0 for a Python peer, which is
+/// another peer after each restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) peer: PeerId,
+    pub(super) store: u64,
+}
+
+impl Origin {
+    pub(super) fn python(peer: PeerId) -> Self {
+        Self { peer, store: 0 }
+    }
+}
+
 /// The news of a store.
 pub(super) struct Flow {
     /// Names this opening of the store. Numbers of entries may come again after
@@ -33,7 +48,7 @@ pub(super) struct Flow {
     /// The envelope of the Python cache; none without a secret.
     pub(super) envelope: Option<Arc<Envelope>>,
     stored: watch::Sender<News>,
-    origins: Mutex<HashMap<String, PeerId>>,
+    origins: Mutex<HashMap<String, Origin>>,
     followed: Mutex<HashMap<PeerId, Position>>,
     pushed: Mutex<HashMap<PeerId, u64>>,
     complaints: Mutex<HashMap<(PeerId, &'static str), ()>>,
@@ -61,20 +76,20 @@ impl Flow {
     }
 
     /// An entry is about to be committed that `from` told us of, or a client.
-    pub(super) fn comes_from(&self, key: &str, from: Option<PeerId>) {
+    pub(super) fn comes_from(&self, key: &str, from: Option<Origin>) {
         let mut origins = lock(&self.origins);
         match from {
-            Some(peer) => {
+            Some(origin) => {
                 make_room(&mut origins, MAX_ORIGINS);
-                origins.insert(key.into(), peer);
+                origins.insert(key.into(), origin);
             }
             None => drop(origins.remove(key)),
         }
     }
 
-    /// Whether `peer` told us of the entry of `key`.
-    pub(super) fn came_from(&self, key: &str, peer: &PeerId) -> bool {
-        lock(&self.origins).get(key) == Some(peer)
+    /// Whether the entry of `key` came from `origin`.
+    pub(super) fn came_from(&self, key: &str, origin: &Origin) -> bool {
+        lock(&self.origins).get(key) == Some(origin)
     }
 
     /// An entry was committed.
@@ -139,9 +154,10 @@ mod tests {
     #[test]
     fn origins_are_those_of_the_last_writer() {
         let flow = Flow::new(None);
-        let (a, b) = (PeerId::random(), PeerId::random());
+        let (a, b) = (Origin::python(PeerId::random()), Origin::python(PeerId::random()));
         flow.comes_from("k", Some(a));
         assert!(flow.came_from("k", &a) && !flow.came_from("k", &b) && !flow.came_from("j", &a));
+        assert!(!flow.came_from("k", &Origin { store: 1, ..a }), "another opening of its store");
         flow.comes_from("k", Some(b));
         assert!(!flow.came_from("k", &a));
         flow.comes_from("k", None);

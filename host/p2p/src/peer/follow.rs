@@ -1,7 +1,7 @@
 //! Copies what another peer holds and comes to hold, as long as it is connected.
 
 use super::contact::Contact;
-use super::flow::Position;
+use super::flow::{Origin, Position};
 use crate::SharedSecret;
 use crate::agreement::{NONCE, Side, Transcript};
 use crate::envelope::ROOM;
@@ -49,10 +49,10 @@ pub(super) async fn follow(contact: Contact, peer: PeerId) {
 
 /// Agrees on the secret and follows; none when we are ending.
 async fn follow_on(contact: &Contact, peer: PeerId) -> Option<Failure> {
-    let (own, secret, max_bytes, mut position) = {
+    let (own, own_store, secret, max_bytes, mut position) = {
         let service = contact.service()?;
         let max_bytes = (service.max_value + ROOM) as u64;
-        (service.own, service.secret.clone()?, max_bytes, service.flow.followed(&peer))
+        (service.own, service.flow.id, service.secret.clone()?, max_bytes, service.flow.followed(&peer))
     };
     match agree(contact, own, peer, &secret).await {
         Ok(true) => {}
@@ -63,7 +63,7 @@ async fn follow_on(contact: &Contact, peer: PeerId) -> Option<Failure> {
     }
     loop {
         let wait_ms = u64::try_from(WAIT.as_millis()).unwrap_or_default();
-        let request = Request::Since { store: position.store, cursor: position.cursor, wait_ms, max_bytes };
+        let request = Request::Since { own_store, store: position.store, cursor: position.cursor, wait_ms, max_bytes };
         let (entries, next, more, share) = match contact.ask(peer, request).await {
             Ok((Response::Entries { store, entries, next, more }, share)) => {
                 (entries, Position { store, cursor: next }, more, share)
@@ -77,7 +77,7 @@ async fn follow_on(contact: &Contact, peer: PeerId) -> Option<Failure> {
         let stuck = next == position && more;
         let empty = entries.is_empty();
         if !empty {
-            adopt(contact, peer, entries).await?;
+            adopt(contact, Origin { peer, store: next.store }, entries).await?;
         }
         drop(share);
         position = next;
@@ -91,11 +91,11 @@ async fn follow_on(contact: &Contact, peer: PeerId) -> Option<Failure> {
     }
 }
 
-async fn adopt(contact: &Contact, peer: PeerId, entries: Vec<SealedEntry>) -> Option<()> {
+async fn adopt(contact: &Contact, from: Origin, entries: Vec<SealedEntry>) -> Option<()> {
     let kept =
-        contact.run(move |service| entries.iter().filter(|e| service.adopt(&e.key, &e.sealed.0, peer)).count()).await?;
+        contact.run(move |service| entries.iter().filter(|e| service.adopt(&e.key, &e.sealed.0, from)).count()).await?;
     if kept > 0 {
-        tracing::debug!(%peer, kept, "copied entries");
+        tracing::debug!(peer = %from.peer, kept, "copied entries");
     }
     Some(())
 }

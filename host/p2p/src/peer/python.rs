@@ -1,5 +1,6 @@
 //! The Python cache's entries in our store, and ours for the Python cache.
 
+use super::flow::Origin;
 use super::service::Service;
 use crate::envelope::{Entry, now_ms};
 use crate::push::{NotRepresentable, Payload, Reply, Verdict, from_blob, into_blob, judge};
@@ -61,7 +62,7 @@ impl Service {
         let Ok(sealed) = Entry::new(&blob, now).seal(secret, &key) else {
             return refused(Reply::error("Store failed"), "store");
         };
-        match self.put(&key, sealed, now, Some(from)) {
+        match self.put(&key, sealed, now, Some(Origin::python(from))) {
             Ok(Response::Stored { kept }) => {
                 self.flow.counters.now().received_push += u64::from(kept);
                 Reply::Ok
@@ -80,7 +81,7 @@ impl Service {
     pub(super) fn to_push(&self, cursor: u64, peer: &PeerId) -> Result<Pushes, StoreError> {
         let now = now_ms();
         let page = self.store.since(cursor, PAGE, now)?;
-        let entries = page.entries.into_iter().filter(|(key, _)| !self.flow.came_from(key, peer));
+        let entries = page.entries.into_iter().filter(|(key, _)| !self.flow.came_from(key, &Origin::python(*peer)));
         let tokens = entries.filter_map(|(key, sealed)| Some((self.token(&key, &sealed, now)?, key)));
         Ok(Pushes { tokens: tokens.map(|(token, key)| (key, token)).collect(), next: page.next, more: page.more })
     }

@@ -6,6 +6,7 @@ use super::bucket::{Bucket, Rates};
 use super::contact::{Command, Connected, Contact, Outcome};
 use super::push_codec::{Parcel, Returned};
 use super::serve::Server;
+use super::service::Connection;
 use super::{follow, pushing};
 use crate::push::{PEER_EXCHANGE_REFUSAL, PUSH_PROTOCOL, Payload, PeerList, Reply};
 use crate::session::io_failure;
@@ -46,7 +47,10 @@ struct Relation {
     pushing: Option<Task>,
     /// Dropped with the last connection.
     gone: Vec<oneshot::Sender<()>>,
+    /// Where it says that it listens.
     addresses: Vec<Multiaddr>,
+    /// It is configured, or has shown that it holds our secret.
+    trusted: bool,
 }
 
 /// A task that ends with its owner.
@@ -97,6 +101,7 @@ impl Relations {
             pushing: None,
             gone: Vec::new(),
             addresses: Vec::new(),
+            trusted: false,
         })
     }
 
@@ -194,7 +199,8 @@ impl Server {
     }
 
     fn keep(&mut self, peer: PeerId) {
-        if let Some(relation) = self.relations.peers.get(&peer) {
+        if let Some(relation) = self.relations.peers.get_mut(&peer) {
+            relation.trusted = true;
             self.swarm.behaviour_mut().hold.keep(peer, relation.connections.iter().copied());
         }
     }
@@ -312,7 +318,10 @@ impl Server {
             true => tellable(self.swarm.listeners(), own),
             false => tellable(announced.into_iter(), own),
         };
-        let others = self.relations.peers.iter().filter(|(peer, _)| *peer != to);
+        // A stranger must not have its addresses spread.
+        let agreed = |id: &ConnectionId| self.connections.get(id).is_some_and(Connection::agreed);
+        let trusted = |relation: &Relation| relation.trusted || relation.connections.iter().any(agreed);
+        let others = self.relations.peers.iter().filter(|(peer, relation)| *peer != to && trusted(relation));
         let list = PeerList {
             addrs: addrs.iter().map(Multiaddr::to_string).collect(),
             peers: others.flat_map(|(_, relation)| relation.addresses.iter().map(Multiaddr::to_string)).collect(),

@@ -1,7 +1,7 @@
 use super::behaviour::{Answer, BUDGET, Behaviour, BehaviourEvent, Received};
 use super::bucket::Rates;
 use super::contact::Contact;
-use super::flow::Position;
+use super::flow::{Origin, Position};
 use super::listen;
 use super::relations::Relations;
 use super::service::{Admission, Connection, Service};
@@ -104,10 +104,17 @@ impl Server {
                 }
                 match admission {
                     Admission::Answer(response) => self.respond(channel, Answer { response, share: None }),
-                    Admission::Work(Frame::Message(Request::Since { store, cursor, wait_ms, max_bytes })) => {
+                    Admission::Work(Frame::Message(Request::Since {
+                        own_store,
+                        store,
+                        cursor,
+                        wait_ms,
+                        max_bytes,
+                    })) => {
                         let wait = Duration::from_millis(wait_ms).min(LONGEST_WAIT);
                         let position = Position { store, cursor };
-                        self.answer_follower(channel, Follower { peer, position, wait, max_bytes });
+                        let origin = Origin { peer, store: own_store };
+                        self.answer_follower(channel, Follower { origin, position, wait, max_bytes });
                     }
                     Admission::Work(work) => {
                         self.work(channel, Received { frame: work, share: request.share, scope: None })
@@ -140,7 +147,7 @@ impl Server {
     /// Answers one who follows us, when there is something new.
     fn answer_follower(&mut self, channel: ResponseChannel<Answer>, follower: Follower) {
         let (contact, answers) = (self.relations.contact.clone(), Arc::clone(&self.answers));
-        let bucket = self.relations.bucket(follower.peer);
+        let bucket = self.relations.bucket(follower.origin.peer);
         tokio::spawn(async move {
             let answer = since::answer(&contact, follower, &answers, || channel.is_open()).await;
             if let (Some(answer), Some(done)) = (answer, contact.done()) {

@@ -1,4 +1,4 @@
-use super::flow::{Flow, Position};
+use super::flow::{Flow, Origin, Position};
 use crate::SharedSecret;
 use crate::agreement::{NONCE, Side, Transcript};
 use crate::envelope::{Entry, MAX_SKEW_MS, now_ms};
@@ -211,13 +211,13 @@ impl Service {
         Ok(found.map_or(Response::Miss, |record| Response::Value { sealed: Bytes(record.sealed) }))
     }
 
-    /// Takes a sealed value that a client gave us, or the peer `from` told us of.
+    /// Takes a sealed value that a client gave us, or another peer, `from`, told us of.
     pub(super) fn put(
         &self,
         key: &str,
         sealed: Vec<u8>,
         now: u64,
-        from: Option<PeerId>,
+        from: Option<Origin>,
     ) -> Result<Response, StoreError> {
         let Some(secret) = &self.secret else {
             return Ok(Response::refused("unauthenticated", "this peer has no shared secret"));
@@ -256,9 +256,9 @@ impl Service {
         Ok(Response::Stored { kept })
     }
 
-    /// Takes an entry of the peer `from`, when it is newer than ours. Answers
+    /// Takes an entry of another peer, `from`, when it is newer than ours. Answers
     /// whether it was taken.
-    pub(super) fn adopt(&self, key: &str, sealed: &[u8], from: PeerId) -> bool {
+    pub(super) fn adopt(&self, key: &str, sealed: &[u8], from: Origin) -> bool {
         let Some(secret) = &self.secret else { return false };
         let now = now_ms();
         match Entry::open(secret, key, sealed) {

@@ -2,12 +2,11 @@
 
 use super::behaviour::Answer;
 use super::contact::Contact;
-use super::flow::Position;
+use super::flow::{Origin, Position};
 use super::service::Service;
 use crate::envelope::now_ms;
 use crate::store::StoreError;
 use crate::wire::{Budget, Bytes, Response, SealedEntry};
-use libp2p::PeerId;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -19,7 +18,7 @@ impl Service {
         &self,
         position: Position,
         max_bytes: u64,
-        to: Option<&PeerId>,
+        to: Option<&Origin>,
     ) -> Result<Response, StoreError> {
         let cursor = if position.store == self.flow.id { position.cursor } else { 0 };
         let page = self.store.since(cursor, max_bytes.min(self.max_value as u64), now_ms())?;
@@ -38,7 +37,7 @@ impl Service {
 
 /// One who follows us, and what it asks.
 pub(super) struct Follower {
-    pub(super) peer: PeerId,
+    pub(super) origin: Origin,
     pub(super) position: Position,
     pub(super) wait: Duration,
     pub(super) max_bytes: u64,
@@ -52,7 +51,7 @@ pub(super) async fn answer(
     answers: &Budget,
     is_waiting: impl Fn() -> bool,
 ) -> Option<Answer> {
-    let Follower { peer, mut position, wait, max_bytes } = follower;
+    let Follower { origin, mut position, wait, max_bytes } = follower;
     let deadline = Instant::now() + wait;
     let (mut news, own_bound) = contact.service().map(|service| (service.flow.news(), service.max_value))?;
     let page = usize::try_from(max_bytes).unwrap_or(usize::MAX).min(own_bound);
@@ -64,7 +63,7 @@ pub(super) async fn answer(
             let response = Response::refused("exhausted", "too many large answers at a time");
             return Some(Answer { response, share: None });
         };
-        let response = match contact.run(move |service| service.since(position, max_bytes, Some(&peer))).await? {
+        let response = match contact.run(move |service| service.since(position, max_bytes, Some(&origin))).await? {
             Ok(response) => response,
             Err(error) => {
                 tracing::error!(%error, "the store failed");

@@ -40,9 +40,9 @@ fn opened(entry: &PushEntry) -> Payload {
 fn an_entry_passes_through_unchanged() {
     let service = service();
     let (origin, other) = (PeerId::random(), PeerId::random());
-    assert_eq!(service.take_push(opened(&entry()), origin), Reply::Ok);
-    assert_eq!(service.take_push(opened(&entry()), other), Reply::Ok, "again, and not stored");
     let sent = entry();
+    assert_eq!(service.take_push(opened(&sent), origin), Reply::Ok);
+    assert_eq!(service.take_push(opened(&sent), other), Reply::Ok, "again, and not stored");
     let pushes = service.to_push(0, &other).unwrap();
     let [(key, token)] = pushes.tokens.as_slice() else { panic!("{:?}", pushes.tokens) };
     let plaintext = Envelope::new(&secret()).open(token.as_bytes()).unwrap();

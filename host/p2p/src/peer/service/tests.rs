@@ -32,7 +32,7 @@ fn answer(admission: Admission) -> Response {
 }
 
 fn since(store: u64, cursor: u64) -> Frame<Request> {
-    Frame::Message(Request::Since { store, cursor, wait_ms: 0, max_bytes: 10_000 })
+    Frame::Message(Request::Since { own_store: 0, store, cursor, wait_ms: 0, max_bytes: 10_000 })
 }
 
 fn put(key: &str, sealed: Vec<u8>) -> Frame<Request> {
@@ -126,12 +126,12 @@ fn what_does_not_authenticate_is_not_stored() {
     assert_eq!(
         (
             size(Request::Get { key: "j".into() }),
-            size(Request::Since { store: 0, cursor: 0, wait_ms: 0, max_bytes: 1 })
+            size(Request::Since { own_store: 0, store: 0, cursor: 0, wait_ms: 0, max_bytes: 1 })
         ),
         (0, 1000)
     );
     let fresh = super::tests::service();
-    let origin = PeerId::random();
+    let origin = Origin { peer: PeerId::random(), store: 7 };
     assert!(fresh.adopt("k", &entries[0].sealed.0, origin));
     assert!(!fresh.adopt("k", &entries[0].sealed.0, origin), "the same again");
     assert!(!fresh.adopt("j", &entries[0].sealed.0, origin), "another name");
@@ -143,6 +143,6 @@ fn what_does_not_authenticate_is_not_stored() {
     assert_eq!(count(service.work(since(service.flow.id ^ 1, 1))), 1, "a cursor of another store begins anew");
     let all = Position::default();
     assert_eq!(count(fresh.since(all, 10_000, Some(&origin)).unwrap()), 0, "it told us itself");
-    assert_eq!(count(fresh.since(all, 10_000, Some(&PeerId::random())).unwrap()), 1);
+    assert_eq!(count(fresh.since(all, 10_000, Some(&Origin { store: 8, ..origin })).unwrap()), 1);
     assert_eq!(count(fresh.since(all, 10, None).unwrap()), 0, "larger than asked for");
 }
