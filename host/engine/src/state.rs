@@ -7,6 +7,13 @@ use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+/// Elements that one table of a guest may have.
+pub(crate) const TABLE_ELEMENTS: usize = 20_000;
+/// Tables that a component may have.
+pub(crate) const TABLES: u32 = 20;
+/// Memories that a component may have.
+pub(crate) const MEMORIES: u32 = 4;
+
 /// Bytes that a guest may hand to the host in one call.
 const HOSTCALL_BYTES: usize = 8 << 20;
 
@@ -35,10 +42,10 @@ impl State {
         let wasi = WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).build();
         let store_limits = StoreLimitsBuilder::new()
             .memory_size(limits.memory)
-            .table_elements(20_000)
+            .table_elements(TABLE_ELEMENTS)
             .instances(20)
-            .tables(20)
-            .memories(4)
+            .tables(TABLES as usize)
+            .memories(MEMORIES as usize)
             .trap_on_grow_failure(true)
             .build();
         let cpu_ticks =
