@@ -116,10 +116,7 @@ impl Shared {
         let failed = |message: String| CacheError::configuration("load", message).with("reason", "load-failed");
         let component = self.tier.component.as_deref().ok_or_else(|| self.unknown())?;
         let loaded = self.catalog.load(component).map_err(|refusal| failed(refusal.to_string()))?;
-        let scope = Scope {
-            run: self.run.clone(),
-            step: Arc::new(step_scope(&self.tier)),
-        };
+        let scope = Scope { run: self.run.clone(), step: Arc::new(step_scope(&self.tier)) };
         let mut store = State::store(&self.catalog.runtime.engine, scope, None);
         let pre = self.catalog.runtime.adapters.instantiate_pre(&loaded.component).and_then(AdapterPre::new);
         let adapter = match pre {

@@ -50,12 +50,16 @@ impl Backend for Direct {
             let message = format!("tier `{}` has no peers to be reached directly", self.tier.label);
             return Err(CacheError::unsupported("open", message));
         };
-        let addresses: Vec<String> =
-            addresses.iter().filter_map(Value::as_str).map(str::trim).filter(|a| !a.is_empty()).map(Into::into).collect();
+        let addresses: Vec<String> = addresses
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::trim)
+            .filter(|a| !a.is_empty())
+            .map(Into::into)
+            .collect();
         let secret = self.tier.config.get("secret").and_then(Value::as_str).unwrap_or(DEFAULT_SECRET);
         let client = peers::open(&self.scope, &addresses, secret).await?;
-        let mut capability =
-            Capability::of([Operation::Get, Operation::Put, Operation::Stat, Operation::Invalidate]);
+        let mut capability = Capability::of([Operation::Get, Operation::Put, Operation::Stat, Operation::Invalidate]);
         capability.limits.insert("usable-peers".into(), client.usable().to_string());
         *self.client.write().await = Some(Arc::new(client));
         Ok(capability)

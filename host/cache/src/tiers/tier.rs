@@ -29,12 +29,7 @@ enum State {
 impl Tier {
     /// `backend` under `label`, not yet open.
     pub fn new(label: impl Into<String>, backend: Arc<dyn Backend>) -> Self {
-        Self {
-            label: label.into(),
-            backend,
-            state: Mutex::new(State::New),
-            opening: tokio::sync::Mutex::new(()),
-        }
+        Self { label: label.into(), backend, state: Mutex::new(State::New), opening: tokio::sync::Mutex::new(()) }
     }
 
     /// Its label.

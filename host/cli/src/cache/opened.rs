@@ -19,11 +19,7 @@ pub(crate) struct Opened {
 
 impl Opened {
     /// Reads the policy as a run does and makes its tiers ready. Nothing is dialled yet.
-    pub(crate) async fn new(
-        global: &Global,
-        arguments: &TierArgs,
-        options: SessionOptions,
-    ) -> Result<Self, CliError> {
+    pub(crate) async fn new(global: &Global, arguments: &TierArgs, options: SessionOptions) -> Result<Self, CliError> {
         let environment = configuration::environment();
         let flags = configuration::only_config(&arguments.config);
         let policy = configuration::load_policy(&arguments.config, &environment, &flags)?;

@@ -38,9 +38,8 @@ pub(crate) async fn put(global: &Global, arguments: PutArgs) -> Result<ExitCode,
     if !took.iter().any(|label| outlives(label)) {
         opened.say(&format!("note: {} ends with this process, and the value with it", took.join(", ")));
     }
-    match failure::first(&written.tried) {
-        Some(_) => opened.say("note: not every tier took it"),
-        None => {}
+    if failure::first(&written.tried).is_some() {
+        opened.say("note: not every tier took it");
     }
     Ok(ExitCode::Passed)
 }

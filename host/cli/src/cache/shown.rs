@@ -68,8 +68,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_one_line() {
-        let details =
-            BTreeMap::from([("created-ms".into(), "0".into()), ("ttl-ms".into(), "299001".into())]);
+        let details = BTreeMap::from([("created-ms".into(), "0".into()), ("ttl-ms".into(), "299001".into())]);
         let shown = entry(&Entry { key: "k".into(), size: Some(4), details });
         assert_eq!(shown, "4 B, made 1970-01-01T00:00:00Z, lives 5m more");
     }

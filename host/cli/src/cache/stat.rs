@@ -43,7 +43,8 @@ pub(crate) async fn stat(global: &Global, arguments: &StatArgs) -> Result<ExitCo
         }
         stdout::print(&text)?;
     }
-    let failed = || answers.iter().find_map(|(_, answer)| answer.as_ref().err().filter(|e| e.kind != kind::UNSUPPORTED));
+    let failed =
+        || answers.iter().find_map(|(_, answer)| answer.as_ref().err().filter(|e| e.kind != kind::UNSUPPORTED));
     if answers.iter().any(|(_, answer)| matches!(answer, Ok(Some(_)))) {
         return Ok(ExitCode::Passed);
     }

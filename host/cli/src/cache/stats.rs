@@ -99,7 +99,10 @@ impl TierStats<'_> {
             lines.push(format!("  is: {}", words(capability.properties.iter().cloned().collect())));
         }
         if !capability.limits.is_empty() {
-            lines.push(format!("  limits: {}", words(capability.limits.iter().map(|(k, v)| format!("{k}={v}")).collect())));
+            lines.push(format!(
+                "  limits: {}",
+                words(capability.limits.iter().map(|(k, v)| format!("{k}={v}")).collect())
+            ));
         }
         match &self.listed {
             Some(Ok(listed)) => {
@@ -156,6 +159,8 @@ fn peer_lines(peers: &PeerCounts) -> Vec<String> {
         let _ = write!(line, ", up {}", humantime::format_duration(Duration::from_secs(counts.uptime_s)));
         lines.push(line);
     }
-    lines.extend(peers.unusable.iter().map(|(address, why)| format!("  peer {address}: cannot be used: {}", why.message)));
+    lines.extend(
+        peers.unusable.iter().map(|(address, why)| format!("  peer {address}: cannot be used: {}", why.message)),
+    );
     lines
 }

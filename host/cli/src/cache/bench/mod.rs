@@ -157,8 +157,8 @@ impl Bench<'_> {
     async fn clients(&self, time: Duration, part: u64, next: impl Fn(&mut random::Random) -> Option<Step>) {
         let end = Instant::now() + time;
         let next = &next;
-        let loops = (0..u64::from(self.arguments.clients)).zip(self.sessions.iter().cycle()).map(
-            async |(number, session)| {
+        let loops =
+            (0..u64::from(self.arguments.clients)).zip(self.sessions.iter().cycle()).map(async |(number, session)| {
                 let mut random = self.workload.random(part + number);
                 let tiers: &Tiers = session.tiers();
                 while Instant::now() < end {
@@ -167,8 +167,7 @@ impl Bench<'_> {
                     // An answer that needed no waiting must not keep the others from theirs.
                     tokio::task::yield_now().await;
                 }
-            },
-        );
+            });
         join_all(loops).await;
     }
 

@@ -78,7 +78,8 @@ impl Summary {
             shown::bytes(counts.bytes_written),
             self.per_second(counts.bytes_read + counts.bytes_written) / f64::from(1 << 20)
         ));
-        let memory = self.peak_memory.map_or_else(String::new, |peak| format!("; at most {} of memory", shown::bytes(peak)));
+        let memory =
+            self.peak_memory.map_or_else(String::new, |peak| format!("; at most {} of memory", shown::bytes(peak)));
         lines.push(format!("{} errors, {} wrong values{memory}", counts.error_count(), counts.wrong_values));
         lines.extend(self.table());
         for (tier, kinds) in &self.errors {

@@ -63,9 +63,10 @@ impl Workload {
         };
         let longest = match &source {
             Source::Generated { .. } => high,
-            Source::Trace { steps, .. } => steps.iter().map(|step| step.action.clone()).fold(high, |most, action| {
-                if let Action::Put(Some(size)) = action { most.max(size) } else { most }
-            }),
+            Source::Trace { steps, .. } => steps
+                .iter()
+                .map(|step| step.action.clone())
+                .fold(high, |most, action| if let Action::Put(Some(size)) = action { most.max(size) } else { most }),
         };
         if longest.saturating_mul(usize::from(arguments.clients)) > MOST_UNDER_WAY {
             return Err(CliError::Usage(format!(
@@ -208,8 +209,7 @@ mod tests {
         let puts = steps.iter().filter(|s| matches!(s.action, Todo::Put(64..=128))).count();
         assert!((70..130).contains(&puts), "about half of them: {puts}");
         assert_eq!(puts, steps.iter().filter(|s| s.action != Todo::Get).count());
-        let written: BTreeSet<&str> =
-            steps.iter().filter(|s| s.action != Todo::Get).map(|s| s.key.as_str()).collect();
+        let written: BTreeSet<&str> = steps.iter().filter(|s| s.action != Todo::Get).map(|s| s.key.as_str()).collect();
         assert_eq!(stored, written.len(), "what was stored is known, so that it can be removed");
     }
 
