@@ -12,9 +12,12 @@
 #![deny(missing_docs)]
 
 mod agreement;
+mod answering;
 mod banner;
 mod cache_failure;
 mod client;
+#[cfg(any(test, feature = "doubles"))]
+pub mod double;
 mod envelope;
 mod hex;
 mod identify;
@@ -33,6 +36,7 @@ mod wire;
 
 pub mod address;
 pub mod secret;
+pub mod sharing;
 
 pub use address::Address;
 pub use cache_failure::CacheFailure;

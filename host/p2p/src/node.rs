@@ -9,6 +9,7 @@ use crate::{Address, address};
 use libp2p::PeerId;
 use libp2p::identity::Keypair;
 use seaworthy_model::{Failure, Permit};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,6 +131,15 @@ impl Node {
         self.inner.peer.to_base58()
     }
 
+    pub(crate) fn identity(&self) -> &Keypair {
+        &self.inner.identity
+    }
+
+    /// Serves what the other side of a connection asks.
+    pub(crate) fn responder(&self, remote: SocketAddr) -> Responder {
+        Responder::new(&self.inner.identity.public(), &self.inner.agent, remote)
+    }
+
     pub(crate) fn own_peer(&self) -> PeerId {
         self.inner.peer
     }
@@ -188,7 +198,7 @@ impl Node {
         Ok(info)
     }
 
-    async fn establish(&self, address: &Address, permit: &dyn Permit, ladder: &mut Ladder) -> Result<Session, Failure> {
+    pub(crate) async fn establish(&self, address: &Address, permit: &dyn Permit, ladder: &mut Ladder) -> Result<Session, Failure> {
         let _slot = self
             .inner
             .slots
@@ -196,12 +206,11 @@ impl Node {
             .await
             .map_err(|_| Failure::new("cancelled", "connect", "the node is closing"))?;
         let (peer, remote, muxer) = ladder.establish(address, permit, &self.inner.identity).await?;
-        let responder = Responder::new(&self.inner.identity.public(), &self.inner.agent, remote);
-        Ok(Session::start(peer, remote, muxer, responder))
+        Ok(Session::start(peer, remote, muxer, self.responder(remote)))
     }
 
     /// Whether the peer that answered is the one that was meant.
-    fn judge(&self, address: &Address, obtained: PeerId) -> Result<(), Failure> {
+    pub(crate) fn judge(&self, address: &Address, obtained: PeerId) -> Result<(), Failure> {
         let expected = address.expected();
         let seen = obtained.to_base58();
         if obtained == self.inner.peer {
@@ -263,7 +272,7 @@ impl Node {
     }
 }
 
-fn peer_info(session: &Session, message: Identification) -> PeerInfo {
+pub(crate) fn peer_info(session: &Session, message: Identification) -> PeerInfo {
     PeerInfo {
         peer_id: session.peer.to_base58(),
         remote: session.remote.to_string(),
