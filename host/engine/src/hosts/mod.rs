@@ -8,6 +8,7 @@ mod http;
 mod kit;
 mod peers;
 mod secrets;
+mod sharing;
 mod storage;
 mod swarm;
 mod system;
