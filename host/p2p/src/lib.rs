@@ -35,6 +35,7 @@ mod store;
 mod wire;
 
 pub mod address;
+pub mod push;
 pub mod secret;
 pub mod sharing;
 
