@@ -6,6 +6,7 @@ use crate::answering::secured;
 use crate::envelope::{Entry, now_ms};
 use crate::identify::{self, Identification};
 use crate::ladder::NOISE;
+use crate::push::{Envelope, PUSH_PROTOCOL};
 use crate::session::Stream;
 use crate::wire::{self, Bytes, CACHE_PROTOCOL, FRAME_OVERHEAD, Frame, Request, Response};
 use crate::{Blob, SharedSecret, multistream, ping};
@@ -37,14 +38,34 @@ pub struct Faults {
     pub swallows_beyond: Option<usize>,
     /// It takes `/plaintext/2.0.0` when that is proposed.
     pub plaintext: bool,
+    /// It speaks the Python cache's protocol alone, in this manner.
+    pub python: Option<Python>,
     /// Multiaddrs that it claims to listen on.
     pub listen_addresses: Vec<String>,
+}
+
+/// How a peer of the Python cache answers a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Python {
+    /// Reads what is encrypted under its secret, and nothing else.
+    Encrypted,
+    /// Has no secret, and takes what is not encrypted.
+    Plain,
+    /// Takes everything and says nothing.
+    Silent,
 }
 
 /// A running double on loopback. Stops when dropped.
 pub struct Double {
     address: String,
     task: JoinHandle<()>,
+}
+
+impl Faults {
+    fn protocols(&self) -> [&'static str; 3] {
+        let cache = if self.python.is_some() { PUSH_PROTOCOL } else { CACHE_PROTOCOL };
+        [identify::PROTOCOL, ping::PROTOCOL, cache]
+    }
 }
 
 impl Double {
@@ -64,7 +85,7 @@ impl Double {
         let identification = Identification {
             public_key: identity.public().encode_protobuf(),
             listen_addresses,
-            protocols: [identify::PROTOCOL, ping::PROTOCOL, CACHE_PROTOCOL].map(str::to_owned).to_vec(),
+            protocols: faults.protocols().map(str::to_owned).to_vec(),
             protocol_version: "double/1".into(),
             agent_version: "double".into(),
             ..Identification::default()
@@ -140,12 +161,28 @@ impl Stage {
     }
 
     async fn stream(&self, mut stream: Stream, talk: &Mutex<Talk>) -> io::Result<()> {
-        match multistream::accept(&mut stream, &[identify::PROTOCOL, ping::PROTOCOL, CACHE_PROTOCOL]).await? {
+        match multistream::accept(&mut stream, &self.faults.protocols()).await? {
             Some(identify::PROTOCOL) => stream.write_all(&self.identification.encode()).await?,
             Some(CACHE_PROTOCOL) => self.answer(&mut stream, talk).await?,
+            Some(PUSH_PROTOCOL) => self.take(&mut stream).await?,
             _ => {}
         }
         stream.close().await
+    }
+
+    async fn take(&self, stream: &mut Stream) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        (&mut *stream).take(100_000).read_to_end(&mut bytes).await?;
+        let readable = match self.faults.python {
+            Some(Python::Encrypted) => Envelope::new(&self.secret).open(&bytes).is_some(),
+            Some(Python::Plain) => bytes.starts_with(b"{"),
+            _ => return std::future::pending().await,
+        };
+        let refusal: &[u8] = match self.faults.python {
+            Some(Python::Encrypted) => b"ERROR: Decryption failed",
+            _ => b"ERROR: Invalid format",
+        };
+        stream.write_all(if readable { b"OK" } else { refusal }).await
     }
 
     async fn answer(&self, stream: &mut Stream, talk: &Mutex<Talk>) -> io::Result<()> {

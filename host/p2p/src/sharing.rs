@@ -7,6 +7,7 @@
 //! that one which hangs takes no time from the others.
 
 mod canary;
+pub(crate) mod compatibility;
 mod dial_back;
 mod propagation;
 mod security;
@@ -14,6 +15,7 @@ mod security;
 use crate::ladder::{Ladder, Rung, try_rung};
 use crate::link::{self, Agreement, Greeting, other_secret};
 use crate::node::peer_info;
+use crate::push::PUSH_PROTOCOL;
 use crate::reach::Facts;
 use crate::session::Session;
 use crate::wire::CACHE_PROTOCOL;
@@ -31,20 +33,18 @@ use tokio::time::Instant;
 /// |---|---|---|---|
 /// | `security` | proposes security and muxer protocols, on connections of its own | `security`, `muxers`, `unclear` | |
 /// | `protocols` | reads what identify listed | `agent`, `protocols`, `cache`, `listen-addresses`, `undialable` | `unsupported`: no cache protocol |
-/// | `secret` | both sides prove their secret | `max-value-bytes` | `different-secret`, `not-found`: none here |
+/// | `secret` | both sides prove their secret; a Python peer reads an encrypted, expired entry | `max-value-bytes` or `proof` | `different-secret`, `not-found`: none here, `never-acknowledged` |
+/// | `plaintext` | pushes an expired entry in the clear, where the Python cache's protocol is spoken | `accepted`, `reply` | `never-acknowledged` |
 /// | `clock` | compares clocks | `skew-ms` (theirs minus ours), `uncertainty-ms` | |
 /// | `canary` | puts an entry, gets it on another connection, removes it | `bytes`, `put-ms`, `get-ms` | `canary-lost`, `canary-differs` |
 /// | `sized-canary` | the same with many bytes | as `canary` | `too-large` and those of `canary` |
 /// | `dial-back` | asks the peer to dial us | `reachable`, `address`, `listener`, `kind`, `message`, `seen-peer-id` | |
 /// | `propagation` | waits at the other peers for an entry put at this one | `read-at` (`ADDRESS=ms`, joined by `;`), `never-at`, `unread-at`, `waited-ms` | |
-pub const RUNGS: [&str; 8] =
-    ["security", "protocols", "secret", "clock", "canary", "sized-canary", "dial-back", "propagation"];
+pub const RUNGS: [&str; 9] =
+    ["security", "protocols", "secret", "plaintext", "clock", "canary", "sized-canary", "dial-back", "propagation"];
 
 /// Rungs that write entries, under names made up for the purpose, and remove them again.
 pub const WRITING: [&str; 3] = ["canary", "sized-canary", "propagation"];
-
-/// The protocol of the Python cache.
-pub const COMPATIBLE_PROTOCOL: &str = "/github-cache/1.0.0";
 
 /// Peers between which propagation is looked at.
 const MOST_PEERS: usize = 8;
@@ -179,7 +179,11 @@ impl Ascent<'_> {
         if self.climb.wants("protocols") {
             rungs.push(try_rung("protocols", self.deadline, async { protocols(info) }).await.1);
         }
-        if !info.protocols.iter().any(|protocol| protocol == CACHE_PROTOCOL) {
+        let speaks = |wanted: &str| info.protocols.iter().any(|protocol| protocol == wanted);
+        if speaks(PUSH_PROTOCOL) {
+            rungs.extend(self.push(&session, !speaks(CACHE_PROTOCOL)).await);
+        }
+        if !speaks(CACHE_PROTOCOL) {
             return (rungs, None);
         }
         if self.climb.wants("clock") {
@@ -198,10 +202,28 @@ impl Ascent<'_> {
         (rungs, Some(line))
     }
 
+    /// What the Python cache's protocol tells; of the secret, where no other one does.
+    async fn push(&self, session: &Session, alone: bool) -> Vec<Rung> {
+        let mut rungs = Vec::new();
+        let mut silent = false;
+        if alone && self.climb.wants("secret") {
+            let step = async {
+                let secret = self.climb.secret.as_ref().ok_or_else(no_secret)?;
+                compatibility::agree(session, secret, self.deadline).await
+            };
+            let (agreed, rung) = try_rung("secret", self.deadline, step).await;
+            silent = agreed.is_err_and(|failure| failure.kind == "never-acknowledged");
+            rungs.push(rung);
+        }
+        if !silent && self.climb.wants("plaintext") {
+            let step = compatibility::plaintext(session, self.deadline);
+            rungs.push(try_rung("plaintext", self.deadline, step).await.1);
+        }
+        rungs
+    }
+
     async fn agree(&self, session: &Session) -> Result<((Arc<SharedSecret>, usize), Facts), Failure> {
-        let Some(secret) = &self.climb.secret else {
-            return Err(Failure::new("not-found", "secret", "there is no shared secret here to agree on"));
-        };
+        let secret = self.climb.secret.as_ref().ok_or_else(no_secret)?;
         match link::agree(self.node, session, secret, self.deadline).await? {
             Agreement::Same { max_value } => {
                 let facts = Facts::from([("max-value-bytes".to_owned(), max_value.to_string())]);
@@ -237,9 +259,13 @@ impl Ascent<'_> {
     }
 }
 
+fn no_secret() -> Failure {
+    Failure::new("not-found", "secret", "there is no shared secret here to agree on")
+}
+
 /// What identify listed, as far as sharing goes.
 fn protocols(info: &PeerInfo) -> Result<((), Facts), Failure> {
-    let cache: Vec<&str> = [CACHE_PROTOCOL, COMPATIBLE_PROTOCOL]
+    let cache: Vec<&str> = [CACHE_PROTOCOL, PUSH_PROTOCOL]
         .into_iter()
         .filter(|name| info.protocols.iter().any(|offered| offered == name))
         .collect();
@@ -247,7 +273,7 @@ fn protocols(info: &PeerInfo) -> Result<((), Facts), Failure> {
     let undialable = info.listen_addresses.iter().filter(|text| !is_dialable(text, near));
     let undialable: Vec<&str> = undialable.map(String::as_str).collect();
     if cache.is_empty() {
-        let message = format!("the peer speaks neither {CACHE_PROTOCOL} nor {COMPATIBLE_PROTOCOL}");
+        let message = format!("the peer speaks neither {CACHE_PROTOCOL} nor {PUSH_PROTOCOL}");
         return Err(Failure::new("unsupported", "protocols", message).with("protocols", info.protocols.join(",")));
     }
     let facts = [

@@ -1,5 +1,5 @@
 use super::*;
-use crate::double::{Double, Faults};
+use crate::double::{Double, Faults, Python};
 use crate::{NodeConfig, Peer, PeerConfig};
 use seaworthy_model::{PermitAll, Secret};
 
@@ -50,6 +50,35 @@ impl Climbed {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_of_the_python_cache_are_asked_in_their_own_words() {
+    let python = async |manner| double(Faults { python: Some(manner), ..Faults::default() }).await;
+    let good = python(Python::Encrypted).await;
+    let climbed = one(wanting(good.address(), &RUNGS)).await;
+    assert!(climbed.rung("secret").is_ok(), "{climbed:#?}");
+    assert_eq!(climbed.fact("plaintext", "accepted"), "false");
+    assert!(!climbed.rungs.iter().any(|rung| ["clock", "canary"].contains(&rung.name.as_str())));
+    let climb = Climb { secret: Some(Arc::new(secret("theirs"))), ..wanting(good.address(), &["secret"]) };
+    assert_eq!(one(climb).await.failure("secret"), "different-secret");
+    let plain = python(Python::Plain).await;
+    let climbed = one(wanting(plain.address(), &RUNGS)).await;
+    assert_eq!(climbed.failure("secret"), "different-secret");
+    assert_eq!(climbed.fact("plaintext", "accepted"), "true");
+    let silent = python(Python::Silent).await;
+    let climb = Climb { timeout: Duration::from_secs(2), ..wanting(silent.address(), &["secret", "plaintext"]) };
+    let climbed = one(climb).await;
+    assert_eq!(climbed.failure("secret"), "never-acknowledged");
+    assert!(!climbed.rungs.iter().any(|rung| rung.name == "plaintext"), "it says nothing to anything");
+    // The proof that the checks ask for is the same.
+    let node = Node::start(NodeConfig::default()).unwrap();
+    let proof = async |double: &Double, text: &str| {
+        crate::agree(&node, double.address(), &secret(text), Duration::from_secs(2), &PermitAll).await
+    };
+    assert_eq!(proof(&good, "ours").await, Ok(true));
+    assert_eq!(proof(&good, "theirs").await, Ok(false));
+    assert_eq!(proof(&silent, "ours").await.unwrap_err().kind, "never-acknowledged");
+}
+
 /// A free port of this machine, for a moment.
 fn free_port() -> u16 {
     std::net::TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port()
@@ -63,7 +92,9 @@ async fn a_good_peer_has_every_rung() {
     let names: Vec<&str> = climbed.rungs.iter().map(|rung| rung.name.as_str()).collect();
     let dial = ["resolve", "connect", "multistream", "noise", "yamux", "identify"];
     assert_eq!(names[..6], dial);
-    assert_eq!(names[6..], RUNGS[..7], "without another peer there is no propagation");
+    let upper: Vec<&str> = names[6..].iter().copied().filter(|name| *name != "plaintext").collect();
+    let other: Vec<&str> = RUNGS[..8].iter().copied().filter(|name| *name != "plaintext").collect();
+    assert_eq!(upper, other, "without another peer there is no propagation");
     assert!(climbed.outcome.is_ok());
     assert_eq!(climbed.fact("security", "security"), "/noise");
     assert_eq!(climbed.fact("security", "muxers"), "/yamux/1.0.0");
