@@ -11,6 +11,8 @@ mod packing;
 mod peers;
 #[path = "run/process.rs"]
 mod process;
+#[path = "run/sharing.rs"]
+mod sharing;
 #[path = "run/suite.rs"]
 mod suite;
 
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
     scenes.extend(addresses::scenes());
     scenes.extend(packing::scenes());
     scenes.extend(peers::scenes());
+    scenes.extend(sharing::scenes());
     scenes.extend(process::scenes());
     scenes.extend(formats::scenes());
     run_scenes("run", stage, scenes)
