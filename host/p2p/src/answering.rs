@@ -5,6 +5,7 @@ use crate::Node;
 use crate::ladder::{NOISE, YAMUX};
 use crate::multistream;
 use crate::session::{Muxer, Session};
+use futures::future::Either;
 use libp2p::PeerId;
 use libp2p::core::upgrade::InboundConnectionUpgrade as _;
 use libp2p::identity::Keypair;
@@ -86,9 +87,10 @@ async fn upgrade(mut stream: TcpStream, identity: &Keypair) -> io::Result<(PeerI
 /// The listening side of noise, once that is agreed on, and of yamux.
 pub(crate) async fn secured(stream: TcpStream, identity: &Keypair) -> io::Result<(PeerId, Muxer)> {
     let config = noise::Config::new(identity).map_err(io::Error::other)?;
-    let (peer, mut channel) = config.upgrade_inbound(stream, NOISE).await.map_err(io::Error::other)?;
+    let (peer, mut channel) = config.upgrade_inbound(Either::Left(stream), NOISE).await.map_err(io::Error::other)?;
     multistream::accept(&mut channel, &[YAMUX]).await?.ok_or_else(refused)?;
-    Ok((peer, yamux::Config::default().upgrade_inbound(channel, YAMUX).await?))
+    let muxer = yamux::Config::default().upgrade_inbound(channel, YAMUX).await?;
+    Ok((peer, Either::Left(muxer)))
 }
 
 fn refused() -> io::Error {

@@ -15,6 +15,7 @@ mod agreement;
 mod answering;
 mod banner;
 mod cache_failure;
+mod circuit;
 mod client;
 #[cfg(any(test, feature = "doubles"))]
 pub mod double;
@@ -29,6 +30,7 @@ mod multistream;
 mod node;
 mod peer;
 mod ping;
+mod quic;
 mod reach;
 mod session;
 mod store;

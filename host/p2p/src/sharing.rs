@@ -166,7 +166,8 @@ impl Ascent<'_> {
     }
 
     async fn security(&self, address: &Address) -> Option<Rung> {
-        if !self.climb.wants("security") {
+        // QUIC is TLS 1.3 and offers no choice; what a relay offers is not the peer's.
+        if !self.climb.wants("security") || address.is_quic() || address.relay.is_some() {
             return None;
         }
         let step = security::offered(self.node, address, self.deadline, self.permit);

@@ -3,6 +3,7 @@
 use crate::ladder::{NOISE, YAMUX, greet, secure};
 use crate::reach::{self, Facts};
 use crate::{Address, Node, multistream};
+use futures::future::Either;
 use futures::{AsyncRead, AsyncWrite};
 use libp2p::tcp::tokio::TcpStream;
 use seaworthy_model::{Failure, Permit};
@@ -89,7 +90,7 @@ impl Question<'_> {
         if !inside {
             return each(&mut stream, protocols, refused).await;
         }
-        let ((_, mut channel), _) = secure(stream, self.node.identity()).await.ok()?;
+        let ((_, mut channel), _) = secure(Either::Left(stream), self.node.identity(), "security").await.ok()?;
         let whole = multistream::exchange_header(&mut channel, &mut Vec::new()).await.ok()?;
         if whole { each(&mut channel, protocols, refused).await } else { None }
     }
