@@ -123,7 +123,10 @@ struct Line {
     secret: Arc<SharedSecret>,
     max_value: usize,
     propagation: Duration,
+    /// For questions.
     deadline: Instant,
+    /// For everything: what lies between is for removing what was written.
+    end: Instant,
 }
 
 /// One climb under way.
@@ -196,8 +199,9 @@ impl Ascent<'_> {
         let (agreed, rung) = try_rung("secret", self.deadline, self.agree(&session)).await;
         rungs.push(rung);
         let Ok((secret, max_value)) = agreed else { return (rungs, None) };
-        let (propagation, deadline) = (self.climb.propagation, self.deadline);
-        let line = Line { address: address.clone(), session, secret, max_value, propagation, deadline };
+        let (propagation, end) = (self.climb.propagation, self.deadline);
+        let deadline = end.checked_sub(canary::REMOVAL.min(self.climb.timeout / 4)).unwrap_or(end);
+        let line = Line { address: address.clone(), session, secret, max_value, propagation, deadline, end };
         let (canaries, back) = join(self.canaries(&line), self.dial_back(&line)).await;
         rungs.extend(canaries.into_iter().chain(back));
         (rungs, Some(line))
@@ -244,7 +248,7 @@ impl Ascent<'_> {
             let stuck = rungs.last().is_some_and(|rung: &Rung| rung.outcome.is_err());
             if wanted && !stuck && bytes > 0 {
                 let exchange = canary::exchange(self.node, line, bytes, self.permit);
-                rungs.push(try_rung(name, self.deadline, exchange).await.1);
+                rungs.push(try_rung(name, line.end, exchange).await.1);
             }
         }
         rungs
@@ -256,7 +260,7 @@ impl Ascent<'_> {
             return None;
         }
         let step = dial_back::ask(line, port, self.ports);
-        Some(try_rung("dial-back", self.deadline, step).await.1)
+        Some(try_rung("dial-back", line.end, step).await.1)
     }
 }
 

@@ -16,8 +16,8 @@ use tokio::time::Instant;
 pub(super) const SMALL: usize = 64;
 /// Its life, should it not be removed. Longer than the skew that peers accept.
 const LIFE: Duration = Duration::from_secs(120);
-/// For removing it again, in the background of everything else.
-const REMOVAL: Duration = Duration::from_millis(500);
+/// For removing it again, when the time for everything else is over.
+pub(super) const REMOVAL: Duration = Duration::from_millis(500);
 
 /// An entry of random bytes under a name of its own.
 pub(super) struct Canary {
@@ -84,7 +84,8 @@ impl Canary {
     /// Removes it, as far as that goes.
     pub(super) async fn remove(&self, line: &Line) -> bool {
         let request = Request::Invalidate { key: self.key.clone() };
-        let answer = call(&line.session, &request, link::SMALL, Instant::now() + REMOVAL).await;
+        let until = line.end.min(Instant::now() + REMOVAL);
+        let answer = call(&line.session, &request, link::SMALL, until).await;
         matches!(answer, Ok(Response::Invalidated { .. }))
     }
 }

@@ -32,7 +32,7 @@ pub(super) async fn between(lines: &[&Line]) -> Vec<Rung> {
     let rungs = lines.iter().enumerate().map(async |(at, line)| {
         let others = lines.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, line)| *line);
         let others: Vec<&Line> = others.collect();
-        let (_, rung) = try_rung("propagation", line.deadline, from(line, &others)).await;
+        let (_, rung) = try_rung("propagation", line.end, from(line, &others)).await;
         rung
     });
     join_all(rungs).await
@@ -42,9 +42,7 @@ async fn from(line: &Line, others: &[&Line]) -> Result<((), Facts), Failure> {
     let canary = Canary::new(SMALL);
     let put = canary.put(line).await;
     let started = Instant::now();
-    // What tells of it must still come in time.
-    let until = line.deadline.checked_sub(Duration::from_millis(100)).unwrap_or(line.deadline);
-    let until = until.min(started + line.propagation);
+    let until = line.deadline.min(started + line.propagation);
     let sights = match &put {
         Ok(()) => join_all(others.iter().map(|other| watch(&canary, other, started, until))).await,
         Err(_) => Vec::new(),
