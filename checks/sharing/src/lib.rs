@@ -249,8 +249,7 @@ fn slowest(climbed: &[Climbed], name: &str) -> Option<u64> {
 }
 
 fn dialled_back(climbed: &[Climbed]) -> Option<(usize, usize)> {
-    let answers: Vec<&str> =
-        climbed.iter().filter_map(|peer| fact(&peer.rungs, "dial-back", "reachable")).collect();
+    let answers: Vec<&str> = climbed.iter().filter_map(|peer| fact(&peer.rungs, "dial-back", "reachable")).collect();
     (!answers.is_empty()).then(|| (answers.iter().filter(|answer| **answer == "true").count(), answers.len()))
 }
 
@@ -287,12 +286,19 @@ mod tests {
 
     #[test]
     fn figures() {
-        assert_eq!((micros("1.5"), micros("12"), micros("0.042"), micros("x")), (Some(1_500), Some(12_000), Some(42), None));
+        assert_eq!(
+            (micros("1.5"), micros("12"), micros("0.042"), micros("x")),
+            (Some(1_500), Some(12_000), Some(42), None)
+        );
         let slow = peer(vec![rung("canary", Ok(&[("put-ms", "2.5"), ("get-ms", "1.25")]))]);
         let quick = peer(vec![rung("canary", Ok(&[("put-ms", "1"), ("get-ms", "1")]))]);
-        let skewed = peer(vec![rung("clock", Ok(&[("skew-ms", "-70")])), rung("dial-back", Ok(&[("reachable", "false")]))]);
+        let skewed =
+            peer(vec![rung("clock", Ok(&[("skew-ms", "-70")])), rung("dial-back", Ok(&[("reachable", "false")]))]);
         let all = [slow, quick, skewed];
-        assert_eq!((slowest(&all, "canary"), worst_skew(&all), dialled_back(&all)), (Some(3_750), Some(-70), Some((0, 1))));
+        assert_eq!(
+            (slowest(&all, "canary"), worst_skew(&all), dialled_back(&all)),
+            (Some(3_750), Some(-70), Some((0, 1)))
+        );
         assert_eq!(slowest(&all, "sized-canary"), None);
     }
 

@@ -216,7 +216,8 @@ pub type Direction<'a> = (&'a str, &'a str, Option<&'a str>);
 /// The directions in which an entry put at `from` was looked for.
 #[must_use]
 pub fn directions<'a>(from: &'a str, rungs: &'a [Rung]) -> Vec<Direction<'a>> {
-    let list = |key: &str| fact(rungs, "propagation", key).unwrap_or_default().split(';').filter(|text| !text.is_empty());
+    let list =
+        |key: &str| fact(rungs, "propagation", key).unwrap_or_default().split(';').filter(|text| !text.is_empty());
     let read = list("read-at").filter_map(|text| text.rsplit_once('=')).map(|(to, after)| (from, to, Some(after)));
     read.chain(list("never-at").map(|to| (from, to, None))).collect()
 }
@@ -242,8 +243,7 @@ mod tests {
 
     fn bad(name: &str, kind: &str, details: &[(&str, &str)]) -> Rung {
         let details = details.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let failure =
-            Failure { kind: kind.into(), stage: name.into(), os_code: None, message: "why".into(), details };
+        let failure = Failure { kind: kind.into(), stage: name.into(), os_code: None, message: "why".into(), details };
         Rung { id: 1, name: name.into(), elapsed: 1, outcome: Err(failure) }
     }
 
@@ -255,7 +255,10 @@ mod tests {
     fn a_good_peer_has_no_verdict() {
         let rungs = [
             good("security", &[("security", "/noise,/tls/1.0.0"), ("muxers", "/yamux/1.0.0")]),
-            good("protocols", &[("listen-addresses", "/ip4/0.0.0.0/tcp/1,/ip4/10.0.0.1/tcp/1"), ("undialable", "/ip4/0.0.0.0/tcp/1")]),
+            good(
+                "protocols",
+                &[("listen-addresses", "/ip4/0.0.0.0/tcp/1,/ip4/10.0.0.1/tcp/1"), ("undialable", "/ip4/0.0.0.0/tcp/1")],
+            ),
             good("secret", &[]),
             good("clock", &[("skew-ms", "-5100"), ("uncertainty-ms", "150")]),
             good("canary", &[]),
@@ -307,7 +310,8 @@ mod tests {
     #[test]
     fn one_way_is_neither_both_nor_none() {
         let (a, b, c) = ("/a", "/b", "/c");
-        let seen = [(a, b, Some("1.0")), (b, a, None), (a, c, None), (c, a, None), (b, c, Some("2")), (c, b, Some("3"))];
+        let seen =
+            [(a, b, Some("1.0")), (b, a, None), (a, c, None), (c, a, None), (b, c, Some("2")), (c, b, Some("3"))];
         assert_eq!(one_way(&seen), [(a, b)]);
         let rungs = [good("propagation", &[("read-at", "/b=1.5;/c=2"), ("never-at", "/d")])];
         assert_eq!(directions(a, &rungs), [(a, b, Some("1.5")), (a, c, Some("2")), (a, "/d", None)]);

@@ -151,7 +151,8 @@ impl Stage {
         let talk = Arc::new(Mutex::new(Talk { peer, nonces: None }));
         loop {
             let stream = poll_fn(|cx| muxer.poll_inbound_unpin(cx)).await;
-            let stream = stream.map_err(|error| io::Error::other(error.either(|e| e.to_string(), |e| e.to_string())))?;
+            let stream =
+                stream.map_err(|error| io::Error::other(error.either(|e| e.to_string(), |e| e.to_string())))?;
             let (stage, talk) = (Arc::clone(&self), Arc::clone(&talk));
             tokio::spawn(async move {
                 if let Err(error) = stage.stream(stream, &talk).await {

@@ -157,10 +157,9 @@ pub(crate) async fn try_rung<T>(
     let started = Instant::now();
     let outcome = match timeout_at(deadline, step).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Failure::timeout(
-            name,
-            format!("the rung `{name}` was not done after {}", seconds(started.elapsed())),
-        )),
+        Err(_) => {
+            Err(Failure::timeout(name, format!("the rung `{name}` was not done after {}", seconds(started.elapsed()))))
+        }
     };
     let (value, outcome) = match outcome {
         Ok((value, facts)) => (Ok(value), Ok(facts)),

@@ -200,7 +200,12 @@ impl Node {
         Ok(info)
     }
 
-    pub(crate) async fn establish(&self, address: &Address, permit: &dyn Permit, ladder: &mut Ladder) -> Result<Session, Failure> {
+    pub(crate) async fn establish(
+        &self,
+        address: &Address,
+        permit: &dyn Permit,
+        ladder: &mut Ladder,
+    ) -> Result<Session, Failure> {
         let _slot = self
             .inner
             .slots

@@ -21,8 +21,9 @@ use crate::session::Session;
 use crate::wire::CACHE_PROTOCOL;
 use crate::{Address, Node, PeerInfo, SharedSecret, address};
 use futures::future::{join, join_all};
+use libp2p::multiaddr::{Multiaddr, Protocol};
 use seaworthy_model::{Failure, Permit};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -294,8 +295,12 @@ fn protocols(info: &PeerInfo) -> Result<((), Facts), Failure> {
 /// Whether others can dial an address that a peer names: not when it stands for
 /// every interface, and loopback only by who reached the peer there.
 fn is_dialable(text: &str, near: bool) -> bool {
-    let Ok(address) = address::parse(text) else { return true };
-    address.ip().is_none_or(|ip| !ip.is_unspecified() && (near || !ip.is_loopback()))
+    let ip: IpAddr = match text.parse::<Multiaddr>().ok().and_then(|address| address.into_iter().next()) {
+        Some(Protocol::Ip4(ip)) => ip.into(),
+        Some(Protocol::Ip6(ip)) => ip.to_canonical(),
+        _ => return true,
+    };
+    !ip.is_unspecified() && (near || !ip.is_loopback())
 }
 
 /// Looks at the peer's clock a few times; the quickest answer says most.

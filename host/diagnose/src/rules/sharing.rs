@@ -110,7 +110,8 @@ fn unacknowledged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .run("Set the list without it.", crate::remedy::export("CACHE_BOOTSTRAP_PEERS", &scene.peers_with(&without)))
     .cost("What that peer holds is not found.")
     .proved_by(proof);
-    let message = format!("{} takes entries and never confirms them; puts of Python runners wait for ever.", symptom.subject());
+    let message =
+        format!("{} takes entries and never confirms them; puts of Python runners wait for ever.", symptom.subject());
     Told { message, remediations: vec![restart, leave] }
 }
 
@@ -195,7 +196,10 @@ fn size(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     } else {
         fix.run(
             "Set it on the interface that leads there.",
-            format!("sudo ip link set dev \"$(ip route get {} | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p')\" mtu 1400", crate::remedy::shell(&host)),
+            format!(
+                "sudo ip link set dev \"$(ip route get {} | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p')\" mtu 1400",
+                crate::remedy::shell(&host)
+            ),
         )
     };
     let message = format!(

@@ -39,9 +39,10 @@ struct Asked {
 impl Asked {
     fn new(scope: &Scope, mut attempt: ladder::Attempt) -> Self {
         let granted = scope.step.grants.cache.iter().any(|grant| grant == "write");
-        let (forbidden, rungs) = attempt.rungs.into_iter().partition(|rung| {
-            WRITING.contains(&rung.as_str()) && !(granted && scope.run.plan.rules.allow_writes)
-        });
+        let (forbidden, rungs) = attempt
+            .rungs
+            .into_iter()
+            .partition(|rung| WRITING.contains(&rung.as_str()) && !(granted && scope.run.plan.rules.allow_writes));
         attempt.rungs = rungs;
         Self { attempt, forbidden }
     }
@@ -98,7 +99,9 @@ fn told(scope: &Scope, asked: Asked, climbed: Climbed) -> ladder::Climbed {
         outcome: Err(Failure::new(
             "not-allowed",
             "writes",
-            format!("`{name}` writes entries; allow that with --allow-writes, and a plugin with grant.cache = [\"write\"]"),
+            format!(
+                "`{name}` writes entries; allow that with --allow-writes, and a plugin with grant.cache = [\"write\"]"
+            ),
         )),
         name,
         elapsed: Duration::ZERO,
@@ -114,16 +117,16 @@ fn told(scope: &Scope, asked: Asked, climbed: Climbed) -> ladder::Climbed {
             id,
             name: rung.name,
             elapsed: super::micros(rung.elapsed),
-            outcome: rung
-                .outcome
-                .map_err(|failure| super::failure(&failure))
-                .map(|facts| facts.into_iter().collect()),
+            outcome: rung.outcome.map_err(|failure| super::failure(&failure)).map(|facts| facts.into_iter().collect()),
         });
     }
     let question = json!({ "address": address, "rungs": attempt.rungs, "timeout-ms": attempt.timeout,
                            "canary-size": attempt.canary_size, "dial-back-port": attempt.dial_back_port });
     let tried: Vec<&str> = rungs.iter().map(|rung| rung.name.as_str()).collect();
-    let answer = climbed.outcome.as_ref().map(|peer| json!({ "rungs": tried, "peer": super::object(facts(peer).iter().map(|(k, v)| (k, v))) }));
+    let answer = climbed
+        .outcome
+        .as_ref()
+        .map(|peer| json!({ "rungs": tried, "peer": super::object(facts(peer).iter().map(|(k, v)| (k, v))) }));
     let id = scope.record("sharing.climb", question, answer, climbed.elapsed);
     ladder::Climbed {
         id,

@@ -108,7 +108,12 @@ impl Service {
             Request::Agree { proof } => self.agree(connection, &proof),
             Request::DialBack { port, timeout_ms } if connection.agreed => {
                 let patience = Duration::from_millis(u64::from(timeout_ms));
-                return Admission::DialBack(Wanted { peer: connection.peer, remote: connection.remote, port, patience });
+                return Admission::DialBack(Wanted {
+                    peer: connection.peer,
+                    remote: connection.remote,
+                    port,
+                    patience,
+                });
             }
             request if connection.agreed => return Admission::Work(Frame::Message(request)),
             _ => Response::refused("unauthenticated", "the shared secret was not proven on this connection"),
@@ -198,7 +203,9 @@ impl Service {
                     more: page.more,
                 })
             }
-            Request::Hello { .. } | Request::Agree { .. } | Request::DialBack { .. } => Ok(Response::refused("malformed", "out of place")),
+            Request::Hello { .. } | Request::Agree { .. } | Request::DialBack { .. } => {
+                Ok(Response::refused("malformed", "out of place"))
+            }
         };
         outcome.unwrap_or_else(|error| match error {
             StoreError::TooLarge { .. } => Response::refused("too-large", error.to_string()),

@@ -19,11 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// # Errors
 /// Kind `different-secret` when it says that it cannot; `never-acknowledged` when
 /// it took the entry and said nothing; `unsupported` when it lacks the protocol.
-pub(crate) async fn agree(
-    session: &Session,
-    secret: &SharedSecret,
-    deadline: Instant,
-) -> Result<((), Facts), Failure> {
+pub(crate) async fn agree(session: &Session, secret: &SharedSecret, deadline: Instant) -> Result<((), Facts), Failure> {
     let unique: [u8; 16] = rand::random();
     let hour_ago = Duration::from_millis(now_ms()).saturating_sub(Duration::from_secs(3600));
     let entry = PushEntry {

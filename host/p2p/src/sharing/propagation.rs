@@ -1,7 +1,7 @@
 //! Whether an entry that is put at one peer can be read at another.
 
-use super::canary::{Canary, SMALL, millis};
 use super::Line;
+use super::canary::{Canary, SMALL, millis};
 use crate::ladder::{Rung, try_rung};
 use crate::reach::Facts;
 use futures::future::join_all;

@@ -42,7 +42,11 @@ impl Climbed {
     }
 
     fn fact(&self, rung: &str, key: &str) -> &str {
-        self.rung(rung).as_ref().unwrap_or_else(|failure| panic!("{rung}: {failure:?}")).get(key).map_or("", String::as_str)
+        self.rung(rung)
+            .as_ref()
+            .unwrap_or_else(|failure| panic!("{rung}: {failure:?}"))
+            .get(key)
+            .map_or("", String::as_str)
     }
 
     fn failure(&self, rung: &str) -> &str {
