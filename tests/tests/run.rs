@@ -13,6 +13,8 @@ mod packing;
 mod peers;
 #[path = "run/process.rs"]
 mod process;
+#[path = "run/sharing.rs"]
+mod sharing;
 #[path = "run/suite.rs"]
 mod suite;
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     scenes.extend(packing::scenes());
     scenes.extend(peers::scenes());
     scenes.extend(cache::scenes());
+    scenes.extend(sharing::scenes());
     scenes.extend(process::scenes());
     scenes.extend(formats::scenes());
     run_scenes("run", stage, scenes)

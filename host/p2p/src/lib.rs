@@ -12,9 +12,13 @@
 #![deny(missing_docs)]
 
 mod agreement;
+mod answering;
 mod banner;
 mod cache_failure;
+mod circuit;
 mod client;
+#[cfg(any(test, feature = "doubles"))]
+pub mod double;
 mod envelope;
 mod hex;
 mod identify;
@@ -26,13 +30,16 @@ mod multistream;
 mod node;
 mod peer;
 mod ping;
+mod quic;
 mod reach;
 mod session;
 mod store;
 mod wire;
 
 pub mod address;
+pub mod push;
 pub mod secret;
+pub mod sharing;
 
 pub use address::Address;
 pub use cache_failure::CacheFailure;

@@ -2,6 +2,7 @@
 
 mod backfill;
 mod behaviour;
+mod dial_back;
 mod error;
 mod listen;
 mod serve;
@@ -111,6 +112,7 @@ impl Peer {
             hide_interfaces: !announce.is_empty(),
         };
         let node = Node::with_identity(identity.clone(), config.agent.clone(), config.backfill.len());
+        let dialler = dial_back::Dialler::new(identity.clone(), config.agent.clone());
         let mut swarm = SwarmBuilder::with_existing_identity(identity)
             .with_tokio()
             .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, muxer)
@@ -136,7 +138,7 @@ impl Peer {
         let service =
             Arc::new(Service::new(peer_id, secret.clone(), store, config.max_value, config.max_store_bytes, agent));
         let (stop, stopped) = oneshot::channel();
-        let server = Server::new(swarm, Arc::clone(&service), Arc::clone(&listening));
+        let server = Server::new(swarm, Arc::clone(&service), Arc::clone(&listening), dialler);
         let task = tokio::spawn(server.run(stopped));
         if let Some(secret) = &secret {
             backfill::follow(&node, &config.backfill, secret, &service);

@@ -8,6 +8,7 @@ mod http;
 mod kit;
 pub(crate) mod peers;
 mod secrets;
+mod sharing;
 mod storage;
 mod swarm;
 mod system;

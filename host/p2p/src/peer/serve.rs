@@ -1,4 +1,5 @@
 use super::behaviour::{Answer, BUDGET, Behaviour, BehaviourEvent, Received};
+use super::dial_back::{Dialler, Wanted};
 use super::listen;
 use super::service::{Admission, Connection, Service};
 use crate::wire::{Budget, Response};
@@ -28,13 +29,20 @@ pub(super) struct Server {
     done: mpsc::Sender<Done>,
     results: mpsc::Receiver<Done>,
     answers: Arc<Budget>,
+    dialler: Arc<Dialler>,
 }
 
 impl Server {
-    pub(super) fn new(swarm: Swarm<Behaviour>, service: Arc<Service>, listening: Arc<RwLock<Vec<Multiaddr>>>) -> Self {
+    pub(super) fn new(
+        swarm: Swarm<Behaviour>,
+        service: Arc<Service>,
+        listening: Arc<RwLock<Vec<Multiaddr>>>,
+        dialler: Dialler,
+    ) -> Self {
         let (done, results) = mpsc::channel(64);
         let answers = Budget::new(BUDGET);
-        Self { swarm, service, listening, connections: HashMap::new(), done, results, answers }
+        let dialler = Arc::new(dialler);
+        Self { swarm, service, listening, connections: HashMap::new(), done, results, answers, dialler }
     }
 
     pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
@@ -64,8 +72,9 @@ impl Server {
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         listen::note(&event, &self.listening);
         match event {
-            SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } => {
-                self.connections.insert(connection_id, Connection::new(peer_id));
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                let connection = Connection::new(peer_id).from(endpoint.get_remote_address());
+                self.connections.insert(connection_id, connection);
             }
             SwarmEvent::ConnectionClosed { connection_id, .. } => drop(self.connections.remove(&connection_id)),
             SwarmEvent::Behaviour(BehaviourEvent::Cache(request_response::Event::Message {
@@ -76,6 +85,7 @@ impl Server {
                 let connection = self.connections.entry(connection_id).or_insert_with(|| Connection::new(peer));
                 match self.service.admit(connection, request.frame) {
                     Admission::Answer(response) => self.respond(channel, Answer { response, share: None }),
+                    Admission::DialBack(wanted) => self.dial_back(channel, wanted),
                     Admission::Work(work) => self.work(channel, Received { frame: work, share: request.share }),
                 }
             }
@@ -99,6 +109,15 @@ impl Server {
             drop((service, received.share));
             // The receiver is gone only when the peer has stopped.
             let _ = done.blocking_send((channel, Answer { response, share }));
+        });
+    }
+
+    /// Dials apart from the swarm, and answers when that has ended.
+    fn dial_back(&self, channel: ResponseChannel<Answer>, wanted: Wanted) {
+        let (dialler, done) = (Arc::clone(&self.dialler), self.done.clone());
+        tokio::spawn(async move {
+            let response = dialler.dial(wanted).await;
+            let _ = done.send((channel, Answer { response, share: None })).await;
         });
     }
 

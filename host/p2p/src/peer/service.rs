@@ -1,12 +1,14 @@
+use super::dial_back::{self, Wanted};
 use crate::SharedSecret;
 use crate::agreement::{NONCE, Side, Transcript};
 use crate::envelope::{Entry, MAX_SKEW_MS, now_ms};
 use crate::store::{Record, Store, StoreError};
 use crate::wire::{Bytes, Frame, MAX_KEY, PeerStats, Request, Response, SealedEntry, VERSION};
-use libp2p::PeerId;
+use libp2p::{Multiaddr, PeerId};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Wrong proofs that a connection may give.
 const MAX_FAILURES: u8 = 3;
@@ -14,6 +16,8 @@ const MAX_FAILURES: u8 = 3;
 /// What is known of one connection.
 pub(super) struct Connection {
     peer: PeerId,
+    /// Where it comes from, when that is an address and not a relay.
+    remote: Option<IpAddr>,
     nonces: Option<([u8; NONCE], [u8; NONCE])>,
     agreed: bool,
     failures: u8,
@@ -21,7 +25,13 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(peer: PeerId) -> Self {
-        Self { peer, nonces: None, agreed: false, failures: 0 }
+        Self { peer, remote: None, nonces: None, agreed: false, failures: 0 }
+    }
+
+    /// The same, from where the other side was seen.
+    pub(super) fn from(mut self, remote: &Multiaddr) -> Self {
+        self.remote = dial_back::ip(remote);
+        self
     }
 }
 
@@ -30,6 +40,8 @@ pub(super) enum Admission {
     Answer(Response),
     /// Allowed, and to be done where blocking is allowed.
     Work(Frame<Request>),
+    /// Allowed, and to be done apart from both.
+    DialBack(Wanted),
 }
 
 /// The answers of a peer, apart from the network.
@@ -94,6 +106,15 @@ impl Service {
         Admission::Answer(match request {
             Request::Hello { nonce, .. } => self.hello(connection, &nonce),
             Request::Agree { proof } => self.agree(connection, &proof),
+            Request::DialBack { port, timeout_ms } if connection.agreed => {
+                let patience = Duration::from_millis(u64::from(timeout_ms));
+                return Admission::DialBack(Wanted {
+                    peer: connection.peer,
+                    remote: connection.remote,
+                    port,
+                    patience,
+                });
+            }
             request if connection.agreed => return Admission::Work(Frame::Message(request)),
             _ => Response::refused("unauthenticated", "the shared secret was not proven on this connection"),
         })
@@ -110,6 +131,7 @@ impl Service {
             secret: self.secret.is_some(),
             max_value: self.max_value as u64,
             agent: self.agent.clone(),
+            now_ms: now_ms(),
         }
     }
 
@@ -181,7 +203,9 @@ impl Service {
                     more: page.more,
                 })
             }
-            Request::Hello { .. } | Request::Agree { .. } => Ok(Response::refused("malformed", "out of place")),
+            Request::Hello { .. } | Request::Agree { .. } | Request::DialBack { .. } => {
+                Ok(Response::refused("malformed", "out of place"))
+            }
         };
         outcome.unwrap_or_else(|error| match error {
             StoreError::TooLarge { .. } => Response::refused("too-large", error.to_string()),
