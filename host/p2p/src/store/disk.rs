@@ -77,6 +77,12 @@ impl Disk {
         lock(&self.trouble).clone()
     }
 
+    /// As if a write had failed.
+    #[cfg(test)]
+    pub(super) fn fail_for_test(&self) {
+        *lock(&self.trouble) = Some("made to fail by a test".into());
+    }
+
     /// Opens the file again, and shows that it takes new pages.
     pub(super) fn reopen(&self) -> Result<(), StoreError> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
