@@ -11,6 +11,10 @@ mod packing;
 mod peers;
 #[path = "run/process.rs"]
 mod process;
+#[path = "run/packaging.rs"]
+mod packaging;
+#[path = "run/service.rs"]
+mod service;
 #[path = "run/suite.rs"]
 mod suite;
 
@@ -41,5 +45,7 @@ fn main() -> ExitCode {
     scenes.extend(peers::scenes());
     scenes.extend(process::scenes());
     scenes.extend(formats::scenes());
+    scenes.extend(service::scenes());
+    scenes.extend(packaging::scenes());
     run_scenes("run", stage, scenes)
 }
