@@ -15,6 +15,10 @@ mod peers;
 mod process;
 #[path = "run/sharing.rs"]
 mod sharing;
+#[path = "run/packaging.rs"]
+mod packaging;
+#[path = "run/service.rs"]
+mod service;
 #[path = "run/suite.rs"]
 mod suite;
 
@@ -47,5 +51,7 @@ fn main() -> ExitCode {
     scenes.extend(sharing::scenes());
     scenes.extend(process::scenes());
     scenes.extend(formats::scenes());
+    scenes.extend(service::scenes());
+    scenes.extend(packaging::scenes());
     run_scenes("run", stage, scenes)
 }
