@@ -295,7 +295,8 @@ fn protocols(info: &PeerInfo) -> Result<((), Facts), Failure> {
 /// Whether others can dial an address that a peer names: not when it stands for
 /// every interface, and loopback only by who reached the peer there.
 fn is_dialable(text: &str, near: bool) -> bool {
-    let ip: IpAddr = match text.parse::<Multiaddr>().ok().and_then(|address| address.into_iter().next()) {
+    let Ok(address) = text.parse::<Multiaddr>() else { return true };
+    let ip: IpAddr = match address.iter().next() {
         Some(Protocol::Ip4(ip)) => ip.into(),
         Some(Protocol::Ip6(ip)) => ip.to_canonical(),
         _ => return true,
