@@ -28,6 +28,17 @@ pub(crate) struct Global {
     /// Only the result on stdout, only errors on stderr
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+    /// Format of the log on stderr; SEAWORTHY_LOG says what is logged, e.g. debug
+    #[arg(long, global = true, env = "SEAWORTHY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line of text an event
+    Text,
+    /// An object of JSON a line
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,7 +53,9 @@ pub(crate) enum Command {
     /// Run checks and judge them (the default command)
     Run(Box<RunArgs>),
     /// Run a P2P cache peer on this machine until it is told to stop
-    Peer(PeerArgs),
+    Peer(Box<PeerArgs>),
+    /// Use the configured cache by hand: get, put, rm, stat, list, stats, bench
+    Cache(crate::cache::CacheArgs),
     /// Check the policy file, its plugins and settings, and say everything that is wrong
     Validate(ConfigArgs),
     /// Print the merged policy, each value with where it comes from
@@ -145,7 +158,12 @@ pub(crate) enum Format {
 }
 
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct PeerArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<crate::peer::PeerAction>,
+    #[command(flatten)]
+    pub(crate) service: crate::peer::ServiceArgs,
     /// Where to listen; may be repeated
     #[arg(long, value_name = "MULTIADDR", default_value = "/ip4/0.0.0.0/tcp/9100")]
     pub(crate) listen: Vec<String>,
@@ -225,18 +243,18 @@ pub(crate) struct PackArgs {
     pub(crate) out: PathBuf,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match positive(text) {
         Ok(duration) if duration.is_zero() => Err("takes a duration longer than zero".into()),
         other => other,
     }
 }
 
-fn positive(text: &str) -> Result<Duration, String> {
+pub(crate) fn positive(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|e| format!("{e}; write a number with a unit, e.g. 5s or 250ms"))
 }
 
-fn name_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn name_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
         _ => Err("write NAME=VALUE".into()),

@@ -12,9 +12,13 @@
 #![deny(missing_docs)]
 
 mod agreement;
+mod answering;
 mod banner;
 mod cache_failure;
+mod circuit;
 mod client;
+#[cfg(any(test, feature = "doubles"))]
+pub mod double;
 mod envelope;
 mod hex;
 mod identify;
@@ -26,6 +30,7 @@ mod multistream;
 mod node;
 mod peer;
 mod ping;
+mod quic;
 mod reach;
 mod session;
 mod store;
@@ -34,6 +39,7 @@ mod wire;
 pub mod address;
 pub mod push;
 pub mod secret;
+pub mod sharing;
 
 pub use address::Address;
 pub use cache_failure::CacheFailure;
@@ -42,7 +48,7 @@ pub use envelope::Blob;
 pub use identity::IdentityError;
 pub use ladder::Rung;
 pub use node::{DialAttempt, Dialed, Node, NodeConfig, NodeError, PeerInfo};
-pub use peer::{Peer, PeerConfig, PeerCounters, PeerError};
+pub use peer::{Health, Monitor, Peer, PeerConfig, PeerCounters, PeerError};
 pub use secret::SharedSecret;
 pub use store::StoreError;
 pub use wire::{CACHE_PROTOCOL, PeerStats};

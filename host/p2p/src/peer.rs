@@ -4,12 +4,17 @@ mod behaviour;
 mod bucket;
 mod contact;
 mod counters;
+mod dial_back;
 mod dialling;
+mod drain;
 mod error;
 mod flow;
 mod follow;
 mod hold;
 mod listen;
+mod metrics;
+mod monitor;
+mod notices;
 mod push_codec;
 mod pushing;
 mod python;
@@ -17,9 +22,12 @@ mod relations;
 mod serve;
 mod service;
 mod since;
+mod store_numbers;
+mod watch;
 
 pub use counters::PeerCounters;
 pub use error::PeerError;
+pub use monitor::{Health, Monitor};
 
 use crate::SharedSecret;
 use crate::envelope::now_ms;
@@ -109,6 +117,7 @@ pub struct Peer {
     listening: Arc<RwLock<Vec<Multiaddr>>>,
     announce: Vec<Multiaddr>,
     service: Arc<Service>,
+    monitor: Monitor,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -135,10 +144,13 @@ impl Peer {
             envelope: config.secret.as_ref().map(|secret| Arc::new(Envelope::new(secret))),
         };
         let rates = Rates { requests: config.max_requests_per_second, bytes: config.max_bytes_per_second };
+        let dialler = dial_back::Dialler::new(identity.clone(), config.agent.clone());
+        let mut registry = metrics::registry();
         let mut swarm = SwarmBuilder::with_existing_identity(identity)
             .with_tokio()
             .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, muxer)
             .map_err(|e| PeerError::Transport(e.to_string()))?
+            .with_bandwidth_metrics(registry.sub_registry_with_prefix("peer"))
             .with_behaviour(|key| Behaviour::new(key.public(), config.agent, &limits))
             .map_err(|e| PeerError::Transport(e.to_string()))?
             .with_swarm_config(|c| c.with_idle_connection_timeout(config.idle_timeout))
@@ -160,13 +172,20 @@ impl Peer {
         let service =
             Arc::new(Service::new(peer_id, secret.clone(), store, config.max_value, config.max_store_bytes, agent));
         let (stop, stopped) = oneshot::channel();
-        let server = Server::new(swarm, Arc::clone(&service), Arc::clone(&listening), rates);
+        service.metrics().register(Arc::downgrade(&service), &mut registry);
+        let server = Server::new(swarm, Arc::clone(&service), Arc::clone(&listening), dialler, rates);
         let contact = server.relations.contact.clone();
+        let monitor = Monitor {
+            service: Arc::downgrade(&service),
+            registry: Arc::new(registry),
+            pulse: Arc::clone(&server.pulse),
+            listening: Arc::clone(&listening),
+        };
         let task = tokio::spawn(server.run(stopped));
         for target in targets {
             tokio::spawn(dialling::keep(contact.clone(), target));
         }
-        Ok(Self { peer_id: peer_id.to_base58(), listening, announce, service, stop, task })
+        Ok(Self { peer_id: peer_id.to_base58(), listening, announce, service, monitor, stop, task })
     }
 
     /// The id that others expect in the address.
@@ -194,7 +213,14 @@ impl Peer {
         self.service.flow.counters.now().clone()
     }
 
-    /// Stops listening, finishes what is in progress and closes the store.
+    /// A handle that asks for numbers and health; it does not keep the peer running.
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        self.monitor.clone()
+    }
+
+    /// Takes nothing further, finishes what is in progress and closes the store;
+    /// in six seconds at most.
     pub async fn shutdown(self) {
         let _ = self.stop.send(());
         let _ = self.task.await;

@@ -89,6 +89,11 @@ impl Behaviour {
             hold: Hold::default(),
         }
     }
+
+    /// The bounds of connections; new ones hold for connections to come.
+    pub(super) fn limits_mut(&mut self) -> &mut ConnectionLimits {
+        self.limits.limits_mut()
+    }
 }
 
 /// Reads and writes requests and answers.

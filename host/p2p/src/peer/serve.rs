@@ -1,29 +1,33 @@
 use super::behaviour::{Answer, BUDGET, Behaviour, BehaviourEvent, Received};
 use super::bucket::Rates;
 use super::contact::Contact;
+use super::dial_back::{Dialler, Wanted};
 use super::flow::{Origin, Position};
 use super::listen;
+use super::metrics::Question;
+use super::monitor::{BEAT, Pulse};
 use super::relations::Relations;
 use super::service::{Admission, Connection, Service};
 use super::since::{self, Follower};
 use crate::wire::{Budget, Frame, Request, Response};
 use futures::StreamExt as _;
-use libp2p::request_response::{self, Message, ResponseChannel};
+use libp2p::PeerId;
+use libp2p::request_response::{self, InboundRequestId, Message, ResponseChannel};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm};
-use std::collections::HashMap;
+use libp2p::{Multiaddr, Swarm};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 
 /// Expired entries are removed this often; they are never served in between.
 const PURGE: Duration = Duration::from_secs(60);
+/// After a failure of the store, it is tried this often whether it works again.
+const RECOVER: Duration = Duration::from_secs(5);
 /// One who waits for something new is answered after this time in any case, well
 /// before its request times out.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
-/// Work in progress may take this long at the end.
-const FINISH: Duration = Duration::from_secs(5);
 
 /// An answer, and where it goes.
 pub(super) type Done = (ResponseChannel<Answer>, Answer);
@@ -32,12 +36,16 @@ pub(super) type Done = (ResponseChannel<Answer>, Answer);
 pub(super) struct Server {
     pub(super) swarm: Swarm<Behaviour>,
     pub(super) service: Arc<Service>,
-    listening: Arc<RwLock<Vec<Multiaddr>>>,
+    pub(super) listening: Arc<RwLock<Vec<Multiaddr>>>,
+    pub(super) pulse: Arc<Pulse>,
     pub(super) connections: HashMap<ConnectionId, Connection>,
     pub(super) relations: Relations,
-    done: mpsc::Sender<Done>,
-    results: mpsc::Receiver<Done>,
+    /// Requests that were read and whose answers are not sent yet.
+    pub(super) open: HashSet<InboundRequestId>,
+    pub(super) done: mpsc::Sender<Done>,
+    pub(super) results: mpsc::Receiver<Done>,
     answers: Arc<Budget>,
+    dialler: Arc<Dialler>,
 }
 
 impl Server {
@@ -45,47 +53,48 @@ impl Server {
         swarm: Swarm<Behaviour>,
         service: Arc<Service>,
         listening: Arc<RwLock<Vec<Multiaddr>>>,
+        dialler: Dialler,
         rates: Rates,
     ) -> Self {
         let (done, results) = mpsc::channel(64);
         let answers = Budget::new(BUDGET);
+        let dialler = Arc::new(dialler);
         let relations = Relations::new(rates, |commands| Contact::new(commands, &service, &done));
-        Self { swarm, service, listening, connections: HashMap::new(), relations, done, results, answers }
+        let (connections, open, pulse) = (HashMap::new(), HashSet::new(), Arc::new(Pulse::new()));
+        Self { swarm, service, listening, pulse, connections, relations, open, done, results, answers, dialler }
     }
 
     pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
         let mut purge = interval(PURGE);
         purge.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut recover = interval(RECOVER);
+        recover.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some((channel, answer)) = self.results.recv() => self.respond(channel, answer),
                 Some(command) = self.relations.command() => self.on_command(command),
-                _ = purge.tick() => self.purge(),
+                _ = purge.tick() => self.upkeep(Service::purge),
+                _ = recover.tick() => if self.service.needs_recovery() { self.upkeep(Service::recover) },
+                _ = beat.tick() => self.pulse.beat(),
                 _ = &mut stop => break,
             }
         }
         // Those who wait for news end now.
         self.service.flow.close();
-        // Every worker holds a sender; when the last one is gone, all is committed.
-        let Self { done, mut results, mut swarm, .. } = self;
-        drop(done);
-        let finish = async {
-            while let Some((channel, answer)) = results.recv().await {
-                let _ = swarm.behaviour_mut().cache.send_response(channel, answer);
-            }
-        };
-        if timeout(FINISH, finish).await.is_err() {
-            tracing::warn!("requests were still in progress at the end");
-        }
+        self.drain().await;
     }
 
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         listen::note(&event, &self.listening);
         self.relate(&event);
+        self.watch(&event);
         match event {
-            SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } => {
-                self.connections.insert(connection_id, Connection::new(peer_id));
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                let connection = Connection::new(peer_id).from(endpoint.get_remote_address());
+                self.connections.insert(connection_id, connection);
             }
             SwarmEvent::ConnectionClosed { connection_id, .. } => drop(self.connections.remove(&connection_id)),
             SwarmEvent::Behaviour(BehaviourEvent::Cache(request_response::Event::Message {
@@ -94,16 +103,21 @@ impl Server {
                 message: Message::Request { request, channel, .. },
             })) => {
                 if let Some(refusal) = self.refuse_crowd(peer, &request.frame) {
+                    self.service.answered(&peer, Question::of(&request.frame), &refusal);
                     return self.respond(channel, Answer { response: refusal, share: None });
                 }
                 self.share_agreement(&peer, connection_id, &request.frame);
                 let connection = self.connections.entry(connection_id).or_insert_with(|| Connection::new(peer));
+                let question = Question::of(&request.frame);
                 let admission = self.service.admit(connection, request.frame);
                 if let Some(scope) = &request.scope {
                     scope.set_agreed(connection.agreed());
                 }
                 match admission {
-                    Admission::Answer(response) => self.respond(channel, Answer { response, share: None }),
+                    Admission::Answer(response) => {
+                        self.service.answered(&peer, question, &response);
+                        self.respond(channel, Answer { response, share: None });
+                    }
                     Admission::Work(Frame::Message(Request::Since {
                         own_store,
                         store,
@@ -114,11 +128,13 @@ impl Server {
                         let wait = Duration::from_millis(wait_ms).min(LONGEST_WAIT);
                         let position = Position { store, cursor };
                         let origin = Origin { peer, store: own_store };
-                        self.answer_follower(channel, Follower { origin, position, wait, max_bytes });
+                        self.answer_follower(question, channel, Follower { origin, position, wait, max_bytes });
                     }
                     Admission::Work(work) => {
-                        self.work(channel, Received { frame: work, share: request.share, scope: None })
+                        let received = Received { frame: work, share: request.share, scope: None };
+                        self.work((peer, question), channel, received);
                     }
+                    Admission::DialBack(wanted) => self.dial_back((peer, question), channel, wanted),
                 }
             }
             SwarmEvent::Behaviour(BehaviourEvent::Cache(event)) => self.on_answer(event),
@@ -145,20 +161,25 @@ impl Server {
     }
 
     /// Answers one who follows us, when there is something new.
-    fn answer_follower(&mut self, channel: ResponseChannel<Answer>, follower: Follower) {
+    fn answer_follower(&mut self, question: Question, channel: ResponseChannel<Answer>, follower: Follower) {
         let (contact, answers) = (self.relations.contact.clone(), Arc::clone(&self.answers));
-        let bucket = self.relations.bucket(follower.origin.peer);
+        let peer = follower.origin.peer;
+        let bucket = self.relations.bucket(peer);
         tokio::spawn(async move {
             let answer = since::answer(&contact, follower, &answers, || channel.is_open()).await;
             if let (Some(answer), Some(done)) = (answer, contact.done()) {
                 bucket.charge(since::size(&answer.response), std::time::Instant::now());
+                if let Some(service) = contact.service() {
+                    // What it waited for is not how long it took us.
+                    service.answered(&peer, question.anew(), &answer.response);
+                }
                 let _ = done.send((channel, answer)).await;
             }
         });
     }
 
     /// Works apart from the swarm: a sync to disk must not delay other answers.
-    fn work(&self, channel: ResponseChannel<Answer>, received: Received) {
+    fn work(&self, asked: (PeerId, Question), channel: ResponseChannel<Answer>, received: Received) {
         let (service, done, answers) = (Arc::clone(&self.service), self.done.clone(), Arc::clone(&self.answers));
         tokio::task::spawn_blocking(move || {
             // A client that does not read what it asked for holds no more than the budget.
@@ -167,22 +188,35 @@ impl Server {
                 Some(_) => service.work(received.frame),
                 None => Response::refused("exhausted", "too many large answers at a time"),
             };
+            service.answered(&asked.0, asked.1, &response);
             drop((service, received.share));
             // The receiver is gone only when the peer has stopped.
             let _ = done.blocking_send((channel, Answer { response, share }));
         });
     }
 
-    fn respond(&mut self, channel: ResponseChannel<Answer>, answer: Answer) {
+    /// Dials apart from the swarm, and answers when that has ended.
+    fn dial_back(&self, (peer, question): (PeerId, Question), channel: ResponseChannel<Answer>, wanted: Wanted) {
+        let (dialler, service, done) = (Arc::clone(&self.dialler), Arc::clone(&self.service), self.done.clone());
+        tokio::spawn(async move {
+            let response = dialler.dial(wanted).await;
+            service.answered(&peer, question, &response);
+            drop(service);
+            let _ = done.send((channel, Answer { response, share: None })).await;
+        });
+    }
+
+    pub(super) fn respond(&mut self, channel: ResponseChannel<Answer>, answer: Answer) {
         if self.swarm.behaviour_mut().cache.send_response(channel, answer).is_err() {
             tracing::debug!("a request was given up before its answer");
         }
     }
 
-    fn purge(&self) {
+    /// Work on the store that nobody asked for.
+    fn upkeep(&self, work: fn(&Service)) {
         let (service, done) = (Arc::clone(&self.service), self.done.clone());
         tokio::task::spawn_blocking(move || {
-            service.purge();
+            work(&service);
             drop(service);
             drop(done);
         });

@@ -1,13 +1,16 @@
+use super::dial_back::{self, Wanted};
 use super::flow::{Flow, Origin, Position};
+use super::metrics::{Metrics, Outcome, Question};
+use super::notices::{Notices, clip};
 use crate::SharedSecret;
 use crate::agreement::{NONCE, Side, Transcript};
 use crate::envelope::{Entry, MAX_SKEW_MS, now_ms};
-use crate::store::{Record, Store, StoreError};
+use crate::store::{Record, Store, StoreError, Totals};
 use crate::wire::{Bytes, Frame, MAX_KEY, PeerStats, Request, Response, SMALL_FRAME, VERSION};
-use libp2p::PeerId;
+use libp2p::{Multiaddr, PeerId};
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Wrong proofs that a connection may give.
 const MAX_FAILURES: u8 = 3;
@@ -15,6 +18,8 @@ const MAX_FAILURES: u8 = 3;
 /// What is known of one connection.
 pub(super) struct Connection {
     peer: PeerId,
+    /// Where it comes from, when that is an address and not a relay.
+    remote: Option<IpAddr>,
     nonces: Option<([u8; NONCE], [u8; NONCE])>,
     agreed: bool,
     failures: u8,
@@ -22,7 +27,13 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(peer: PeerId) -> Self {
-        Self { peer, nonces: None, agreed: false, failures: 0 }
+        Self { peer, remote: None, nonces: None, agreed: false, failures: 0 }
+    }
+
+    /// The same, from where the other side was seen.
+    pub(super) fn from(mut self, remote: &Multiaddr) -> Self {
+        self.remote = dial_back::ip(remote);
+        self
     }
 
     pub(super) fn agreed(&self) -> bool {
@@ -46,6 +57,8 @@ pub(super) enum Admission {
     Answer(Response),
     /// Allowed, and to be done where blocking is allowed.
     Work(Frame<Request>),
+    /// Allowed, and to be done apart from both.
+    DialBack(Wanted),
 }
 
 /// The answers of a peer, apart from the network.
@@ -58,9 +71,8 @@ pub(super) struct Service {
     max_store_bytes: u64,
     agent: String,
     started: Instant,
-    hits: AtomicU64,
-    misses: AtomicU64,
-    puts: AtomicU64,
+    metrics: Metrics,
+    notices: Notices,
 }
 
 impl Service {
@@ -72,7 +84,6 @@ impl Service {
         max_store_bytes: u64,
         agent: String,
     ) -> Self {
-        let zero = AtomicU64::default;
         Self {
             own,
             flow: Flow::new(secret.as_deref()),
@@ -82,9 +93,8 @@ impl Service {
             max_store_bytes,
             agent,
             started: Instant::now(),
-            hits: zero(),
-            misses: zero(),
-            puts: zero(),
+            metrics: Metrics::new(),
+            notices: Notices::default(),
         }
     }
 
@@ -116,6 +126,15 @@ impl Service {
         Admission::Answer(match request {
             Request::Hello { nonce, .. } => self.hello(connection, &nonce),
             Request::Agree { proof } => self.agree(connection, &proof),
+            Request::DialBack { port, timeout_ms } if connection.agreed => {
+                let patience = Duration::from_millis(u64::from(timeout_ms));
+                return Admission::DialBack(Wanted {
+                    peer: connection.peer,
+                    remote: connection.remote,
+                    port,
+                    patience,
+                });
+            }
             request if connection.agreed => return Admission::Work(Frame::Message(request)),
             _ => Response::refused("unauthenticated", "the shared secret was not proven on this connection"),
         })
@@ -132,6 +151,7 @@ impl Service {
             secret: self.secret.is_some(),
             max_value: self.max_value as u64,
             agent: self.agent.clone(),
+            now_ms: now_ms(),
         }
     }
 
@@ -151,7 +171,6 @@ impl Service {
             _ => {
                 connection.failures += 1;
                 connection.agreed = false;
-                tracing::info!(peer = %connection.peer, "a peer holds another shared secret");
                 Response::Different
             }
         }
@@ -193,21 +212,18 @@ impl Service {
             }
             Request::Stats => Ok(Response::Stats(self.stats())),
             Request::Since { store, cursor, max_bytes, .. } => self.since(Position { store, cursor }, max_bytes, None),
-            Request::Hello { .. } | Request::Agree { .. } => Ok(Response::refused("malformed", "out of place")),
+            Request::Hello { .. } | Request::Agree { .. } | Request::DialBack { .. } => {
+                Ok(Response::refused("malformed", "out of place"))
+            }
         };
         outcome.unwrap_or_else(|error| match error {
             StoreError::TooLarge { .. } => Response::refused("too-large", error.to_string()),
-            _ => {
-                tracing::error!(%error, "the store failed");
-                Response::refused("store", error.to_string())
-            }
+            _ => Response::refused("store", error.to_string()),
         })
     }
 
     fn get(&self, key: &str, now: u64) -> Result<Response, StoreError> {
         let found = self.store.get(key, now)?;
-        let counter = if found.is_some() { &self.hits } else { &self.misses };
-        counter.fetch_add(1, Relaxed);
         Ok(found.map_or(Response::Miss, |record| Response::Value { sealed: Bytes(record.sealed) }))
     }
 
@@ -252,7 +268,6 @@ impl Service {
         if from.is_none() {
             self.flow.counters.now().received_put += u64::from(kept);
         }
-        self.puts.fetch_add(1, Relaxed);
         Ok(Response::Stored { kept })
     }
 
@@ -267,6 +282,7 @@ impl Service {
                 let kept =
                     matches!(self.put(key, sealed.to_vec(), now, Some(from)), Ok(Response::Stored { kept: true }));
                 self.flow.counters.now().received_follow += u64::from(kept);
+                self.metrics.copied.inc_by(u64::from(kept));
                 kept
             }
             Ok(_) => false,
@@ -279,8 +295,80 @@ impl Service {
 
     pub(super) fn purge(&self) {
         if let Err(error) = self.store.purge(now_ms()) {
-            tracing::error!(%error, "expired entries cannot be removed");
+            self.metrics.error("store");
+            self.say_store_failure(&error.to_string());
         }
+    }
+
+    /// Whether the store failed, and has not worked since.
+    pub(super) fn needs_recovery(&self) -> bool {
+        self.store.trouble().is_some()
+    }
+
+    /// Opens the store again after a failure.
+    pub(super) fn recover(&self) {
+        match self.store.recover(now_ms()) {
+            Ok(()) => tracing::info!("the store works again"),
+            Err(error) => {
+                self.metrics.error("store");
+                self.say_store_failure(&error.to_string());
+            }
+        }
+    }
+
+    /// Counts an answer; says it when it is one that an operator has to know of.
+    pub(super) fn answered(&self, peer: &PeerId, question: Question, response: &Response) {
+        let outcome = Outcome::of(response);
+        self.metrics.answered(question, outcome);
+        let message = match response {
+            Response::Refused { message, .. } => clip(message),
+            _ => String::new(),
+        };
+        match outcome {
+            Outcome::Done(_) => {}
+            Outcome::Failed => self.say_store_failure(&message),
+            Outcome::Refused(reason) => {
+                if let Some(unsaid) = self.due(reason) {
+                    tracing::info!(%peer, operation = question.operation, reason, message, unsaid, "refused a request");
+                }
+            }
+        }
+    }
+
+    fn say_store_failure(&self, error: &str) {
+        if let Some(unsaid) = self.due("store") {
+            tracing::error!(error, unsaid, "the store failed");
+        }
+    }
+
+    /// Whether to log something of this kind now; see [`Notices::due`].
+    pub(super) fn due(&self, kind: &'static str) -> Option<u64> {
+        self.notices.due(kind, Instant::now())
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Why entries cannot be taken and served now.
+    pub(super) fn obstacles(&self) -> Vec<String> {
+        let secret = self.secret.is_none().then(|| "there is no shared secret, so every request is refused".to_owned());
+        let store = self.store.trouble().map(|why| format!("the store cannot be used: {why}"));
+        secret.into_iter().chain(store).collect()
+    }
+
+    pub(super) fn store_totals(&self) -> Totals {
+        self.store.totals()
+    }
+
+    pub(super) fn max_store_bytes(&self) -> u64 {
+        self.max_store_bytes
+    }
+
+    /// The last line of a peer.
+    pub(super) fn say_totals(&self) {
+        let PeerStats { entries, bytes, hits, misses, puts, uptime_s, .. } = self.stats();
+        tracing::info!(entries, bytes, hits, misses, puts, uptime_s, "the peer has ended");
     }
 
     pub(super) fn stats(&self) -> PeerStats {
@@ -289,9 +377,9 @@ impl Service {
             entries: usage.entries,
             bytes: usage.bytes,
             max_bytes: self.max_store_bytes,
-            hits: self.hits.load(Relaxed),
-            misses: self.misses.load(Relaxed),
-            puts: self.puts.load(Relaxed),
+            hits: self.metrics.hits(),
+            misses: self.metrics.misses(),
+            puts: self.metrics.puts(),
             evictions: usage.evictions,
             uptime_s: self.started.elapsed().as_secs(),
         }

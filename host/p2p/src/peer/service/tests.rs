@@ -28,6 +28,7 @@ fn answer(admission: Admission) -> Response {
     match admission {
         Admission::Answer(response) => response,
         Admission::Work(frame) => panic!("{frame:?} was let through"),
+        Admission::DialBack(_) => panic!("a dial-back was let through"),
     }
 }
 
@@ -63,9 +64,12 @@ fn nothing_is_done_before_the_agreement() {
     assert_eq!(kind(&answer(service.admit(&mut connection, Frame::Message(Request::Stats)))), "unauthenticated");
     let agree = Frame::Message(Request::Agree { proof: Bytes(vec![0; 32]) });
     assert_eq!(kind(&answer(service.admit(&mut connection, agree))), "unauthenticated", "without hello");
+    let back = || Frame::Message(Request::DialBack { port: 9100, timeout_ms: 1000 });
+    assert_eq!(kind(&answer(service.admit(&mut connection, back()))), "unauthenticated");
     let proof = prove(&service, &mut connection, &secret("ours"));
     assert!(matches!(answer(service.admit(&mut connection, proof)), Response::Agreed { .. }));
     assert!(matches!(service.admit(&mut connection, get()), Admission::Work(_)));
+    assert!(matches!(service.admit(&mut connection, back()), Admission::DialBack(_)));
     assert_eq!(
         kind(&answer(service.admit(&mut Connection::new(PeerId::random()), get()))),
         "unauthenticated",

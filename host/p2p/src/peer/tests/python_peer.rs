@@ -2,7 +2,6 @@
 //! none of ours, and answers as it is told to.
 
 use crate::push::{Envelope, PEER_EXCHANGE_PROTOCOL, PUSH_PROTOCOL, PeerList, PushEntry, Verdict, judge};
-use crate::session::{Muxer, Stream};
 use crate::{SharedSecret, identify, multistream};
 use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 use libp2p::core::muxing::StreamMuxerExt as _;
@@ -17,6 +16,9 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+
+type Muxer = yamux::Muxer<noise::Output<TcpStream>>;
+type Stream = yamux::Stream;
 
 const PROTOCOLS: [&str; 3] = [identify::PROTOCOL, PUSH_PROTOCOL, PEER_EXCHANGE_PROTOCOL];
 
