@@ -1,32 +1,58 @@
 //! A cache peer: listens, proves its identity, serves the cache protocol.
 
+mod advertise;
 mod backfill;
 mod behaviour;
+mod discovery;
 mod error;
+mod finder;
+mod handshakes;
 mod listen;
+mod relays;
 mod serve;
 mod service;
+mod surroundings;
 
+pub use discovery::RelayLimits;
 pub use error::PeerError;
+pub use relays::Reservation;
 
 use crate::envelope::now_ms;
 use crate::identity;
 use crate::store::Store;
 use crate::wire::PeerStats;
-use crate::{Node, SharedSecret};
+use crate::{Address, Node, SharedSecret, address};
+use advertise::Advertiser;
 use behaviour::Behaviour;
-use libp2p::{Multiaddr, SwarmBuilder, noise, tcp, yamux};
+use discovery::{Discovery, Switches};
+use finder::Finder;
+use libp2p::identity::Keypair;
+use libp2p::{Swarm, SwarmBuilder, noise, quic, tcp, yamux};
+use relays::Reservations;
 use serve::Server;
 use service::Service;
+use std::error::Error;
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use surroundings::{Place, Surroundings};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Peers that were found and not yet taken note of.
+const FOUND: usize = 32;
+/// How long the start waits for relays to answer.
+const RELAYS: Duration = Duration::from_secs(3);
+/// What a client may send on one QUIC stream before it is read, and on one
+/// connection. There is one stream per request.
+const QUIC_WINDOW: (u32, u32) = (1024 * 1024, 4 * 1024 * 1024);
 
 /// What a peer is to be.
 pub struct PeerConfig {
-    /// Multiaddrs to listen on, `/ip4/0.0.0.0/tcp/9100`; port 0 takes any.
+    /// Multiaddrs to listen on, `/ip4/0.0.0.0/tcp/9100` or
+    /// `/ip4/0.0.0.0/udp/9100/quic-v1`; port 0 takes any. May be empty for a peer
+    /// that is reached through relays alone.
     pub listen: Vec<String>,
     /// File of the persistent identity; without it the peer id, and every
     /// address that names it, ends with the process.
@@ -44,13 +70,29 @@ pub struct PeerConfig {
     /// Multiaddrs of peers whose entries this one copies, at the start and from
     /// then on. An invalidation is not copied: clients invalidate everywhere.
     pub backfill: Vec<String>,
+    /// Whether connections are passed on for peers that cannot be dialled, within `relay_limits`.
+    pub relay_server: bool,
+    /// What is passed on for others, when something is.
+    pub relay_limits: RelayLimits,
+    /// Multiaddrs of relays, with `/p2p/…`, through which others reach this peer. A
+    /// slot is reserved at each, and again when it is lost.
+    pub relays: Vec<String>,
+    /// Whether other peers are asked, and asked by others, to dial back (AutoNAT
+    /// v2). What they cannot reach is no longer told to anybody.
+    pub autonat: bool,
+    /// Whether relayed connections are turned into direct ones where both sides can.
+    pub dcutr: bool,
+    /// Whether peers on the same network segment are looked for and told of us.
+    pub mdns: bool,
+    /// Whether peers of peers are looked for, by Kademlia under a name of its own.
+    pub kademlia: bool,
     /// What identify says we are.
     pub agent: String,
     /// The longest value, in bytes.
     pub max_value: usize,
     /// Bound of the store, in bytes of keys and sealed values, of all secrets together.
     pub max_store_bytes: u64,
-    /// Connections at a time, handshakes in progress apart.
+    /// Connections of others at a time, handshakes in progress apart.
     pub max_connections: u32,
     /// For TCP accepted to handshake done.
     pub handshake_timeout: Duration,
@@ -63,12 +105,19 @@ pub struct PeerConfig {
 impl Default for PeerConfig {
     fn default() -> Self {
         Self {
-            listen: vec!["/ip4/0.0.0.0/tcp/9100".into()],
+            listen: vec!["/ip4/0.0.0.0/tcp/9100".into(), "/ip4/0.0.0.0/udp/9100/quic-v1".into()],
             identity: None,
             store: None,
             secret: None,
             announce: Vec::new(),
             backfill: Vec::new(),
+            relay_server: false,
+            relay_limits: RelayLimits::default(),
+            relays: Vec::new(),
+            autonat: false,
+            dcutr: false,
+            mdns: false,
+            kademlia: false,
             agent: concat!("seaworthy-peer/", env!("CARGO_PKG_VERSION")).into(),
             max_value: 8 * 1024 * 1024,
             max_store_bytes: 1024 * 1024 * 1024,
@@ -84,8 +133,7 @@ impl Default for PeerConfig {
 /// is in progress.
 pub struct Peer {
     peer_id: String,
-    listening: Arc<RwLock<Vec<Multiaddr>>>,
-    announce: Vec<Multiaddr>,
+    place: watch::Receiver<Place>,
     service: Arc<Service>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
@@ -101,30 +149,13 @@ impl Peer {
     pub async fn start(config: PeerConfig) -> Result<Self, PeerError> {
         let listen = listen::to_listen(&config.listen)?;
         let announce = listen::to_announce(&config.announce)?;
+        let relays = relays::to_relays(&config.relays)?;
         let identity = identity::load(config.identity.as_deref())?;
         let peer_id = identity.public().to_peer_id();
         let agent = config.agent.clone();
-        let limits = behaviour::Limits {
-            max_frame: config.max_value + crate::wire::FRAME_OVERHEAD,
-            max_connections: config.max_connections,
-            request_timeout: config.request_timeout,
-            hide_interfaces: !announce.is_empty(),
-        };
-        let node = Node::with_identity(identity.clone(), config.agent.clone(), config.backfill.len());
-        let mut swarm = SwarmBuilder::with_existing_identity(identity)
-            .with_tokio()
-            .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, muxer)
-            .map_err(|e| PeerError::Transport(e.to_string()))?
-            .with_behaviour(|key| Behaviour::new(key.public(), config.agent, &limits))
-            .map_err(|e| PeerError::Transport(e.to_string()))?
-            .with_swarm_config(|c| c.with_idle_connection_timeout(config.idle_timeout))
-            .with_connection_timeout(config.handshake_timeout)
-            .build();
-        for address in &announce {
-            swarm.add_external_address(address.clone());
-        }
-        let listening = Arc::new(RwLock::new(Vec::new()));
-        listen::listen(&mut swarm, &listen, &listening).await?;
+        let node = Node::with_identity(identity.clone(), config.agent.clone(), config.backfill.len() + FOUND);
+        let mut swarm = swarm(identity, &config)?;
+        let early = listen::listen(&mut swarm, &listen).await?;
         // Without a secret nothing is stored and nothing read: the file is not even opened.
         // The fingerprint is kept in the store's file, where only its owner reads.
         let (path, owner) = match &config.secret {
@@ -136,12 +167,29 @@ impl Peer {
         let service =
             Arc::new(Service::new(peer_id, secret.clone(), store, config.max_value, config.max_store_bytes, agent));
         let (stop, stopped) = oneshot::channel();
-        let server = Server::new(swarm, Arc::clone(&service), Arc::clone(&listening));
-        let task = tokio::spawn(server.run(stopped));
+        let (placed, mut place) = watch::channel(Place::default());
+        let (discovered, found) = mpsc::channel(FOUND);
+        let named = neighbours(&config);
+        let waits = !relays.is_empty();
+        let surroundings = Surroundings::new(
+            peer_id,
+            Advertiser::new(announce),
+            Reservations::new(peer_id, relays),
+            Finder::new(peer_id, named, discovered),
+            placed,
+        );
+        let server = Server::new(swarm, Arc::clone(&service), surroundings);
+        let task = tokio::spawn(server.run(early, stopped));
         if let Some(secret) = &secret {
             backfill::follow(&node, &config.backfill, secret, &service);
+            tokio::spawn(backfill::follow_found(node, found, Arc::clone(secret), Arc::downgrade(&service)));
         }
-        Ok(Self { peer_id: peer_id.to_base58(), listening, announce, service, stop, task })
+        let settled = |p: &Place| {
+            (!waits && !p.addresses.is_empty())
+                || (waits && !p.reservations.is_empty() && p.reservations.iter().all(|r| r.held || r.problem.is_some()))
+        };
+        let _ = timeout(RELAYS, place.wait_for(settled)).await;
+        Ok(Self { peer_id: peer_id.to_base58(), place, service, stop, task })
     }
 
     /// The id that others expect in the address.
@@ -151,10 +199,17 @@ impl Peer {
     }
 
     /// Addresses that others can dial, with `/p2p/…`, best first: the announced
-    /// ones alone, or those of the interfaces, loopback last. Never `0.0.0.0`.
+    /// ones, or those of the interfaces; then those through relays. Loopback only
+    /// where there is nothing else, and never `0.0.0.0`.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
-        listen::dialable(&self.announce, &self.listening, &self.peer_id)
+        self.place.borrow().addresses.clone()
+    }
+
+    /// How it stands with the slot at each relay.
+    #[must_use]
+    pub fn reservations(&self) -> Vec<Reservation> {
+        self.place.borrow().reservations.clone()
     }
 
     /// What it counted so far.
@@ -168,6 +223,54 @@ impl Peer {
         let _ = self.stop.send(());
         let _ = self.task.await;
     }
+}
+
+/// The swarm of a peer: TCP, QUIC and relayed connections, and what is switched on.
+fn swarm(identity: Keypair, config: &PeerConfig) -> Result<Swarm<Behaviour>, PeerError> {
+    type Refusal = Box<dyn Error + Send + Sync>;
+    let limits = behaviour::Limits {
+        max_frame: config.max_value + crate::wire::FRAME_OVERHEAD,
+        max_connections: config.max_connections,
+        request_timeout: config.request_timeout,
+    };
+    let on = Switches {
+        relay_server: config.relay_server.then(|| config.relay_limits.clone()),
+        relay_client: config.dcutr || !config.relays.is_empty(),
+        autonat: config.autonat,
+        dcutr: config.dcutr,
+        mdns: config.mdns,
+        kademlia: config.kademlia,
+    };
+    let quic = |mut quic: quic::Config| {
+        quic.handshake_timeout = config.handshake_timeout;
+        quic.max_concurrent_stream_limit = u32::try_from(behaviour::MUXED).unwrap_or(u32::MAX);
+        (quic.max_stream_data, quic.max_connection_data) = QUIC_WINDOW;
+        quic
+    };
+    let swarm = SwarmBuilder::with_existing_identity(identity)
+        .with_tokio()
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, muxer)
+        .map_err(|e| PeerError::Transport(e.to_string()))?
+        .with_quic_config(quic)
+        .with_relay_client(noise::Config::new, muxer)
+        .map_err(|e| PeerError::Transport(e.to_string()))?
+        .with_behaviour(|key, relay| -> Result<Behaviour, Refusal> {
+            let discovery = Discovery::new(&key.public(), relay, &on)?;
+            Ok(Behaviour::new(key.public(), config.agent.clone(), &limits, discovery))
+        })
+        .map_err(|e| PeerError::Discovery(e.to_string()))?
+        .with_swarm_config(|c| c.with_idle_connection_timeout(config.idle_timeout))
+        .with_connection_timeout(config.handshake_timeout)
+        .build();
+    Ok(swarm)
+}
+
+/// Whom to ask about others, and about ourselves.
+fn neighbours(config: &PeerConfig) -> Vec<Address> {
+    if !(config.kademlia || config.autonat) {
+        return Vec::new();
+    }
+    config.backfill.iter().chain(&config.relays).filter_map(|text| address::parse(text).ok()).collect()
 }
 
 fn muxer() -> yamux::Config {

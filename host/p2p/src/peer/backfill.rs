@@ -1,5 +1,6 @@
 //! Copies what other peers hold, so that a new peer is soon as good as an old one.
 
+use super::finder::Found;
 use super::service::Service;
 use crate::link::{Link, unexpected};
 use crate::wire::{Request, Response};
@@ -7,10 +8,13 @@ use crate::{Node, SharedSecret, address};
 use seaworthy_model::{Failure, PermitAll};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 /// Between two looks at what is new there.
 const PAUSE: Duration = Duration::from_secs(15);
+/// Peers that nobody named and that are followed at a time.
+const MOST_FOUND: usize = 32;
 /// For one page of entries.
 const PAGE: Duration = Duration::from_secs(30);
 
@@ -25,6 +29,25 @@ pub(super) fn follow(node: &Node, addresses: &[String], secret: &Arc<SharedSecre
             }
             Err(failure) => tracing::error!(address = text, %failure, "this peer is not copied from"),
         }
+    }
+}
+
+/// Follows peers that are found later. Whether they hold our secret shows when they are asked.
+pub(super) async fn follow_found(
+    node: Node,
+    mut found: mpsc::Receiver<Found>,
+    secret: Arc<SharedSecret>,
+    service: Weak<Service>,
+) {
+    let mut followed = Vec::new();
+    while let Some(peer) = found.recv().await {
+        let Some(address) = peer.addresses.iter().find_map(|text| address::parse(text).ok()) else { continue };
+        if followed.len() >= MOST_FOUND || followed.contains(&peer.peer_id) {
+            continue;
+        }
+        followed.push(peer.peer_id);
+        let link = Link::new(node.clone(), address, Arc::clone(&secret));
+        tokio::spawn(follow_one(link, service.clone()));
     }
 }
 

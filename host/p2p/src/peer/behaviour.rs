@@ -1,3 +1,5 @@
+use super::discovery::Discovery;
+use super::handshakes::Handshakes;
 use crate::node::PROTOCOL_VERSION;
 use crate::wire::{self, Budget, CACHE_PROTOCOL, Frame, Request, Response, Share};
 use futures::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
@@ -20,30 +22,36 @@ pub(super) const STREAMS: usize = 64;
 pub(super) const MUXED: usize = 2 * STREAMS;
 /// Connections of one peer: a client, its successor after a reconnect, diagnoses.
 const PER_PEER: u32 = 16;
+/// Connections that we make: to relays, to peers that were found, dials back for AutoNAT.
+const OUTGOING: u32 = 128;
+/// Handshakes in progress from one IP address: many containers share that of their host.
+const PER_ADDRESS: usize = 256;
 
 /// Bounds of what others may take.
 pub(super) struct Limits {
     pub(super) max_frame: usize,
     pub(super) max_connections: u32,
     pub(super) request_timeout: Duration,
-    /// Whether identify is silent about the interfaces' addresses.
-    pub(super) hide_interfaces: bool,
 }
 
 /// Everything a peer speaks.
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
     limits: connection_limits::Behaviour,
+    handshakes: Handshakes,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
     pub(super) cache: request_response::Behaviour<CacheCodec>,
+    pub(super) discovery: Discovery,
 }
 
 impl Behaviour {
-    pub(super) fn new(key: PublicKey, agent: String, limits: &Limits) -> Self {
+    pub(super) fn new(key: PublicKey, agent: String, limits: &Limits, discovery: Discovery) -> Self {
         let connections = ConnectionLimits::default()
             .with_max_established_incoming(Some(limits.max_connections))
             .with_max_established_per_peer(Some(PER_PEER))
+            .with_max_established_outgoing(Some(OUTGOING))
+            .with_max_pending_outgoing(Some(OUTGOING))
             // Handshakes end after their own timeout, so that a crowd of slow
             // ones delays others for that long at most.
             .with_max_pending_incoming(Some(limits.max_connections.max(64)));
@@ -54,13 +62,16 @@ impl Behaviour {
         let protocol = (StreamProtocol::new(CACHE_PROTOCOL), ProtocolSupport::Inbound);
         Self {
             limits: connection_limits::Behaviour::new(connections),
+            handshakes: Handshakes::new(PER_ADDRESS),
             identify: identify::Behaviour::new(
                 identify::Config::new(PROTOCOL_VERSION.into(), key)
                     .with_agent_version(agent)
-                    .with_hide_listen_addrs(limits.hide_interfaces),
+                    // What others are told is chosen; see `Advertiser`.
+                    .with_hide_listen_addrs(true),
             ),
             ping: ping::Behaviour::default(),
             cache: request_response::Behaviour::with_codec(codec, [protocol], config),
+            discovery,
         }
     }
 }

@@ -1,13 +1,13 @@
 use super::behaviour::{Answer, BUDGET, Behaviour, BehaviourEvent, Received};
-use super::listen;
 use super::service::{Admission, Connection, Service};
+use super::surroundings::Surroundings;
 use crate::wire::{Budget, Response};
 use futures::StreamExt as _;
 use libp2p::request_response::{self, Message, ResponseChannel};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Multiaddr, Swarm};
+use libp2p::Swarm;
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -23,7 +23,7 @@ type Done = (ResponseChannel<Answer>, Answer);
 pub(super) struct Server {
     swarm: Swarm<Behaviour>,
     service: Arc<Service>,
-    listening: Arc<RwLock<Vec<Multiaddr>>>,
+    surroundings: Surroundings,
     connections: HashMap<ConnectionId, Connection>,
     done: mpsc::Sender<Done>,
     results: mpsc::Receiver<Done>,
@@ -31,13 +31,15 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(swarm: Swarm<Behaviour>, service: Arc<Service>, listening: Arc<RwLock<Vec<Multiaddr>>>) -> Self {
+    pub(super) fn new(swarm: Swarm<Behaviour>, service: Arc<Service>, surroundings: Surroundings) -> Self {
         let (done, results) = mpsc::channel(64);
         let answers = Budget::new(BUDGET);
-        Self { swarm, service, listening, connections: HashMap::new(), done, results, answers }
+        Self { swarm, service, surroundings, connections: HashMap::new(), done, results, answers }
     }
 
-    pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
+    /// Goes on from `early`, what happened while the listeners began.
+    pub(super) async fn run(mut self, early: Vec<SwarmEvent<BehaviourEvent>>, mut stop: oneshot::Receiver<()>) {
+        early.into_iter().for_each(|event| self.on_event(event));
         let mut purge = interval(PURGE);
         purge.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -45,6 +47,7 @@ impl Server {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some((channel, answer)) = self.results.recv() => self.respond(channel, answer),
                 _ = purge.tick() => self.purge(),
+                due = self.surroundings.next() => self.surroundings.act(&mut self.swarm, due),
                 _ = &mut stop => break,
             }
         }
@@ -62,7 +65,7 @@ impl Server {
     }
 
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
-        listen::note(&event, &self.listening);
+        self.surroundings.on_event(&mut self.swarm, &event);
         match event {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } => {
                 self.connections.insert(connection_id, Connection::new(peer_id));
