@@ -156,6 +156,7 @@ impl Peer {
         let node = Node::with_identity(identity.clone(), config.agent.clone(), config.backfill.len() + FOUND);
         let mut swarm = swarm(identity, &config)?;
         let early = listen::listen(&mut swarm, &listen).await?;
+        let named = neighbours(&config);
         // Without a secret nothing is stored and nothing read: the file is not even opened.
         // The fingerprint is kept in the store's file, where only its owner reads.
         let (path, owner) = match &config.secret {
@@ -169,7 +170,6 @@ impl Peer {
         let (stop, stopped) = oneshot::channel();
         let (placed, mut place) = watch::channel(Place::default());
         let (discovered, found) = mpsc::channel(FOUND);
-        let named = neighbours(&config);
         let waits = !relays.is_empty();
         let surroundings = Surroundings::new(
             peer_id,

@@ -14,6 +14,7 @@ mod libp2p;
 mod listener;
 mod network;
 mod secret;
+mod transport;
 
 use crate::rule::Rule;
 
@@ -26,6 +27,7 @@ pub(crate) static RULES: &[&[Rule]] = &[
     listener::RULES,
     firewall::RULES,
     network::RULES,
+    transport::RULES,
     libp2p::RULES,
     identity::RULES,
     secret::RULES,

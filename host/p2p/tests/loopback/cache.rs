@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
-fn blob(bytes: &[u8]) -> Blob {
+pub(crate) fn blob(bytes: &[u8]) -> Blob {
     Blob { bytes: bytes.to_vec(), ttl_ms: Some(60_000), ..Blob::default() }
 }
 
-async fn client(addresses: &[&str]) -> CacheClient {
+pub(crate) async fn client(addresses: &[&str]) -> CacheClient {
     let addresses: Vec<String> = addresses.iter().map(|a| (*a).to_owned()).collect();
     CacheClient::open(&node(), &addresses, Arc::new(secret("ours")), 5 * SECOND, &PermitAll).await.unwrap()
 }

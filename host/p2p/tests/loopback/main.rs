@@ -4,4 +4,7 @@
 
 mod cache;
 mod dial;
+mod discovery;
+mod quic;
+mod relay;
 mod support;
