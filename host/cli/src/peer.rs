@@ -49,9 +49,20 @@ async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
         store: Some(state.join("entries.redb")),
         secret,
         announce: arguments.announce,
+        relay_server: arguments.network.relay_server,
+        relays: arguments.network.relay,
+        autonat: arguments.network.autonat,
+        dcutr: arguments.network.dcutr,
+        mdns: arguments.network.mdns,
+        kademlia: arguments.network.kademlia,
+        max_connections: arguments.network.max_connections,
         ..PeerConfig::default()
     };
     let peer = Peer::start(config).await.map_err(refusal)?;
+    for reservation in peer.reservations().iter().filter(|r| !r.held) {
+        let why = reservation.problem.as_deref().unwrap_or("it has not answered yet");
+        eprintln!("warning: no slot at the relay {}: {why}; trying on", reservation.relay);
+    }
     print_addresses(&peer, arguments.json)?;
     stop.wait().await;
     peer.shutdown().await;
@@ -62,9 +73,12 @@ async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
 fn refusal(error: PeerError) -> CliError {
     let text = format!("the peer cannot start: {error}");
     match error {
-        PeerError::Address { .. } | PeerError::Announce { .. } => CliError::Usage(text),
+        PeerError::Address { .. } | PeerError::Announce { .. } | PeerError::Relay { .. } => CliError::Usage(text),
         PeerError::Identity(_) | PeerError::Store(_) => CliError::Config(text),
-        PeerError::Listen { .. } | PeerError::NoAddress { .. } | PeerError::Transport(_) => {
+        PeerError::Listen { .. }
+        | PeerError::NoAddress { .. }
+        | PeerError::Discovery(_)
+        | PeerError::Transport(_) => {
             CliError::Runtime(anyhow::Error::msg(text))
         }
     }
@@ -77,11 +91,14 @@ fn print_addresses(peer: &Peer, json: bool) -> Result<(), CliError> {
         let line = serde_json::json!({ "peer_id": peer.peer_id(), "addresses": addresses });
         return stdout::print(&format!("{line}\n"));
     }
+    // Runners of every make read TCP addresses; not all know QUIC.
+    let tcp: Vec<&str> = addresses.iter().map(String::as_str).filter(|a| !a.contains("/quic-v1")).collect();
+    let pasted = if tcp.is_empty() { addresses.join(",") } else { tcp.join(",") };
     stdout::print(&format!(
         "peer {}\n{}\n\n# for each runner; keep the address that the runner can reach\nexport CACHE_ENABLE_P2P=true\nexport CACHE_BOOTSTRAP_PEERS={}\n",
         peer.peer_id(),
         addresses.join("\n"),
-        addresses.join(",")
+        pasted
     ))
 }
 
@@ -100,6 +117,7 @@ mod tests {
         let any = || PeerConfig { listen: listen("/ip4/127.0.0.1/tcp/0"), ..PeerConfig::default() };
         assert_eq!(exit_code(PeerConfig { listen: listen("localhost:9100"), ..any() }).await, ExitCode::Usage);
         assert_eq!(exit_code(PeerConfig { announce: listen("/ip4/192.0.2.1/tcp/0"), ..any() }).await, ExitCode::Usage);
+        assert_eq!(exit_code(PeerConfig { relays: listen("/ip4/192.0.2.1/tcp/9100"), ..any() }).await, ExitCode::Usage);
         let below = Some(std::path::PathBuf::from("/dev/null/below"));
         assert_eq!(exit_code(PeerConfig { identity: below.clone(), ..any() }).await, ExitCode::Config);
         let secret = Some(SharedSecret::derive(&Secret::new("s".into())));
