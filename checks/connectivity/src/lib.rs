@@ -134,7 +134,9 @@ impl Attempt<'_> {
         let failure = self.dialed.outcome.as_ref().err()?;
         match self.failed_rung(failure) {
             "connect" => Some(Stage::Connect),
-            "quic" if !matches!(failure.kind.as_str(), "unsupported" | "protocol" | "self-dial") => Some(Stage::Datagram),
+            "quic" if !matches!(failure.kind.as_str(), "unsupported" | "protocol" | "self-dial") => {
+                Some(Stage::Datagram)
+            }
             "multistream" if failure.kind != "protocol" => Some(Stage::Greeting),
             _ => None,
         }

@@ -211,7 +211,9 @@ pub(crate) fn of_rung(rung: &str, kind: &str, after: &Afterwards, patient: bool)
         ("relay", "wrong-peer-id") => {
             verdict(codes::PEER_RELAY_FAILED, Certain, "the relay has another identity than the address names")
         }
-        ("relay", _) => verdict(codes::PEER_RELAY_FAILED, Likely, "the way ends at the relay, which did not do its part"),
+        ("relay", _) => {
+            verdict(codes::PEER_RELAY_FAILED, Likely, "the way ends at the relay, which did not do its part")
+        }
         (_, "wrong-peer-id") => {
             verdict(codes::PEER_WRONG_ID, Certain, "the peer proved another key in the encrypted handshake")
         }

@@ -75,10 +75,7 @@ fn refusal(error: PeerError) -> CliError {
     match error {
         PeerError::Address { .. } | PeerError::Announce { .. } | PeerError::Relay { .. } => CliError::Usage(text),
         PeerError::Identity(_) | PeerError::Store(_) => CliError::Config(text),
-        PeerError::Listen { .. }
-        | PeerError::NoAddress { .. }
-        | PeerError::Discovery(_)
-        | PeerError::Transport(_) => {
+        PeerError::Listen { .. } | PeerError::NoAddress { .. } | PeerError::Discovery(_) | PeerError::Transport(_) => {
             CliError::Runtime(anyhow::Error::msg(text))
         }
     }

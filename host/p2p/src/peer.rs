@@ -206,6 +206,12 @@ impl Peer {
         self.place.borrow().addresses.clone()
     }
 
+    /// Addresses at which other peers have dialled this one back (AutoNAT), with `/p2p/…`.
+    #[must_use]
+    pub fn confirmed_addresses(&self) -> Vec<String> {
+        self.place.borrow().confirmed.clone()
+    }
+
     /// How it stands with the slot at each relay.
     #[must_use]
     pub fn reservations(&self) -> Vec<Reservation> {

@@ -80,7 +80,8 @@ fn use_tcp(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Remediation {
             }
             all
         });
-    let fix = remedy("use-tcp", "Use the peer's TCP address", "A peer listens on TCP beside QUIC unless it was told not to.");
+    let fix =
+        remedy("use-tcp", "Use the peer's TCP address", "A peer listens on TCP beside QUIC unless it was told not to.");
     let fix = if over.is_empty() {
         fix.step("Write /ip4/ADDRESS/tcp/PORT/p2p/ID; the peer prints all of its addresses when it starts.")
     } else {
@@ -131,13 +132,17 @@ fn closed(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         .map(|port| format!("seaworthy peer --listen /ip4/0.0.0.0/tcp/{port} --listen /ip4/0.0.0.0/udp/{port}/quic-v1"))
         .collect();
     let filter: Vec<String> = ports.iter().map(|port| format!("sport = :{port}")).collect();
-    let open = remedy("listen-on-udp", "Let the peer take UDP on this port", "QUIC is UDP; a TCP listener does not serve it.")
-        .run("On the peer's machine, see what takes UDP there.", format!("ss -lunp '{}'", filter.join(" or ")))
-        .run("Where the peer is in a container, publish the port for both.", format!("docker run {} …", publish.join(" ")))
-        .run("Let the peer listen on both.", listen.join("\n"))
-        .cost("Others that can reach the machine can then reach this port.")
-        .risk(Risk::Security)
-        .proved_by(scene.proof("net/connectivity", symptoms[0]));
+    let open =
+        remedy("listen-on-udp", "Let the peer take UDP on this port", "QUIC is UDP; a TCP listener does not serve it.")
+            .run("On the peer's machine, see what takes UDP there.", format!("ss -lunp '{}'", filter.join(" or ")))
+            .run(
+                "Where the peer is in a container, publish the port for both.",
+                format!("docker run {} …", publish.join(" ")),
+            )
+            .run("Let the peer listen on both.", listen.join("\n"))
+            .cost("Others that can reach the machine can then reach this port.")
+            .risk(Risk::Security)
+            .proved_by(scene.proof("net/connectivity", symptoms[0]));
     let message = format!(
         "{} is answered with \"port unreachable\": nothing takes UDP there, or a firewall says so in its place.",
         list(&targets(symptoms))

@@ -176,7 +176,8 @@ fn udp_is_not_tcp() {
     let quic = "/ip4/172.17.0.1/udp/9100/quic-v1/p2p/A";
     // Sockets that listen on TCP say nothing about UDP.
     for report in [None, Some(host(&[("0.0.0.0", 9100)])), Some(host(&[("127.0.0.1", 9100)]))] {
-        let of = |code: &str| diagnose(suite(BRIDGE, vec![], vec![peer(code, quic), none_reachable()]), report.as_ref());
+        let of =
+            |code: &str| diagnose(suite(BRIDGE, vec![], vec![peer(code, quic), none_reachable()]), report.as_ref());
         let blocked = of("peer.udp-blocked");
         assert_eq!(causes(&blocked), [("firewall.udp", Likely)]);
         says(&blocked, "iptables -I INPUT -i docker0 -s 172.17.0.0/16 -d 172.17.0.1 -p udp --dport 9100 -j ACCEPT");

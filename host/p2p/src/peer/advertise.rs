@@ -54,6 +54,11 @@ impl Advertiser {
         }
     }
 
+    /// Where somebody dialled us back.
+    pub(super) fn confirmed(&self) -> &[Multiaddr] {
+        &self.confirmed
+    }
+
     /// What to tell others, best first.
     pub(super) fn told(&self) -> Vec<Multiaddr> {
         if !self.announce.is_empty() {
@@ -125,9 +130,12 @@ fn bridges() -> BTreeSet<IpAddr> {
 }
 
 fn is_bridge(name: &str) -> bool {
-    let made = |prefix: &str| name.strip_prefix(prefix).is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    let made = |prefix: &str| {
+        name.strip_prefix(prefix).is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    };
     // Docker names the bridge of a network after the first 12 digits of its id.
-    let of_network = name.strip_prefix("br-").is_some_and(|id| id.len() == 12 && id.bytes().all(|b| b.is_ascii_hexdigit()));
+    let of_network =
+        name.strip_prefix("br-").is_some_and(|id| id.len() == 12 && id.bytes().all(|b| b.is_ascii_hexdigit()));
     of_network || ["docker", "podman", "cni", "cni-podman", "virbr", "lxcbr", "lxdbr", "nerdctl"].into_iter().any(made)
 }
 
@@ -155,7 +163,11 @@ mod tests {
             ]),
             ["/ip6/2001:db8::1/tcp/1", "/ip4/192.168.1.5/udp/1/quic-v1", "/ip4/172.17.0.1/tcp/1"]
         );
-        assert_eq!(choose(&["/ip4/127.0.0.1/tcp/1", "/ip6/::1/tcp/1"]).len(), 2, "loopback where there is nothing else");
+        assert_eq!(
+            choose(&["/ip4/127.0.0.1/tcp/1", "/ip6/::1/tcp/1"]).len(),
+            2,
+            "loopback where there is nothing else"
+        );
         assert!(choose(&["/ip4/0.0.0.0/tcp/1", "/ip6/fe80::1/tcp/1"]).is_empty());
     }
 
@@ -169,7 +181,8 @@ mod tests {
 
     #[test]
     fn a_dial_back_decides_and_never_leaves_nothing() {
-        let [inner, outer] = ["/ip4/10.1.2.3/tcp/1", "/ip4/198.51.100.1/tcp/1"].map(|t| t.parse::<Multiaddr>().unwrap());
+        let [inner, outer] =
+            ["/ip4/10.1.2.3/tcp/1", "/ip4/198.51.100.1/tcp/1"].map(|t| t.parse::<Multiaddr>().unwrap());
         let mut advertiser = Advertiser::new(Vec::new());
         advertiser.listens(&inner);
         advertiser.confirm(&outer);

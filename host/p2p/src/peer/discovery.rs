@@ -81,9 +81,9 @@ impl Discovery {
             server.set_status(Some(relay::Status::Enable));
             server
         });
-        let mdns = on.mdns.then(|| {
-            mdns::tokio::Behaviour::new(mdns::Config { query_interval: ASK, ..mdns::Config::default() }, own)
-        });
+        let mdns = on
+            .mdns
+            .then(|| mdns::tokio::Behaviour::new(mdns::Config { query_interval: ASK, ..mdns::Config::default() }, own));
         let kademlia = on.kademlia.then(|| {
             let mut config = kad::Config::new(StreamProtocol::new(KADEMLIA));
             // A way to find peers, and no store: records of others are not kept.

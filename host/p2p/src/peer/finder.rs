@@ -38,6 +38,8 @@ pub(super) struct Finder {
     named: Vec<Address>,
     next: Instant,
     known: HashMap<PeerId, Neighbour>,
+    /// Connected peers that speak the cache protocol, and where they say they are.
+    speakers: HashMap<PeerId, Vec<Multiaddr>>,
     discovered: mpsc::Sender<Found>,
 }
 
@@ -51,7 +53,7 @@ impl Finder {
     /// *Behaviour*: connects to `named` again and again, and sends whoever else is
     /// found and speaks the cache protocol to `discovered`, once.
     pub(super) fn new(own: PeerId, named: Vec<Address>, discovered: mpsc::Sender<Found>) -> Self {
-        Self { own, named, next: Instant::now(), known: HashMap::new(), discovered }
+        Self { own, named, next: Instant::now(), known: HashMap::new(), speakers: HashMap::new(), discovered }
     }
 
     /// The named peers that are to be connected to now.
@@ -102,6 +104,9 @@ impl Finder {
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
                 self.identified(swarm, *peer_id, info);
             }
+            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
+                self.speakers.remove(peer_id);
+            }
             _ => {}
         }
     }
@@ -117,6 +122,7 @@ impl Finder {
                 neighbour.addresses.push(address.clone());
             }
         }
+        self.tell(peer);
         true
     }
 
@@ -129,18 +135,24 @@ impl Finder {
                 kademlia.add_address(&peer, bare(address));
             }
         }
-        let Some(neighbour) = self.known.get_mut(&peer).filter(|n| !n.told && speaks(CACHE_PROTOCOL)) else { return };
-        let own = info.listen_addrs.iter().filter(|a| is_dialable(a)).map(bare);
+        if speaks(CACHE_PROTOCOL) && self.speakers.len() < MOST {
+            let own = info.listen_addrs.iter().filter(|a| is_dialable(a)).take(ADDRESSES).map(bare);
+            self.speakers.insert(peer, own.collect());
+            self.tell(peer);
+        }
+    }
+
+    /// Tells of a peer that was found and has said what it speaks, in whichever order.
+    fn tell(&mut self, peer: PeerId) {
+        let Some(neighbour) = self.known.get_mut(&peer).filter(|n| !n.told) else { return };
+        let Some(own) = self.speakers.get(&peer) else { return };
         let mut addresses = neighbour.addresses.clone();
-        addresses.extend(own.filter(|a| !neighbour.addresses.contains(a)).take(ADDRESSES));
+        addresses.extend(own.iter().filter(|a| !neighbour.addresses.contains(a)).cloned());
         // Loopback leads to the peer on its own machine only; where all is loopback, so are we.
         addresses.sort_by_key(is_loopback);
         let full = |a: &Multiaddr| if is_relayed(a) { a.to_string() } else { format!("{a}/p2p/{peer}") };
-        let found = Found {
-            peer_id: peer.to_base58(),
-            addresses: addresses.iter().map(full).collect(),
-            how: neighbour.how,
-        };
+        let found =
+            Found { peer_id: peer.to_base58(), addresses: addresses.iter().map(full).collect(), how: neighbour.how };
         tracing::info!(peer = found.peer_id, how = found.how, "found a cache peer");
         // When nobody takes it now, it is told at the next identify.
         neighbour.told = self.discovered.try_send(found).is_ok();

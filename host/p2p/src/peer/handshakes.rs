@@ -116,7 +116,10 @@ mod tests {
         let id = ConnectionId::new_unchecked;
         let (near, far): (IpAddr, IpAddr) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
         assert!(handshakes.begin(id(1), near).is_ok() && handshakes.begin(id(2), near).is_ok());
-        assert_eq!(handshakes.begin(id(3), near).unwrap_err().to_string(), "10.0.0.1 has 2 handshakes in progress already");
+        assert_eq!(
+            handshakes.begin(id(3), near).unwrap_err().to_string(),
+            "10.0.0.1 has 2 handshakes in progress already"
+        );
         assert!(handshakes.begin(id(4), far).is_ok());
         // The same end may be told twice.
         handshakes.end(id(1));

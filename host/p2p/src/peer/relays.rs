@@ -31,6 +31,8 @@ pub struct Reservation {
 pub(super) struct Reservations {
     own: PeerId,
     slots: Vec<Slot>,
+    /// How it stood when it was last asked.
+    shown: Vec<Reservation>,
 }
 
 struct Slot {
@@ -72,7 +74,7 @@ impl Reservations {
             let state = State::Waiting { until: Instant::now() };
             Some(Slot { address, peer, state, pause: FIRST_PAUSE, problem: None, undialled: None })
         };
-        Self { own, slots: relays.into_iter().filter_map(slot).collect() }
+        Self { own, slots: relays.into_iter().filter_map(slot).collect(), shown: Vec::new() }
     }
 
     /// The relays that are due; each is to be resolved, and [`Reservations::reserve`]d.
@@ -108,42 +110,41 @@ impl Reservations {
         }
     }
 
-    /// Takes note of what becomes of the slots. Answers whether anything changed.
-    pub(super) fn on_event(&mut self, event: &SwarmEvent<BehaviourEvent>) -> bool {
+    /// Takes note of what becomes of the slots.
+    pub(super) fn on_event(&mut self, event: &SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::NewListenAddr { listener_id, .. } => {
-                let Some(slot) = self.slots.iter_mut().find(|s| s.listener() == Some(*listener_id)) else {
-                    return false;
-                };
-                let news = !matches!(slot.state, State::Held { .. });
-                if news {
+                let Some(slot) = self.slots.iter_mut().find(|s| s.listener() == Some(*listener_id)) else { return };
+                if !matches!(slot.state, State::Held { .. }) {
                     tracing::info!(relay = slot.address.canonical, "reserved a slot at the relay");
                 }
                 slot.state = State::Held { listener: *listener_id };
                 slot.pause = FIRST_PAUSE;
                 (slot.problem, slot.undialled) = (None, None);
-                news
             }
             SwarmEvent::ListenerClosed { listener_id, reason, .. } => {
-                let Some(slot) = self.slots.iter_mut().find(|s| s.listener() == Some(*listener_id)) else {
-                    return false;
-                };
+                let Some(slot) = self.slots.iter_mut().find(|s| s.listener() == Some(*listener_id)) else { return };
                 let problem = match (reason, slot.undialled.take()) {
                     (_, Some(undialled)) => undialled,
                     (Err(error), None) => chain(error),
                     (Ok(()), None) => "the connection to the relay ended".to_owned(),
                 };
                 slot.fail(problem);
-                true
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
                 for slot in self.slots.iter_mut().filter(|s| s.peer == *peer) {
                     slot.undialled = Some(chain(error));
                 }
-                false
             }
-            _ => false,
+            _ => {}
         }
+    }
+
+    /// Whether it stands otherwise with any than when this was last asked.
+    pub(super) fn has_changed(&mut self) -> bool {
+        let now = self.all();
+        let before = std::mem::replace(&mut self.shown, now);
+        self.shown != before
     }
 
     /// How it stands with each.

@@ -25,6 +25,8 @@ const RESOLVE: Duration = Duration::from_secs(10);
 pub(super) struct Place {
     /// Addresses that others can dial, with the peer id, best first.
     pub(super) addresses: Vec<String>,
+    /// Those at which others have dialled us back.
+    pub(super) confirmed: Vec<String>,
     pub(super) reservations: Vec<Reservation>,
 }
 
@@ -77,7 +79,6 @@ impl Surroundings {
         match due.0 {
             Some((Errand::Relay(index), found)) => {
                 self.reservations.reserve(swarm, index, found);
-                self.publish(swarm);
             }
             Some((Errand::Neighbour(peer), Ok(address))) => self.finder.greet(swarm, peer, address),
             Some((Errand::Neighbour(peer), Err(problem))) => tracing::warn!(%peer, problem, "cannot resolve a peer"),
@@ -88,8 +89,10 @@ impl Surroundings {
                 for (peer, address) in self.finder.due(swarm) {
                     self.send(Errand::Neighbour(peer), address);
                 }
-                self.publish(swarm);
             }
+        }
+        if self.reservations.has_changed() {
+            self.publish(swarm);
         }
     }
 
@@ -114,7 +117,8 @@ impl Surroundings {
     }
 
     pub(super) fn on_event(&mut self, swarm: &mut Swarm<Behaviour>, event: &SwarmEvent<BehaviourEvent>) {
-        let mut news = self.reservations.on_event(event);
+        self.reservations.on_event(event);
+        let mut news = self.reservations.has_changed();
         self.finder.on_event(swarm, event);
         match event {
             SwarmEvent::NewListenAddr { address, .. } => {
@@ -180,6 +184,7 @@ impl Surroundings {
         let full = |a: &Multiaddr| if is_relayed(a) { a.to_string() } else { format!("{a}/p2p/{}", self.own) };
         let place = Place {
             addresses: without_loopback(all).iter().map(full).collect(),
+            confirmed: self.advertiser.confirmed().iter().map(full).collect(),
             reservations: self.reservations.all(),
         };
         self.told = told;

@@ -14,9 +14,7 @@ async fn put(peer: &Peer, key: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn kademlia_finds_a_third_peer() {
     let middle = Peer::start(PeerConfig { kademlia: true, secret: None, ..config() }).await.unwrap();
-    let start = || {
-        Peer::start(PeerConfig { kademlia: true, backfill: vec![middle.addresses().remove(0)], ..config() })
-    };
+    let start = || Peer::start(PeerConfig { kademlia: true, backfill: vec![middle.addresses().remove(0)], ..config() });
     let (one, other) = (start().await.unwrap(), start().await.unwrap());
     put(&one, "k").await;
     eventually(30 * SECOND, || other.stats().entries == 1).await;
@@ -28,10 +26,10 @@ async fn a_dial_back_confirms_an_address() {
     let server = Peer::start(PeerConfig { autonat: true, ..config() }).await.unwrap();
     let peer = PeerConfig { autonat: true, backfill: vec![server.addresses().remove(0)], ..config() };
     let peer = Peer::start(peer).await.unwrap();
-    let before = peer.addresses();
-    // It is tested some seconds after the first identify, and stays what it was.
-    tokio::time::sleep(8 * SECOND).await;
-    assert_eq!(peer.addresses(), before);
+    assert!(peer.confirmed_addresses().is_empty());
+    // It is tested some seconds after the first identify.
+    eventually(20 * SECOND, || !peer.confirmed_addresses().is_empty()).await;
+    assert_eq!(peer.confirmed_addresses(), peer.addresses());
 }
 
 /// Multicast needs an interface that is not loopback, so this one has a network of its own.

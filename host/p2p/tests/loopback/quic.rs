@@ -90,7 +90,10 @@ async fn another_peer_is_named() {
     let dialed = node().dial(&attempt(&format!("{}/p2p/{stale}", without_id(&address)), 5 * SECOND), &PermitAll).await;
     let failure = failure(&dialed);
     assert_eq!((failure.kind.as_str(), failure.stage.as_str()), ("wrong-peer-id", "quic"));
-    assert_eq!((&failure.details["expected-peer-id"], failure.details["seen-peer-id"].as_str()), (&stale, peer.peer_id()));
+    assert_eq!(
+        (&failure.details["expected-peer-id"], failure.details["seen-peer-id"].as_str()),
+        (&stale, peer.peer_id())
+    );
     assert!(failure.details["protocols"].contains(CACHE_PROTOCOL), "it is identified all the same");
     assert_eq!(dialed.obtained_peer.as_deref(), Some(peer.peer_id()));
 }

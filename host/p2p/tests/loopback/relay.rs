@@ -55,7 +55,10 @@ async fn what_a_relay_refuses_is_named() {
     let dialed = node().dial(&attempt(&format!("{at}/p2p-circuit/p2p/{nobody}"), 5 * SECOND), &PermitAll).await;
     let failure = dialed.outcome.as_ref().unwrap_err();
     assert_eq!((failure.kind.as_str(), failure.stage.as_str()), ("relay-refused", "relay"), "{failure:?}");
-    assert_eq!((failure.details["status"].as_str(), failure.details["status-code"].as_str()), ("NO_RESERVATION", "204"));
+    assert_eq!(
+        (failure.details["status"].as_str(), failure.details["status-code"].as_str()),
+        ("NO_RESERVATION", "204")
+    );
     assert_eq!(broken(&dialed), ("relay", "relay-refused"));
     assert_eq!(dialed.obtained_peer, None, "the peer behind it proved nothing");
     // A peer that is no relay, and a relay that is somebody else.
@@ -118,7 +121,11 @@ async fn a_relay_that_is_not_there_is_reported_and_does_not_stop_the_start() {
     let reservation = peer.reservations().remove(0);
     assert_eq!((reservation.relay, reservation.held), (relay, false));
     assert!(reservation.problem.as_deref().unwrap().contains("refused"), "{:?}", reservation.problem);
-    for wrong in ["/ip4/127.0.0.1/tcp/1", "127.0.0.1:1", &format!("{}/p2p-circuit/p2p/{}", peer.addresses()[0], node().peer_id())] {
+    for wrong in [
+        "/ip4/127.0.0.1/tcp/1",
+        "127.0.0.1:1",
+        &format!("{}/p2p-circuit/p2p/{}", peer.addresses()[0], node().peer_id()),
+    ] {
         let error = Peer::start(PeerConfig { relays: vec![wrong.into()], ..config() }).await.err().unwrap();
         assert!(matches!(error, seaworthy_p2p::PeerError::Relay { .. }), "{wrong}");
     }
