@@ -3,6 +3,7 @@
 mod advertise;
 mod backfill;
 mod behaviour;
+mod candidates;
 mod discovery;
 mod error;
 mod finder;
@@ -178,17 +179,19 @@ impl Peer {
             Finder::new(peer_id, named, discovered),
             placed,
         );
-        let server = Server::new(swarm, Arc::clone(&service), surroundings);
-        let task = tokio::spawn(server.run(early, stopped));
+        let mut server = Server::new(swarm, Arc::clone(&service), surroundings);
+        server.begin(early);
+        let task = tokio::spawn(server.run(stopped));
         if let Some(secret) = &secret {
             backfill::follow(&node, &config.backfill, secret, &service);
             tokio::spawn(backfill::follow_found(node, found, Arc::clone(secret), Arc::downgrade(&service)));
         }
-        let settled = |p: &Place| {
-            (!waits && !p.addresses.is_empty())
-                || (waits && !p.reservations.is_empty() && p.reservations.iter().all(|r| r.held || r.problem.is_some()))
+        let tried = |place: &Place| {
+            !place.reservations.is_empty() && place.reservations.iter().all(|r| r.held || r.problem.is_some())
         };
-        let _ = timeout(RELAYS, place.wait_for(settled)).await;
+        if waits {
+            let _ = timeout(RELAYS, place.wait_for(tried)).await;
+        }
         Ok(Self { peer_id: peer_id.to_base58(), place, service, stop, task })
     }
 
@@ -224,7 +227,8 @@ impl Peer {
         self.service.stats()
     }
 
-    /// Stops listening, finishes what is in progress and closes the store.
+    /// Stops listening, finishes what is in progress and closes the store. A UDP
+    /// port is free a moment later, when its connections have been told.
     pub async fn shutdown(self) {
         let _ = self.stop.send(());
         let _ = self.task.await;

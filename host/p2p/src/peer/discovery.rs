@@ -2,6 +2,7 @@
 //! AutoNAT, hole punching, mDNS and Kademlia. Each is off unless asked for.
 
 use super::behaviour::MUXED;
+use super::candidates::Candidates;
 use libp2p::identity::PublicKey;
 use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
 use libp2p::swarm::NetworkBehaviour;
@@ -69,6 +70,7 @@ pub(super) struct Discovery {
     dcutr: Toggle<dcutr::Behaviour>,
     mdns: Toggle<mdns::tokio::Behaviour>,
     pub(super) kademlia: Toggle<kad::Behaviour<MemoryStore>>,
+    pub(super) candidates: Toggle<Candidates>,
 }
 
 impl Discovery {
@@ -106,6 +108,7 @@ impl Discovery {
             dcutr: on.dcutr.then(|| dcutr::Behaviour::new(own)).into(),
             mdns: mdns.transpose()?.into(),
             kademlia: kademlia.into(),
+            candidates: on.autonat.then(Candidates::default).into(),
         })
     }
 }

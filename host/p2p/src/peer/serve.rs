@@ -37,9 +37,12 @@ impl Server {
         Self { swarm, service, surroundings, connections: HashMap::new(), done, results, answers }
     }
 
-    /// Goes on from `early`, what happened while the listeners began.
-    pub(super) async fn run(mut self, early: Vec<SwarmEvent<BehaviourEvent>>, mut stop: oneshot::Receiver<()>) {
+    /// Takes up what happened while the listeners began.
+    pub(super) fn begin(&mut self, early: Vec<SwarmEvent<BehaviourEvent>>) {
         early.into_iter().for_each(|event| self.on_event(event));
+    }
+
+    pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
         let mut purge = interval(PURGE);
         purge.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

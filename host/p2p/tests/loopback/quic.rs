@@ -79,7 +79,16 @@ async fn a_stopped_peer_is_noticed_and_dialled_again() {
     let client = client(&[&address]).await;
     client.put("k", &blob(b"v"), &PermitAll).await.unwrap();
     peer.shutdown().await;
-    let _peer = Peer::start(config()).await.unwrap();
+    let again = async {
+        loop {
+            match Peer::start(config()).await {
+                Ok(peer) => break peer,
+                Err(error) => assert!(matches!(error, seaworthy_p2p::PeerError::Listen { .. }), "{error}"),
+            }
+            tokio::time::sleep(SECOND / 20).await;
+        }
+    };
+    let _peer = tokio::time::timeout(10 * SECOND, again).await.unwrap();
     assert_eq!(client.get("k", &PermitAll).await.unwrap().unwrap().bytes, b"v");
 }
 
