@@ -15,6 +15,7 @@ mod listener;
 mod network;
 mod secret;
 mod sharing;
+mod transport;
 
 use crate::rule::Rule;
 
@@ -27,6 +28,7 @@ pub(crate) static RULES: &[&[Rule]] = &[
     listener::RULES,
     firewall::RULES,
     network::RULES,
+    transport::RULES,
     libp2p::RULES,
     identity::RULES,
     secret::RULES,
