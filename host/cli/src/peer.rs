@@ -62,7 +62,7 @@ async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
 fn refusal(error: PeerError) -> CliError {
     let text = format!("the peer cannot start: {error}");
     match error {
-        PeerError::Address { .. } | PeerError::Announce { .. } => CliError::Usage(text),
+        PeerError::Address { .. } | PeerError::Announce { .. } | PeerError::Peer { .. } => CliError::Usage(text),
         PeerError::Identity(_) | PeerError::Store(_) => CliError::Config(text),
         PeerError::Listen { .. } | PeerError::NoAddress { .. } | PeerError::Transport(_) => {
             CliError::Runtime(anyhow::Error::msg(text))

@@ -38,12 +38,14 @@ pub use message::PushEntry;
 pub use peers::PeerList;
 pub use reply::Reply;
 
-#[expect(unused_imports, reason = "for the ladder and the peer of this crate")]
+#[expect(unused_imports, reason = "for the ladder of this crate")]
+pub(crate) use client::{exchange_on, probe_plaintext_on, push_on};
 pub(crate) use {
     arrival::{Payload, receive},
-    client::{exchange_on, probe_plaintext_on, push_on},
+    client::{read_answer, read_reply},
     conversion::{NotRepresentable, from_blob, into_blob},
     message::{Verdict, judge},
+    peers::{REFUSAL as PEER_EXCHANGE_REFUSAL, is_loopback, is_worth_telling},
     token::Envelope,
 };
 

@@ -33,6 +33,19 @@
 //! listener's clock, by which a dialler tells skew before its values are refused
 //! for it.
 //!
+//! # Following
+//! A cursor of `since` holds for one opening of a store, which the answer names
+//! with a random number: after a restart the one who follows is given everything
+//! again, and keeps what is newer than its own. Two peers that are connected
+//! follow each other, whoever dialled, each over streams of its own; entries go
+//! to those who dialled and to those who were dialled alike. Because a listener
+//! may have several connections with one peer, the agreement on one of them holds
+//! for the others of the same peer id, as long as one is there.
+//!
+//! # Bounds
+//! Before the agreement a request may have 4 KiB. A peer that asks more often, or
+//! for more bytes, than it may in a second is refused as `rate-limited`.
+//!
 //! # Values
 //! A value travels sealed (see `secret`): the plaintext is the CBOR map
 //! `{created_ms, ttl_ms, sha256, metadata, bytes}`, bound to the key's name. The
@@ -52,7 +65,7 @@ mod bytes;
 mod frame;
 
 pub(crate) use bytes::Bytes;
-pub(crate) use frame::{Budget, Frame, Share, decode, encode, read};
+pub(crate) use frame::{Budget, FREE as SMALL_FRAME, Frame, Share, decode, encode, read};
 
 use serde::{Deserialize, Serialize};
 
@@ -90,9 +103,17 @@ pub(crate) enum Request {
         key: String,
     },
     Stats,
-    /// Entries stored after `cursor`; 0 for all.
+    /// Entries stored after `cursor` in the store that was called `store`; all of
+    /// them when the listener's store is called otherwise by now. When there is
+    /// nothing, the answer waits for something, `wait_ms` or the listener's own
+    /// bound at the longest. Entries beyond `max_bytes` are left out, and so are
+    /// those that the listener has from the asker's own store, called `own_store`.
     Since {
+        own_store: u64,
+        store: u64,
         cursor: u64,
+        wait_ms: u64,
+        max_bytes: u64,
     },
     /// Dial us back, at the address that we come from.
     DialBack {
@@ -137,8 +158,9 @@ pub(crate) enum Response {
         existed: bool,
     },
     Stats(PeerStats),
-    /// To `since`: some entries in order, and the cursor for the next call.
+    /// To `since`: some entries in order, and store and cursor for the next call.
     Entries {
+        store: u64,
         entries: Vec<SealedEntry>,
         next: u64,
         more: bool,
@@ -150,7 +172,7 @@ pub(crate) enum Response {
         failure: Option<BackFailure>,
     },
     /// Kinds: `unauthenticated`, `malformed`, `unsupported-version`, `too-large`,
-    /// `integrity`, `expired`, `clock`, `exhausted`, `store`.
+    /// `integrity`, `expired`, `clock`, `exhausted`, `rate-limited`, `store`.
     Refused {
         kind: String,
         message: String,

@@ -1,12 +1,17 @@
 use super::behaviour::{Answer, BUDGET, Behaviour, BehaviourEvent, Received};
+use super::bucket::Rates;
+use super::contact::Contact;
 use super::dial_back::{Dialler, Wanted};
+use super::flow::{Origin, Position};
 use super::listen;
+use super::relations::Relations;
 use super::service::{Admission, Connection, Service};
-use crate::wire::{Budget, Response};
+use super::since::{self, Follower};
+use crate::wire::{Budget, Frame, Request, Response};
 use futures::StreamExt as _;
 use libp2p::request_response::{self, Message, ResponseChannel};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Multiaddr, Swarm};
+use libp2p::{Multiaddr, PeerId, Swarm};
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -15,17 +20,22 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// Expired entries are removed this often; they are never served in between.
 const PURGE: Duration = Duration::from_secs(60);
+/// One who waits for something new is answered after this time in any case, well
+/// before its request times out.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// Work in progress may take this long at the end.
 const FINISH: Duration = Duration::from_secs(5);
 
-type Done = (ResponseChannel<Answer>, Answer);
+/// An answer, and where it goes.
+pub(super) type Done = (ResponseChannel<Answer>, Answer);
 
 /// The task of a peer: moves the swarm, hands requests to the service.
 pub(super) struct Server {
-    swarm: Swarm<Behaviour>,
-    service: Arc<Service>,
+    pub(super) swarm: Swarm<Behaviour>,
+    pub(super) service: Arc<Service>,
     listening: Arc<RwLock<Vec<Multiaddr>>>,
-    connections: HashMap<ConnectionId, Connection>,
+    pub(super) connections: HashMap<ConnectionId, Connection>,
+    pub(super) relations: Relations,
     done: mpsc::Sender<Done>,
     results: mpsc::Receiver<Done>,
     answers: Arc<Budget>,
@@ -37,12 +47,14 @@ impl Server {
         swarm: Swarm<Behaviour>,
         service: Arc<Service>,
         listening: Arc<RwLock<Vec<Multiaddr>>>,
+        rates: Rates,
         dialler: Dialler,
     ) -> Self {
         let (done, results) = mpsc::channel(64);
         let answers = Budget::new(BUDGET);
+        let relations = Relations::new(rates, |commands| Contact::new(commands, &service, &done));
         let dialler = Arc::new(dialler);
-        Self { swarm, service, listening, connections: HashMap::new(), done, results, answers, dialler }
+        Self { swarm, service, listening, connections: HashMap::new(), relations, done, results, answers, dialler }
     }
 
     pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
@@ -52,10 +64,13 @@ impl Server {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some((channel, answer)) = self.results.recv() => self.respond(channel, answer),
+                Some(command) = self.relations.command() => self.on_command(command),
                 _ = purge.tick() => self.purge(),
                 _ = &mut stop => break,
             }
         }
+        // Those who wait for news end now.
+        self.service.flow.close();
         // Every worker holds a sender; when the last one is gone, all is committed.
         let Self { done, mut results, mut swarm, .. } = self;
         drop(done);
@@ -71,6 +86,7 @@ impl Server {
 
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         listen::note(&event, &self.listening);
+        self.relate(&event);
         match event {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 let connection = Connection::new(peer_id).from(endpoint.get_remote_address());
@@ -82,18 +98,69 @@ impl Server {
                 connection_id,
                 message: Message::Request { request, channel, .. },
             })) => {
+                if let Some(refusal) = self.refuse_crowd(peer, &request.frame) {
+                    return self.respond(channel, Answer { response: refusal, share: None });
+                }
+                self.share_agreement(&peer, connection_id, &request.frame);
                 let connection = self.connections.entry(connection_id).or_insert_with(|| Connection::new(peer));
-                match self.service.admit(connection, request.frame) {
+                let admission = self.service.admit(connection, request.frame);
+                if let Some(scope) = &request.scope {
+                    scope.set_agreed(connection.agreed());
+                }
+                match admission {
                     Admission::Answer(response) => self.respond(channel, Answer { response, share: None }),
                     Admission::DialBack(wanted) => self.dial_back(channel, wanted),
-                    Admission::Work(work) => self.work(channel, Received { frame: work, share: request.share }),
+                    Admission::Work(Frame::Message(Request::Since {
+                        own_store,
+                        store,
+                        cursor,
+                        wait_ms,
+                        max_bytes,
+                    })) => {
+                        let wait = Duration::from_millis(wait_ms).min(LONGEST_WAIT);
+                        let position = Position { store, cursor };
+                        let origin = Origin { peer, store: own_store };
+                        self.answer_follower(channel, Follower { origin, position, wait, max_bytes });
+                    }
+                    Admission::Work(work) => {
+                        self.work(channel, Received { frame: work, share: request.share, scope: None })
+                    }
                 }
             }
+            SwarmEvent::Behaviour(BehaviourEvent::Cache(event)) => self.on_answer(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Push(event)) => self.on_push(event),
+            SwarmEvent::Behaviour(BehaviourEvent::PeerExchange(event)) => self.on_exchange(event),
             SwarmEvent::IncomingConnectionError { error, send_back_addr, .. } => {
                 tracing::debug!(%error, %send_back_addr, "a connection did not come about");
             }
             _ => {}
         }
+    }
+
+    /// The refusal of a request of one who asks too much.
+    fn refuse_crowd(&mut self, peer: PeerId, frame: &Frame<Request>) -> Option<Response> {
+        let bytes = match frame {
+            Frame::Message(Request::Put { sealed, .. }) => sealed.0.len(),
+            Frame::Message(Request::Get { .. }) => self.service.answer_size(frame),
+            Frame::TooLarge(length) => usize::try_from(*length).unwrap_or(usize::MAX).min(BUDGET),
+            _ => 0,
+        };
+        let refusal = self.relations.bucket(peer).take(bytes, std::time::Instant::now()).err()?;
+        self.service.flow.counters.now().rate_limited += 1;
+        Some(Response::refused("rate-limited", refusal))
+    }
+
+    /// Answers one who follows us, when there is something new.
+    fn answer_follower(&mut self, channel: ResponseChannel<Answer>, follower: Follower) {
+        let (contact, answers) = (self.relations.contact.clone(), Arc::clone(&self.answers));
+        let bucket = self.relations.bucket(follower.origin.peer);
+        tokio::spawn(async move {
+            let answer = since::answer(&contact, follower, &answers, || channel.is_open()).await;
+            if let (Some(answer), Some(done)) = (answer, contact.done()) {
+                bucket.charge(since::size(&answer.response), std::time::Instant::now());
+                let _ = done.send((channel, answer)).await;
+            }
+        });
     }
 
     /// Works apart from the swarm: a sync to disk must not delay other answers.

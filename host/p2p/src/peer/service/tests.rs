@@ -32,6 +32,10 @@ fn answer(admission: Admission) -> Response {
     }
 }
 
+fn since(store: u64, cursor: u64) -> Frame<Request> {
+    Frame::Message(Request::Since { own_store: 0, store, cursor, wait_ms: 0, max_bytes: 10_000 })
+}
+
 fn put(key: &str, sealed: Vec<u8>) -> Frame<Request> {
     Frame::Message(Request::Put { key: key.into(), sealed: Bytes(sealed) })
 }
@@ -117,20 +121,32 @@ fn what_does_not_authenticate_is_not_stored() {
     assert_eq!(kind(&service.work(put("k", seal(&large, &secret("ours"), "k")))), "too-large");
     assert_eq!(service.stats().entries, 0);
     assert!(matches!(service.work(put("k", good)), Response::Stored { kept: true }));
-    let Response::Entries { entries, next: 1, more: false } =
-        service.work(Frame::Message(Request::Since { cursor: 0 }))
-    else {
+    let Response::Entries { entries, next: 1, more: false, .. } = service.work(since(service.flow.id, 0)) else {
         panic!()
     };
     assert_eq!(entries[0].key, "k");
     let size = |request| service.answer_size(&Frame::Message(request));
     assert!(size(Request::Get { key: "k".into() }) >= entries[0].sealed.0.len());
-    assert_eq!((size(Request::Get { key: "j".into() }), size(Request::Since { cursor: 0 })), (0, 1000));
-    let fresh = super::tests::service();
-    assert!(fresh.adopt("k", &entries[0].sealed.0));
-    assert!(!fresh.adopt("k", &entries[0].sealed.0), "the same again");
-    assert!(!fresh.adopt("j", &entries[0].sealed.0), "another name");
-    assert!(
-        matches!(service.work(Frame::Message(Request::Since { cursor: 1 })), Response::Entries { entries, .. } if entries.is_empty())
+    assert_eq!(
+        (
+            size(Request::Get { key: "j".into() }),
+            size(Request::Since { own_store: 0, store: 0, cursor: 0, wait_ms: 0, max_bytes: 1 })
+        ),
+        (0, 1000)
     );
+    let fresh = super::tests::service();
+    let origin = Origin { peer: PeerId::random(), store: 7 };
+    assert!(fresh.adopt("k", &entries[0].sealed.0, origin));
+    assert!(!fresh.adopt("k", &entries[0].sealed.0, origin), "the same again");
+    assert!(!fresh.adopt("j", &entries[0].sealed.0, origin), "another name");
+    let count = |response: Response| match response {
+        Response::Entries { entries, .. } => entries.len(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(count(service.work(since(service.flow.id, 1))), 0);
+    assert_eq!(count(service.work(since(service.flow.id ^ 1, 1))), 1, "a cursor of another store begins anew");
+    let all = Position::default();
+    assert_eq!(count(fresh.since(all, 10_000, Some(&origin)).unwrap()), 0, "it told us itself");
+    assert_eq!(count(fresh.since(all, 10_000, Some(&Origin { store: 8, ..origin })).unwrap()), 1);
+    assert_eq!(count(fresh.since(all, 10, None).unwrap()), 0, "larger than asked for");
 }
