@@ -181,10 +181,13 @@ impl Server {
 
     /// Dials apart from the swarm, and answers when that has ended.
     fn dial_back(&self, channel: ResponseChannel<Answer>, wanted: Wanted) {
-        let (dialler, done) = (Arc::clone(&self.dialler), self.done.clone());
+        // It changes nothing here, so the end of the peer does not wait for it.
+        let (dialler, done) = (Arc::clone(&self.dialler), self.done.downgrade());
         tokio::spawn(async move {
             let response = dialler.dial(wanted).await;
-            let _ = done.send((channel, Answer { response, share: None })).await;
+            if let Some(done) = done.upgrade() {
+                let _ = done.send((channel, Answer { response, share: None })).await;
+            }
         });
     }
 
