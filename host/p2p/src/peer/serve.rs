@@ -202,12 +202,17 @@ impl Server {
 
     /// Dials apart from the swarm, and answers when that has ended.
     fn dial_back(&self, (peer, question): (PeerId, Question), channel: ResponseChannel<Answer>, wanted: Wanted) {
-        let (dialler, service, done) = (Arc::clone(&self.dialler), Arc::clone(&self.service), self.done.clone());
+        // It changes nothing here, so the end of the peer does not wait for it.
+        let (dialler, service, done) =
+            (Arc::clone(&self.dialler), Arc::downgrade(&self.service), self.done.downgrade());
         tokio::spawn(async move {
             let response = dialler.dial(wanted).await;
-            service.answered(&peer, question, &response);
-            drop(service);
-            let _ = done.send((channel, Answer { response, share: None })).await;
+            if let Some(service) = service.upgrade() {
+                service.answered(&peer, question, &response);
+            }
+            if let Some(done) = done.upgrade() {
+                let _ = done.send((channel, Answer { response, share: None })).await;
+            }
         });
     }
 
