@@ -5,14 +5,14 @@
 mod addresses;
 #[path = "run/formats.rs"]
 mod formats;
+#[path = "run/packaging.rs"]
+mod packaging;
 #[path = "run/packing.rs"]
 mod packing;
 #[path = "run/peers.rs"]
 mod peers;
 #[path = "run/process.rs"]
 mod process;
-#[path = "run/packaging.rs"]
-mod packaging;
 #[path = "run/service.rs"]
 mod service;
 #[path = "run/suite.rs"]
