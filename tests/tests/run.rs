@@ -7,6 +7,8 @@ mod addresses;
 mod cache;
 #[path = "run/formats.rs"]
 mod formats;
+#[path = "run/packaging.rs"]
+mod packaging;
 #[path = "run/packing.rs"]
 mod packing;
 #[path = "run/peers.rs"]
@@ -15,8 +17,6 @@ mod peers;
 mod process;
 #[path = "run/sharing.rs"]
 mod sharing;
-#[path = "run/packaging.rs"]
-mod packaging;
 #[path = "run/service.rs"]
 mod service;
 #[path = "run/suite.rs"]

@@ -53,7 +53,8 @@ fn unit(_: &Loopback) -> Result<()> {
 fn flags(text: &str) -> Vec<String> {
     let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
     let words = lines.flat_map(|line| line.split([' ', ',', '"', '[', ']']));
-    words.filter(|word| word.starts_with("--")).map(|word| word.split('=').next().unwrap_or(word).to_owned()).collect()
+    let words = words.filter(|word| word.starts_with("--") && *word != "---");
+    words.map(|word| word.split('=').next().unwrap_or(word).to_owned()).collect()
 }
 
 fn variables(text: &str) -> impl Iterator<Item = String> + '_ {
@@ -79,7 +80,8 @@ fn arguments(_: &Loopback) -> Result<()> {
         ensure!(help.stdout.contains(&variable), "`peer` does not read {variable}");
     }
     for (file, text) in [("docker-compose.yml", compose), ("docker/Dockerfile", read("docker/Dockerfile")?)] {
-        let asks = text.contains("[CMD, /seaworthy, peer, health]") || text.contains(r#"["/seaworthy", "peer", "health"]"#);
+        let asks =
+            text.contains("[CMD, /seaworthy, peer, health]") || text.contains(r#"["/seaworthy", "peer", "health"]"#);
         ensure!(asks, "{file} has no health check");
     }
     Ok(())
