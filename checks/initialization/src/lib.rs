@@ -121,6 +121,7 @@ impl Check for Initialization {
             run.directories(directory);
         }
         watch.judge(&seen, taken, &mut run.findings);
+        watch.remarks(&peers, read.id, &mut run.findings);
         let evidence = evidence.with(seen.iter().map(|answer| answer.id));
         let Run { findings, parts, unknown } = run;
         if usable == Usable::NotConfigured && findings.is_empty() && unknown.is_empty() && !demanded {

@@ -79,6 +79,21 @@ impl Watch<'_> {
         queries
     }
 
+    /// What is so by design of the Python cache, and good to know.
+    pub(crate) fn remarks(&self, peers: &[String], read: u32, findings: &mut Findings) {
+        if !self.client || !self.p2p || peers.is_empty() {
+            return;
+        }
+        let message = "the Python cache pushes its entries to the peers that it dialled itself, from then on, and asks nobody: \
+                       what they have arrives here only if they dial this runner as well";
+        findings.add(codes::CACHE_ONE_WAY.found().message(message).cite(read));
+        for peer in peers.iter().map(|peer| peer.trim_ascii()).filter(|peer| peer.starts_with("/dns")) {
+            let message = [peer, " is dialled, and not passed on to other Python peers: their peer exchange takes /ip4 and /ip6 only"];
+            let finding = codes::CACHE_ADDRESS_NOT_PASSED_ON.at(peer).message(message.concat());
+            findings.add(finding.expected("/ip4/ADDRESS/tcp/PORT/p2p/ID").cite(read));
+        }
+    }
+
     /// Everything that is wrong. `taken` says that something else than the cache has its port.
     pub(crate) fn judge(&self, seen: &[Seen], taken: bool, findings: &mut Findings) {
         let sockets = rows(seen, "listeners").map(listener::sockets);
