@@ -24,13 +24,17 @@ impl Check for Dependencies {
     fn run(_id: &str, context: Context) -> Result<Outcome, String> {
         let client = context.setting("client").unwrap_or("auto");
         let product = context.setting("distribution").unwrap_or("ipfs-accelerate-py");
-        let mut arguments =
-            vec![argument("names", [&python::ASKED.join(","), ",", product].concat()), argument("mentions-in", product)];
+        let mut arguments = vec![
+            argument("names", [&python::ASKED.join(","), ",", product].concat()),
+            argument("mentions-in", product),
+        ];
         arguments.extend([release::PROTOCOL, release::SWITCH].map(|text| argument("mention", text)));
         arguments.extend(context.settings_all("interpreters").map(|path| argument("interpreter", path)));
         let names = |setting: &str| context.settings_all(setting).map(|name| argument("name", name)).collect();
         let (programs, libraries): (Vec<_>, Vec<_>) = (names("executables"), names("libraries"));
-        let read = vars::read(&["CACHE_ENABLE_P2P", "CACHE_BOOTSTRAP_PEERS", "GITHUB_WORKSPACE", "RUNNER_WORKSPACE"].map(String::from));
+        let read = vars::read(
+            &["CACHE_ENABLE_P2P", "CACHE_BOOTSTRAP_PEERS", "GITHUB_WORKSPACE", "RUNNER_WORKSPACE"].map(String::from),
+        );
         let value = |name: &str| read.variables.iter().find(|v| v.name == name).and_then(|v| v.value.as_deref());
         let mut queries = vec![query("python", arguments), query("process", vec![])];
         for (topic, wanted) in [("executables", programs), ("libraries", libraries)] {
@@ -73,7 +77,8 @@ impl Check for Dependencies {
             let here = seen.iter().find(|answer| answer.topic == "process").and_then(|s| s.outcome.as_ref().ok());
             let here = here.and_then(|rows| row_value(rows.first()?, "cwd"));
             let mut folders: Vec<&str> = Vec::new();
-            for folder in here.into_iter().chain(["GITHUB_WORKSPACE", "RUNNER_WORKSPACE"].into_iter().filter_map(value)) {
+            for folder in here.into_iter().chain(["GITHUB_WORKSPACE", "RUNNER_WORKSPACE"].into_iter().filter_map(value))
+            {
                 if folder.starts_with('/') && !folders.contains(&folder) {
                     folders.push(folder);
                 }
@@ -92,8 +97,18 @@ fn ignored(findings: &mut Findings, all: &[Interpreter], product: &str, evidence
     let Some(found) = release::ignoring(all, product) else { return };
     let names = if found.names_switch { "names" } else { "does not even name" };
     let message = [
-        product, " ", &found.version, " ignores CACHE_ENABLE_P2P: it ", names, " the variable, and nothing in its ", &found.files,
-        " sources speaks ", release::PROTOCOL, " (", &found.interpreter, ")",
+        product,
+        " ",
+        &found.version,
+        " ignores CACHE_ENABLE_P2P: it ",
+        names,
+        " the variable, and nothing in its ",
+        &found.files,
+        " sources speaks ",
+        release::PROTOCOL,
+        " (",
+        &found.interpreter,
+        ")",
     ];
     let finding = codes::DEP_FLAG_IGNORED
         .at(product)
@@ -131,16 +146,25 @@ fn unquoted(findings: &mut Findings, folders: &[&str]) -> Vec<u32> {
                 "entry" if requirement::is_leftover(text("name")) => {
                     let path = [text("folder").trim_end_matches('/'), "/", text("name")].concat();
                     let message = [
-                        "a file called `", text("name"), "` is in ", text("folder"),
+                        "a file called `",
+                        text("name"),
+                        "` is in ",
+                        text("folder"),
                         ": a shell took the version of an unquoted requirement for a redirection, and pip never saw it",
                     ];
-                    codes::DEP_UNQUOTED_REQUIREMENT.at(path).message(message.concat()).detail("file", text("name")).likely()
+                    codes::DEP_UNQUOTED_REQUIREMENT
+                        .at(path)
+                        .message(message.concat())
+                        .detail("file", text("name"))
+                        .likely()
                 }
                 "line" => {
                     let Some(written) = requirement::unquoted(text("text")) else { continue };
                     let place = [text("path"), ":", text("line")].concat();
                     let message = [
-                        &place, " installs `", &written,
+                        &place,
+                        " installs `",
+                        &written,
                         "` without quotation marks: the shell takes `>` for a redirection, and pip never sees the version",
                     ];
                     codes::DEP_UNQUOTED_REQUIREMENT

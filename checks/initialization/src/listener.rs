@@ -131,7 +131,14 @@ mod tests {
         assert!(of(&python("-m pytest", "true"), None).is_empty());
         assert!(of(&python("ipfs_accelerate_py.mcp", "false"), None).is_empty());
         assert_eq!(of(&python("/srv/worker.py", "true"), Some("*/worker.py")).len(), 1);
-        assert!(cache_processes(&[row(&[("pid", "1"), ("name", "python3"), ("script", "ipfs_accelerate_py")])], None, false).is_empty());
+        assert!(
+            cache_processes(
+                &[row(&[("pid", "1"), ("name", "python3"), ("script", "ipfs_accelerate_py")])],
+                None,
+                false
+            )
+            .is_empty()
+        );
     }
 
     #[test]

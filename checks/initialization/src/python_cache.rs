@@ -88,7 +88,10 @@ impl Watch<'_> {
                        what they have arrives here only if they dial this runner as well";
         findings.add(codes::CACHE_ONE_WAY.found().message(message).cite(read));
         for peer in peers.iter().map(|peer| peer.trim_ascii()).filter(|peer| peer.starts_with("/dns")) {
-            let message = [peer, " is dialled, and not passed on to other Python peers: their peer exchange takes /ip4 and /ip6 only"];
+            let message = [
+                peer,
+                " is dialled, and not passed on to other Python peers: their peer exchange takes /ip4 and /ip6 only",
+            ];
             let finding = codes::CACHE_ADDRESS_NOT_PASSED_ON.at(peer).message(message.concat());
             findings.add(finding.expected("/ip4/ADDRESS/tcp/PORT/p2p/ID").cite(read));
         }
@@ -148,7 +151,8 @@ impl Watch<'_> {
     /// The last line of the log that says that the cache listens, with its port.
     fn said(&self, seen: &[Seen]) -> Option<(Option<u16>, String)> {
         self.log?;
-        let lines = seen.iter().filter(|answer| answer.topic == "lines").filter_map(|answer| answer.outcome.as_ref().ok());
+        let lines =
+            seen.iter().filter(|answer| answer.topic == "lines").filter_map(|answer| answer.outcome.as_ref().ok());
         let lines = lines.flatten().filter(|row| row_value(row, "row-kind") == Some("line"));
         let text = lines.filter_map(|row| row_value(row, "text")).next_back()?;
         Some((listener::logged_port(text), ["`", text, "`"].concat()))
@@ -165,15 +169,16 @@ impl Watch<'_> {
             .flatten()
             .filter_map(|row| row_value(row, "address").and_then(ip::parse))
             .collect();
-        let evidence = evidence(seen, &["peer-registry", "directory", "listeners", "interfaces", "container", "host-report"]);
+        let evidence =
+            evidence(seen, &["peer-registry", "directory", "listeners", "interfaces", "container", "host-report"]);
         let here = Here { runner: self.runner, own: &addresses, sockets, container };
         for (entry, fault) in registry::faults(&entries, here) {
             findings.add(self.fault(entry, &fault).cite_all(&evidence));
         }
         let path = self.registry.as_deref().unwrap_or_default();
         let directory = rows(seen, "directory").into_iter().flatten().find(|row| row_value(row, "path") == Some(path));
-        let why = directory
-            .and_then(|row| registry::private(row, &entries, host.as_deref(), container, self.temporary));
+        let why =
+            directory.and_then(|row| registry::private(row, &entries, host.as_deref(), container, self.temporary));
         let Some(why) = why else { return };
         let finding = codes::CACHE_REGISTRY_NOT_SHARED
             .at(path)
@@ -192,7 +197,10 @@ impl Watch<'_> {
             Fault::Dead(_) => (
                 codes::CACHE_REGISTRY_DEAD_ENTRY,
                 [
-                    &entry.file, " still offers ", &entry.multiaddr, ", and nothing on this machine listens there: the process \
+                    &entry.file,
+                    " still offers ",
+                    &entry.multiaddr,
+                    ", and nothing on this machine listens there: the process \
                      whose identity it publishes has ended",
                 ]
                 .concat(),
@@ -229,7 +237,14 @@ fn moved(port: u16, socket: &Socket) -> FindingBuilder {
     let process = socket.process.as_deref().unwrap_or("a process");
     let pid = socket.pid.map(|pid| pid.to_string()).unwrap_or_default();
     let message = [
-        "the cache (", process, " ", &pid, ") listens on port ", &to, " instead of ", &from,
+        "the cache (",
+        process,
+        " ",
+        &pid,
+        ") listens on port ",
+        &to,
+        " instead of ",
+        &from,
         ": it moved on when its port was taken, and said nothing",
     ];
     codes::CACHE_PORT_MOVED

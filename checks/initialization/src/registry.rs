@@ -96,9 +96,9 @@ pub fn faults<'e>(all: &'e [Entry], here: Here<'_>) -> Vec<(&'e Entry, Fault)> {
             found.push((entry, Fault::Undialable));
         }
         let earlier = all.get(..at).unwrap_or_default().iter();
-        let twin = earlier.filter(|other| other.lives).find(|other| {
-            !entry.runner.is_empty() && other.runner == entry.runner && other.peer_id != entry.peer_id
-        });
+        let twin = earlier
+            .filter(|other| other.lives)
+            .find(|other| !entry.runner.is_empty() && other.runner == entry.runner && other.peer_id != entry.peer_id);
         if let Some(twin) = twin {
             let message = ["also registered as ", &twin.peer_id, " in ", &twin.file].concat();
             found.push((entry, Fault::SameName(message)));
@@ -183,9 +183,16 @@ mod tests {
     #[test]
     fn an_entry_lives_half_an_hour() {
         let peer = |age: &str| {
-            row(&[("row-kind", "peer"), ("peer-id", "A"), ("file", "peer_a.json"), ("multiaddr", "x"), ("age-seconds", age)])
+            row(&[
+                ("row-kind", "peer"),
+                ("peer-id", "A"),
+                ("file", "peer_a.json"),
+                ("multiaddr", "x"),
+                ("age-seconds", age),
+            ])
         };
-        let rows = [peer("10"), peer("1800"), row(&[("row-kind", "folder")]), row(&[("row-kind", "peer"), ("error", "x")])];
+        let rows =
+            [peer("10"), peer("1800"), row(&[("row-kind", "folder")]), row(&[("row-kind", "peer"), ("error", "x")])];
         assert_eq!(entries(&rows).iter().map(|e| e.lives).collect::<Vec<_>>(), [true, false]);
     }
 
@@ -224,7 +231,8 @@ mod tests {
 
     #[test]
     fn whose_registry_it_is() {
-        let on = |system: &str| row(&[("path", "/root/.cache/p2p_peers"), ("filesystem", system), ("mount-point", "/")]);
+        let on =
+            |system: &str| row(&[("path", "/root/.cache/p2p_peers"), ("filesystem", system), ("mount-point", "/")]);
         assert!(private(&on("overlay"), &[], None, true, None).is_some_and(|why| why.contains("overlay")));
         assert_eq!(private(&on("overlay"), &[], None, false, None), None);
         assert_eq!(private(&on("ext4"), &[], None, true, None), None);

@@ -236,7 +236,8 @@ fn to_look_up<'p>(peers: impl Iterator<Item = &'p Peer>, place: &Place) -> Vec<&
 
 /// The address that /etc/hosts gives the engine's name for its host.
 fn known_host(hosts: &[Row]) -> Option<&str> {
-    let named = |row: &&Row| row_value(row, "names").is_some_and(|names| names.split(' ').any(|name| name == HOST_NAME));
+    let named =
+        |row: &&Row| row_value(row, "names").is_some_and(|names| names.split(' ').any(|name| name == HOST_NAME));
     hosts.iter().find(named).and_then(|row| row_value(row, "address"))
 }
 

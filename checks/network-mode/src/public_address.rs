@@ -88,8 +88,12 @@ pub(crate) fn look() -> (Option<CitedFinding>, Vec<u32>) {
     let finding = (seconds > 0).then(|| {
         let text = seconds.to_string();
         let message = [
-            "the Python cache asks ", &SERVICES.join(", "), " for its public address at every start; nothing comes back from there, so \
-             each start stalls for about ", &text, " s. Neither CACHE_ADVERTISE_IP nor IPFS_ACCELERATE_PUBLIC_IP is set",
+            "the Python cache asks ",
+            &SERVICES.join(", "),
+            " for its public address at every start; nothing comes back from there, so \
+             each start stalls for about ",
+            &text,
+            " s. Neither CACHE_ADVERTISE_IP nor IPFS_ACCELERATE_PUBLIC_IP is set",
         ];
         let finding = codes::CACHE_PUBLIC_ADDRESS_STALL
             .at("CACHE_ADVERTISE_IP")

@@ -196,8 +196,11 @@ mod tests {
     #[test]
     fn lines_hold_every_text() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("ci.yml"), "steps:\n  - run: pip install libp2p>=0.4.0\n  - run: pip install x\n")
-            .unwrap();
+        std::fs::write(
+            folder.path().join("ci.yml"),
+            "steps:\n  - run: pip install libp2p>=0.4.0\n  - run: pip install x\n",
+        )
+        .unwrap();
         std::fs::write(folder.path().join("notes.txt"), "pip install a>b\n").unwrap();
         std::fs::create_dir(folder.path().join("deep.yml")).unwrap();
         let path = folder.path().display().to_string();
