@@ -11,6 +11,8 @@ mod packing;
 mod peers;
 #[path = "run/process.rs"]
 mod process;
+#[path = "run/python_cache.rs"]
+mod python_cache;
 #[path = "run/suite.rs"]
 mod suite;
 
@@ -41,5 +43,6 @@ fn main() -> ExitCode {
     scenes.extend(peers::scenes());
     scenes.extend(process::scenes());
     scenes.extend(formats::scenes());
+    scenes.extend(python_cache::scenes());
     run_scenes("run", stage, scenes)
 }
