@@ -117,13 +117,12 @@ impl Watch<'_> {
         let port = said.as_ref().and_then(|(port, _)| *port).or(by_process.and_then(|p| p.port)).or(self.port);
         let port = port.unwrap_or(DEFAULT_PORT);
         let evidence = evidence(seen, &["listeners", "processes", "lines", "port"]);
-        if taken || !has(sockets, port) {
-            if let Some((socket, known)) = listener::moved(port, sockets, &processes) {
-                let finding = moved(port, socket);
-                let sure = known || self.expected && !taken;
-                findings.add(if sure { finding } else { finding.likely() }.cite_all(&evidence));
-                return;
-            }
+        let absent = taken || !has(sockets, port);
+        if let Some((socket, known)) = listener::moved(port, sockets, &processes).filter(|_| absent) {
+            let finding = moved(port, socket);
+            let sure = known || self.expected && !taken;
+            findings.add(if sure { finding } else { finding.likely() }.cite_all(&evidence));
+            return;
         }
         if !self.p2p || has(sockets, port) {
             return;

@@ -159,6 +159,14 @@ mod tests {
     }
 
     #[test]
+    fn every_topic_is_described() {
+        let page = include_str!("../../../../docs/topics.md");
+        for topic in TOPICS {
+            assert!(page.contains(&format!("`{topic}`")), "{topic} is not in docs/topics.md");
+        }
+    }
+
+    #[test]
     fn an_unknown_topic_is_unsupported() {
         assert_eq!(inspect("weather", &[], &Context::default()).unwrap_err().kind, "unsupported");
     }
