@@ -267,12 +267,16 @@ impl Run {
                 return;
             }
         };
+        let mut told = false;
         for row in rows {
             let path = row_value(row, "path").unwrap_or_default();
             let is = |key: &str| row_value(row, key) == Some("true");
             // A directory that is missing is made at the first start.
             if is("writable") || (!is("exists") && is("creatable")) {
-                self.findings.fact(facts::CACHE_DIRECTORY, path, &Evidence::one(seen.id));
+                // The first is the cache's own; a fact is reported once.
+                if !std::mem::replace(&mut told, true) {
+                    self.findings.fact(facts::CACHE_DIRECTORY, path, &Evidence::one(seen.id));
+                }
                 self.parts.push(format!("{path} can be written"));
                 continue;
             }

@@ -47,7 +47,8 @@ impl Check for NetworkMode {
         let (interfaces, listeners) = (rows(&seen, "interfaces"), rows(&seen, "listeners"));
         let place = Place::read(&container, interfaces, rows(&seen, "routes"));
         let known = known_host(rows(&seen, "hosts"));
-        let mut run = Run { place, listeners, known_host: known, evidence, findings: Findings::new() };
+        let leads_out = public_address::leads_out(rows(&seen, "routes")) && place.has_network();
+        let mut run = Run { place, listeners, known_host: known, leads_out, evidence, findings: Findings::new() };
         run.judge_addresses(&context)
     }
 }
@@ -64,6 +65,8 @@ struct Run<'a> {
     listeners: &'a [Row],
     /// What /etc/hosts says of the engine's name for its host.
     known_host: Option<&'a str>,
+    /// There is a way out to other networks.
+    leads_out: bool,
     evidence: Evidence,
     findings: Findings,
 }
@@ -106,7 +109,7 @@ impl Run<'_> {
         self.judge_network(inward > 0 && inward == parsed.len());
         self.judge_own_port();
         self.record_facts(host_internal.as_deref());
-        let (stall, looked_at) = public_address::look();
+        let (stall, looked_at) = public_address::look(self.leads_out);
         if let Some(finding) = stall {
             self.findings.add(finding);
         }

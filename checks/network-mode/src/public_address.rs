@@ -45,9 +45,19 @@ fn has_cache(rows: &[Row]) -> bool {
     rows.iter().any(|row| row_value(row, "row-kind") == Some("distribution"))
 }
 
+/// Whether some route leads to everywhere.
+pub(crate) fn leads_out(routes: &[Row]) -> bool {
+    routes.iter().any(|row| row_value(row, "destination").is_some_and(|block| matches!(block, "0.0.0.0/0" | "::/0")))
+}
+
 /// A finding where the cache would stall, and what was looked at. Nothing is asked
-/// unless a Python cache with P2P on is installed and no address is configured.
-pub(crate) fn look() -> (Option<CitedFinding>, Vec<u32>) {
+/// unless a Python cache with P2P on is installed and no address is configured; nor
+/// without a way out, where the cache gets its errors at once (and a name server
+/// that cannot be sent to would look silent to us).
+pub(crate) fn look(leads_out: bool) -> (Option<CitedFinding>, Vec<u32>) {
+    if !leads_out {
+        return (None, Vec::new());
+    }
     let names: Vec<String> = [SWITCH].iter().chain(&ADDRESSES).chain(&PROXIES).map(|name| (*name).to_owned()).collect();
     let read = vars::read(&names);
     let set = |name: &str| read.variables.iter().any(|v| v.name == name && v.present);
@@ -127,6 +137,13 @@ mod tests {
     #[test]
     fn an_error_at_once_is_no_silence() {
         assert_eq!((unanswered(2_000), unanswered(1_000_500)), (Failed, Silent));
+    }
+
+    #[test]
+    fn a_way_out_is_a_default_route() {
+        let row = |destination: &str| vec![("destination".to_owned(), destination.to_owned())];
+        assert!(leads_out(&[row("10.0.0.0/8"), row("0.0.0.0/0")]) && leads_out(&[row("::/0")]));
+        assert!(!leads_out(&[row("10.0.0.0/8")]) && !leads_out(&[]));
     }
 
     #[test]
