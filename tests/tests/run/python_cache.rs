@@ -530,8 +530,11 @@ fn table(_: &Loopback) -> Result<()> {
     let text = std::fs::read_to_string(root.join("docs/python-cache.md"))?;
     let listed = Seaworthy::new(["list", "codes"])?.run()?;
     let codes: Vec<&str> = listed.exits(0)?.stdout.lines().filter_map(|line| line.split(' ').next()).collect();
-    let sources =
-        ["tests/tests/run/python_cache.rs", "host/diagnose/tests/diagnosis/python.rs", "tests/tests/run/peers.rs"];
+    let sources = [
+        "tests/tests/run/python_cache.rs",
+        "host/diagnose/tests/diagnosis/python.rs",
+        "host/diagnose/tests/diagnosis/causes.rs",
+    ];
     let sources = sources.map(|path| std::fs::read_to_string(root.join(path)).unwrap_or_default()).concat();
     let mut rows = 0;
     for line in text.lines().filter(|line| line.starts_with("| ") && line.contains('`')) {

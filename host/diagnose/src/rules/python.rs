@@ -85,22 +85,6 @@ pub(super) const RULES: &[Rule] = &[
         also: nothing,
         tell: unquoted,
     },
-    Rule {
-        code: "libp2p.never-acknowledges",
-        title: "A peer takes entries and never acknowledges them",
-        explain: "The peer accepts the stream of a push and answers nothing. The Python cache pushes to one peer after the other and waits for \
-                  each without a limit, so one such peer blocks every later put of this runner. libp2p 0.4 to 0.7 do so by themselves: they \
-                  read until the sender's end, which a Python sender never sends. A peer that refuses answers `ERROR`; one that hangs \
-                  altogether does not get as far as a stream.",
-        remedy: "Take the peer out of CACHE_BOOTSTRAP_PEERS until it is repaired; bring its libp2p to 0.8 or newer and start it again.",
-        proof: "net.connectivity",
-        layer: Layer::Protocol,
-        explains_from: Layer::Protocol,
-        matches: |_, symptom| (symptom.code() == "peer.never-acknowledges").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: nothing,
-        tell: never_acknowledges,
-    },
 ];
 
 fn no_listener(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
@@ -250,47 +234,4 @@ fn unquoted(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     }
     let message: Vec<&str> = symptoms.iter().map(|symptom| symptom.finding.message.as_str()).collect();
     Told { message: message.join("\n"), remediations: vec![fix.proved_by(proof)] }
-}
-
-fn never_acknowledges(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
-    let old: Vec<(String, String)> =
-        symptoms.iter().map(|symptom| (symptom.subject().to_owned(), String::new())).collect();
-    let rest = scene.peers_with(&old);
-    let out = remedy(
-        "leave-out-peer",
-        "Leave the peer out until it is repaired",
-        "The puts of this runner then no longer wait for it.",
-    );
-    let out = if rest.is_empty() {
-        out.run(
-            "It is the only one: cache on disk meanwhile.",
-            "unset CACHE_BOOTSTRAP_PEERS; export CACHE_BACKENDS=disk",
-        )
-    } else {
-        out.run("Set the peers without it.", export("CACHE_BOOTSTRAP_PEERS", &rest))
-    };
-    let out = out.cost("Nothing is shared with that peer meanwhile.").proved_by(&proof);
-    let update = remedy(
-        "update-peer",
-        "Bring the peer's libp2p up to date, and start it again",
-        "From 0.8 on it answers without waiting for the sender's end.",
-    )
-    .run(
-        "On the peer's machine, with the interpreter that runs it.",
-        "python3 -m pip install --upgrade 'libp2p>=0.8' 'py-multihash>=3'",
-    )
-    .proved_by(&proof);
-    let replace = remedy(
-        "use-lasting-peer",
-        "Or let a seaworthy peer take its place",
-        "It acknowledges at once, and waits for nobody without a limit.",
-    )
-    .run("On the peer's machine; it prints the line to set.", "seaworthy peer")
-    .proved_by(proof);
-    let message = format!(
-        "{} takes an entry and never acknowledges it: a Python cache waits for it without a limit, and every later put waits with it.",
-        list(&targets(symptoms))
-    );
-    Told { message, remediations: vec![out, update, replace] }
 }

@@ -105,21 +105,6 @@ fn a_start_that_waits_for_the_internet() {
 }
 
 #[test]
-fn a_peer_that_never_acknowledges() {
-    let other = "/ip4/10.0.0.9/tcp/9100/p2p/B";
-    let silent = finding("peer.never-acknowledges", Layer::Protocol).at(PEER);
-    let record = suite(MACHINE, vec![], vec![silent]);
-    let diagnosis = diagnose(with_peers(record.clone(), &format!("{PEER},{other}")), None);
-    assert_eq!(causes(&diagnosis), [("libp2p.never-acknowledges", Certain)]);
-    says(&diagnosis, &format!("export CACHE_BOOTSTRAP_PEERS={other}"));
-    says(&diagnosis, "'libp2p>=0.8'");
-    says(&diagnose(with_peers(record, PEER), None), "unset CACHE_BOOTSTRAP_PEERS");
-    // One that hangs altogether is another cause.
-    let wedged = suite(MACHINE, vec![], vec![finding("peer.wedged", Layer::Libp2p).at(PEER)]);
-    assert_eq!(causes(&diagnose(wedged, None)), [("libp2p.wedged", Certain)]);
-}
-
-#[test]
 fn an_identity_of_an_ended_process() {
     let wrong = || {
         let found = finding("peer.wrong-id", Layer::Identity).at(PEER);
