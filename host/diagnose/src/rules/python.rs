@@ -1,5 +1,5 @@
-use crate::remedy::{export, list, remedy, shell};
-use crate::rule::{Fold, Rule, Told, nothing, ss, targets};
+use crate::remedy::{export, remedy, shell};
+use crate::rule::{Fold, Rule, Told, nothing, ss};
 use crate::scene::{Scene, Symptom};
 use seaworthy_model::{Confidence, Layer, Remediation, Risk};
 
