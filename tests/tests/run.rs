@@ -9,10 +9,10 @@ mod formats;
 mod packing;
 #[path = "run/peers.rs"]
 mod peers;
-#[path = "run/process.rs"]
-mod process;
 #[path = "run/python_cache.rs"]
 mod python_cache;
+#[path = "run/process.rs"]
+mod process;
 #[path = "run/suite.rs"]
 mod suite;
 
@@ -39,10 +39,10 @@ fn main() -> ExitCode {
     let mut scenes: Vec<Scene<Loopback>> = Vec::new();
     scenes.extend(suite::scenes());
     scenes.extend(addresses::scenes());
+    scenes.extend(python_cache::scenes());
     scenes.extend(packing::scenes());
     scenes.extend(peers::scenes());
     scenes.extend(process::scenes());
     scenes.extend(formats::scenes());
-    scenes.extend(python_cache::scenes());
     run_scenes("run", stage, scenes)
 }
