@@ -2,25 +2,27 @@
 //!
 //! One redb database, on disk or in memory. An acknowledged write is committed
 //! and synced: a crash at any moment loses nothing acknowledged and tears
-//! nothing. Expired entries are never handed out. Beyond `max_bytes` the least
-//! recently used go; recency is kept in memory only, and the order of storing
-//! stands in for it after a restart.
+//! nothing. Writes that come while another is synced are committed together.
+//! Expired entries are never handed out. Beyond `max_bytes` or [`MAX_ENTRIES`] the
+//! least recently used go; recency is kept in memory only, and the order of
+//! storing stands in for it after a restart.
+//!
+//! Every page is verified when a file is opened, so that one that was damaged
+//! while nobody had it open is refused, and never trusted.
 //!
 //! Entries belong to the owner (a fingerprint of the secret) who stored them.
 //! Only the owner's are visible; those of others stay until the bound, which
 //! counts all, or their end takes them.
 
+mod file;
 mod index;
+mod queue;
 
 use index::{Index, Meta};
-use redb::{
-    Database, ReadableDatabase as _, ReadableTable as _, TableDefinition,
-    backends::{FileBackend, InMemoryBackend},
-};
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use queue::Queue;
+use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, backends::InMemoryBackend};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// `owner/key` to header and sealed bytes.
 const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries-2");
@@ -29,6 +31,11 @@ const PAGES: usize = 64 * 1024 * 1024;
 /// Created, expires (all ones for never) and sequence number, before the sealed bytes.
 const HEADER: usize = 24;
 const NEVER: u64 = u64::MAX;
+/// Entries of all owners: what is known of them is kept in memory.
+const MAX_ENTRIES: u64 = 1 << 18;
+/// Changes in one commit, and bytes of their values.
+const BATCH: usize = 256;
+const BATCH_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Why the store cannot do its work.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +50,22 @@ pub enum StoreError {
         /// What redb said.
         reason: String,
     },
+    /// The file was changed by something else, or lost a part.
+    #[error(
+        "the store {path} is damaged: {reason}; move it away and start again: what it held were copies, and they come back with use"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What redb found.
+        reason: String,
+    },
     /// A read or write failed.
     #[error("the store failed: {0}")]
-    Database(Box<redb::Error>),
+    Database(Arc<redb::Error>),
+    /// It is not known whether a write was committed.
+    #[error("the store failed in the middle of a write; restart the peer, and see its log for why")]
+    Interrupted,
     /// One entry alone is larger than the store may be.
     #[error("the entry of {size} bytes is larger than the whole store may be ({max} bytes)")]
     TooLarge {
@@ -79,11 +99,28 @@ pub(crate) struct Page {
     pub(crate) more: bool,
 }
 
+/// A change that waits for its commit.
+struct Change {
+    name: String,
+    now_ms: u64,
+    edit: Edit,
+}
+
+enum Edit {
+    /// Header and sealed bytes; the sequence number is not known yet.
+    Put(Meta, Vec<u8>),
+    Remove,
+    /// Removes all that has expired. Goes alone.
+    Purge,
+}
+
+/// For a put: whether it was kept. For a removal: whether there was something.
+type Outcome = Result<bool, Arc<redb::Error>>;
+
 pub(crate) struct Store {
     database: Database,
     index: Mutex<Index>,
-    /// Held for a whole change, so that index and table change together.
-    writing: Mutex<()>,
+    changes: Queue<Change, Outcome>,
     max_bytes: u64,
     /// Before the keys of this owner.
     prefix: String,
@@ -94,19 +131,15 @@ impl Store {
     /// of `owner`, whose text holds no slash; removes only what has expired or
     /// is beyond `max_bytes`.
     pub(crate) fn open(path: Option<&Path>, owner: &str, max_bytes: u64, now_ms: u64) -> Result<Self, StoreError> {
-        let mut builder = Database::builder();
-        builder.set_cache_size(PAGES);
+        let mut builder = Builder::new();
+        builder.set_cache_size(PAGES).set_check_integrity_on_open(true);
         let database = match path {
-            Some(path) => {
-                let failed = |reason: String| StoreError::Open { path: path.into(), reason };
-                let file = private_file(path).map_err(|e| failed(e.to_string()))?;
-                let backend = FileBackend::new(file).map_err(|e| failed(e.to_string()))?;
-                builder.create_with_backend(backend).map_err(|e| failed(e.to_string()))?
-            }
+            Some(path) => file::open(&builder, path)?,
             None => builder.create_with_backend(InMemoryBackend::new()).map_err(fault)?,
         };
+        let prefix = format!("{owner}/");
+        let mut index = Index::new(prefix.clone());
         let transaction = database.begin_write().map_err(fault)?;
-        let mut index = Index::default();
         {
             let mut table = transaction.open_table(ENTRIES).map_err(fault)?;
             for entry in table.iter().map_err(fault)? {
@@ -117,21 +150,26 @@ impl Store {
             }
             index.forget_recency();
             let mut leaving = index.expired(now_ms);
-            leaving.extend(index.to_evict("", 0, max_bytes, now_ms));
-            for key in leaving {
-                table.remove(key.as_str()).map_err(fault)?;
-                index.evict(&key, now_ms);
+            for name in &leaving {
+                index.remove(name);
+            }
+            let excess = index.to_evict(&[], max_bytes, MAX_ENTRIES, now_ms);
+            for name in &excess {
+                index.evict(name, now_ms);
+            }
+            leaving.extend(excess);
+            for name in leaving {
+                table.remove(&*name).map_err(fault)?;
             }
         }
         transaction.commit().map_err(fault)?;
-        let prefix = format!("{owner}/");
-        let kept = index.outside(&prefix, now_ms);
-        if kept > 0 {
+        let others = index.others();
+        if others > 0 {
             tracing::info!(
-                "the store also keeps {kept} entries of another shared secret; a peer with that secret finds them, until they expire or their room is needed"
+                "the store also keeps {others} entries of another shared secret; a peer with that secret finds them, until they expire or their room is needed"
             );
         }
-        Ok(Self { database, index: Mutex::new(index), writing: Mutex::new(()), max_bytes, prefix })
+        Ok(Self { database, index: Mutex::new(index), changes: Queue::new(), max_bytes, prefix })
     }
 
     /// As `key` is called in table and index.
@@ -167,71 +205,122 @@ impl Store {
         if size > self.max_bytes {
             return Err(StoreError::TooLarge { size, max: self.max_bytes });
         }
-        let _writing = lock(&self.writing);
-        let (evicted, seq) = {
-            let index = self.index();
-            if index.peek(&name, now_ms).is_some_and(|present| present.created_ms > record.created_ms) {
-                return Ok(false);
-            }
-            (index.to_evict(&name, size, self.max_bytes, now_ms), index.next_seq())
-        };
-        let meta = Meta { size, created_ms: record.created_ms, expires_ms: record.expires_ms, seq };
-        let transaction = self.database.begin_write().map_err(fault)?;
-        {
-            let mut table = transaction.open_table(ENTRIES).map_err(fault)?;
-            for old in &evicted {
-                table.remove(old.as_str()).map_err(fault)?;
-            }
-            table.insert(name.as_str(), pack(&meta, &record.sealed).as_slice()).map_err(fault)?;
+        if self.is_older(&name, record.created_ms, now_ms) {
+            return Ok(false);
         }
-        transaction.commit().map_err(fault)?;
-        let mut index = self.index();
-        for old in evicted {
-            index.evict(&old, now_ms);
-        }
-        index.insert(&name, meta);
-        Ok(true)
+        let meta = Meta { size, created_ms: record.created_ms, expires_ms: record.expires_ms, seq: 0 };
+        let packed = pack(&meta, &record.sealed);
+        self.change(Change { name, now_ms, edit: Edit::Put(meta, packed) })
     }
 
     /// Removes an entry; answers whether there was one.
     pub(crate) fn remove(&self, key: &str, now_ms: u64) -> Result<bool, StoreError> {
-        let _writing = lock(&self.writing);
-        let name = self.name(key);
-        let existed = self.index().peek(&name, now_ms).is_some();
-        self.delete(&[name])?;
-        Ok(existed)
+        self.change(Change { name: self.name(key), now_ms, edit: Edit::Remove })
     }
 
     /// Removes what has expired.
     pub(crate) fn purge(&self, now_ms: u64) -> Result<(), StoreError> {
-        let _writing = lock(&self.writing);
-        let expired = self.index().expired(now_ms);
-        if expired.is_empty() { Ok(()) } else { self.delete(&expired) }
+        self.change(Change { name: String::new(), now_ms, edit: Edit::Purge }).map(drop)
     }
 
-    fn delete(&self, names: &[String]) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write().map_err(fault)?;
+    /// Returns when the change is committed, with those that waited with it.
+    fn change(&self, change: Change) -> Result<bool, StoreError> {
+        let joins = |batch: &[Change], next: &Change| {
+            let bytes: u64 = batch.iter().chain([next]).map(Change::size).sum();
+            batch.len() < BATCH
+                && bytes <= BATCH_BYTES.min(self.max_bytes)
+                && !batch.iter().chain([next]).any(|c| matches!(c.edit, Edit::Purge))
+                && !batch.iter().any(|c| c.name == next.name)
+        };
+        let commit = |batch: Vec<Change>| {
+            let count = batch.len();
+            self.commit(batch).unwrap_or_else(|error| {
+                let error = Arc::new(error);
+                (0..count).map(|_| Err(Arc::clone(&error))).collect()
+            })
+        };
+        match self.changes.carry(change, joins, commit) {
+            Some(outcome) => outcome.map_err(StoreError::Database),
+            None => Err(StoreError::Interrupted),
+        }
+    }
+
+    /// One transaction for changes of different names, or for a purge alone.
+    fn commit(&self, mut batch: Vec<Change>) -> Result<Vec<Outcome>, redb::Error> {
+        let now_ms = batch.iter().map(|c| c.now_ms).max().unwrap_or_default();
+        let mut outcomes = Vec::with_capacity(batch.len());
+        let mut leaving = Vec::new();
         {
-            let mut table = transaction.open_table(ENTRIES).map_err(fault)?;
-            for name in names {
-                table.remove(name.as_str()).map_err(fault)?;
+            let index = self.index();
+            let mut seq = index.next_seq();
+            let mut arriving = Vec::new();
+            for Change { name, now_ms, edit } in &mut batch {
+                let done = match edit {
+                    Edit::Put(meta, packed) => {
+                        let kept = index.peek(name, *now_ms).is_none_or(|p| p.created_ms <= meta.created_ms);
+                        if kept {
+                            meta.seq = seq;
+                            stamp(packed, seq);
+                            seq += 1;
+                            arriving.push((name.as_str(), meta.size));
+                        }
+                        kept
+                    }
+                    Edit::Remove => index.peek(name, *now_ms).is_some(),
+                    Edit::Purge => {
+                        leaving = index.expired(*now_ms);
+                        !leaving.is_empty()
+                    }
+                };
+                outcomes.push(Ok(done));
+            }
+            leaving.extend(index.to_evict(&arriving, self.max_bytes, MAX_ENTRIES, now_ms));
+        }
+        let kept = |outcome: &Outcome| matches!(outcome, Ok(true));
+        if leaving.is_empty() && !outcomes.iter().any(kept) {
+            return Ok(outcomes);
+        }
+        let transaction = self.database.begin_write()?;
+        {
+            let mut table = transaction.open_table(ENTRIES)?;
+            for old in &leaving {
+                table.remove(&**old)?;
+            }
+            for (change, _) in batch.iter().zip(&outcomes).filter(|(_, outcome)| kept(outcome)) {
+                match &change.edit {
+                    Edit::Put(_, packed) => drop(table.insert(change.name.as_str(), packed.as_slice())?),
+                    Edit::Remove => drop(table.remove(change.name.as_str())?),
+                    Edit::Purge => {}
+                }
             }
         }
-        transaction.commit().map_err(fault)?;
+        transaction.commit()?;
         let mut index = self.index();
-        names.iter().for_each(|name| index.remove(name));
-        Ok(())
+        for old in leaving {
+            index.evict(&old, now_ms);
+        }
+        for (change, _) in batch.iter().zip(&outcomes).filter(|(_, outcome)| kept(outcome)) {
+            match &change.edit {
+                Edit::Put(meta, _) => index.insert(&change.name, *meta),
+                Edit::Remove => index.remove(&change.name),
+                Edit::Purge => {}
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn is_older(&self, name: &str, created_ms: u64, now_ms: u64) -> bool {
+        self.index().peek(name, now_ms).is_some_and(|present| present.created_ms > created_ms)
     }
 
     /// Live entries stored after `cursor`, in order, about `max_bytes` of them.
     pub(crate) fn since(&self, cursor: u64, max_bytes: u64, now_ms: u64) -> Result<Page, StoreError> {
-        let (wanted, next, more) = self.index().after(&self.prefix, cursor, max_bytes, now_ms);
+        let (wanted, next, more) = self.index().after(cursor, max_bytes, now_ms);
         let transaction = self.database.begin_read().map_err(fault)?;
         let table = transaction.open_table(ENTRIES).map_err(fault)?;
         let mut entries = Vec::with_capacity(wanted.len());
         for name in wanted {
-            let sealed =
-                table.get(name.as_str()).map_err(fault)?.and_then(|v| v.value().get(HEADER..).map(<[u8]>::to_vec));
+            let sealed = table.get(&*name).map_err(fault)?.and_then(|v| v.value().get(HEADER..).map(<[u8]>::to_vec));
             let key = name.strip_prefix(&self.prefix).map(str::to_owned);
             entries.extend(key.zip(sealed));
         }
@@ -240,21 +329,26 @@ impl Store {
 
     /// What the owner has in it, and what made room since it was opened.
     pub(crate) fn usage(&self, now_ms: u64) -> Usage {
-        self.index().usage(&self.prefix, now_ms)
+        self.index().usage(now_ms)
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
-        lock(&self.index)
+        // It is changed only after a commit, by code that does not panic halfway.
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // The index is changed only after a commit, by code that does not panic halfway.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl Change {
+    fn size(&self) -> u64 {
+        match &self.edit {
+            Edit::Put(meta, _) => meta.size,
+            Edit::Remove | Edit::Purge => 0,
+        }
+    }
 }
 
 fn fault(error: impl Into<redb::Error>) -> StoreError {
-    StoreError::Database(Box::new(error.into()))
+    StoreError::Database(Arc::new(error.into()))
 }
 
 fn pack(meta: &Meta, sealed: &[u8]) -> Vec<u8> {
@@ -264,6 +358,13 @@ fn pack(meta: &Meta, sealed: &[u8]) -> Vec<u8> {
     }
     value.extend_from_slice(sealed);
     value
+}
+
+/// Writes the sequence number, known last, into what was packed.
+fn stamp(packed: &mut [u8], seq: u64) {
+    if let Some(place) = packed.get_mut(16..HEADER) {
+        place.copy_from_slice(&seq.to_be_bytes());
+    }
 }
 
 fn unpack<'v>(name: &str, value: &'v [u8]) -> Option<(Meta, &'v [u8])> {
@@ -278,17 +379,6 @@ fn unpack<'v>(name: &str, value: &'v [u8]) -> Option<(Meta, &'v [u8])> {
         seq: u64::from_be_bytes(*seq),
     };
     Some((meta, sealed))
-}
-
-/// The store's file, in a folder made for this user alone. Entries are sealed, but
-/// who may read them may also guess at their secret without anybody noticing.
-fn private_file(path: &Path) -> std::io::Result<File> {
-    if let Some(parent) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
-    }
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    Ok(file)
 }
 
 #[cfg(test)]
