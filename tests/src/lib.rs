@@ -12,6 +12,7 @@
 mod binary;
 mod guests;
 pub mod lab;
+pub mod load;
 mod peer;
 mod reading;
 mod scene;

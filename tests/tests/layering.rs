@@ -33,7 +33,8 @@ const HOST: [(&str, &[&str]); 11] = [
             "seaworthy-report",
         ],
     ),
-    ("seaworthy-tests", &["seaworthy-model"]),
+    // The client of the cache, to put load on a real peer.
+    ("seaworthy-tests", &["seaworthy-model", "seaworthy-p2p"]),
 ];
 
 /// Libraries that only these crates may name.
