@@ -43,6 +43,8 @@ pub(super) struct Client {
     ledger: Ledger,
     random: Random,
     number: usize,
+    /// Before its keys: no other client, and none of another crowd, has the same.
+    folder: String,
     written: u64,
 }
 
@@ -64,7 +66,8 @@ impl Client {
             .await
             .with_context(|| format!("client {number} cannot use {address}"))?;
         let random = Random::new(seed ^ (number as u64).wrapping_mul(0xa076_1d64_78bd_642f));
-        Ok(Self { cache, habits, ledger: Ledger::default(), random, number, written: 0 })
+        let folder = format!("soak/{:.8}/{number}", node.peer_id().trim_start_matches("12D3KooW"));
+        Ok(Self { cache, habits, ledger: Ledger::default(), random, number, folder, written: 0 })
     }
 
     pub(super) fn number(&self) -> usize {
@@ -81,7 +84,7 @@ impl Client {
         let mut measured = Measured::default();
         let ended = || end.load(Ordering::Relaxed);
         while !(orderly && ended()) {
-            let key = format!("soak/{}/{}", self.number, self.random.below(self.habits.keys));
+            let key = format!("{}/{}", self.folder, self.random.below(self.habits.keys));
             let outcome = if self.random.percent(self.habits.writes) {
                 self.write(&key, &mut measured).await
             } else {

@@ -2,9 +2,9 @@
 
 use crate::Machine;
 use anyhow::{Context, Result, ensure};
+use nix::sys::signal::Signal;
 use seaworthy_tests::load::{Crowd, Habits, Random, Verified};
 use seaworthy_tests::{Peer, PeerOptions, Scene, Seaworthy, scratch};
-use nix::sys::signal::Signal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
