@@ -13,9 +13,11 @@ mod binary;
 mod guests;
 pub mod lab;
 pub mod load;
+pub mod open_metrics;
 mod peer;
 mod reading;
 mod scene;
+mod served;
 mod services;
 mod workspace;
 
@@ -24,5 +26,6 @@ pub use guests::{build_guests, digest};
 pub use peer::{Peer, PeerOptions};
 pub use reading::Reading;
 pub use scene::{NoStage, Scene, run_scenes};
+pub use served::{Answer, ServedPeer};
 pub use services::{SilentPorts, Stand};
 pub use workspace::{scratch, target_directory, workspace_root};

@@ -5,12 +5,16 @@
 mod addresses;
 #[path = "run/formats.rs"]
 mod formats;
+#[path = "run/packaging.rs"]
+mod packaging;
 #[path = "run/packing.rs"]
 mod packing;
 #[path = "run/peers.rs"]
 mod peers;
 #[path = "run/process.rs"]
 mod process;
+#[path = "run/service.rs"]
+mod service;
 #[path = "run/suite.rs"]
 mod suite;
 
@@ -41,5 +45,7 @@ fn main() -> ExitCode {
     scenes.extend(peers::scenes());
     scenes.extend(process::scenes());
     scenes.extend(formats::scenes());
+    scenes.extend(service::scenes());
+    scenes.extend(packaging::scenes());
     run_scenes("run", stage, scenes)
 }

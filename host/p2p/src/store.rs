@@ -8,26 +8,28 @@
 //! storing stands in for it after a restart.
 //!
 //! Every page is verified when a file is opened, so that one that was damaged
-//! while nobody had it open is refused, and never trusted.
+//! while nobody had it open is refused, and never trusted. When the disk fails or
+//! is full, redb does nothing more until it is opened again; [`Store::recover`]
+//! does that and says whether it can be written.
 //!
 //! Entries belong to the owner (a fingerprint of the secret) who stored them.
 //! Only the owner's are visible; those of others stay until the bound, which
 //! counts all, or their end takes them.
 
+mod disk;
 mod file;
 mod index;
 mod queue;
 
+use disk::Disk;
 use index::{Index, Meta};
 use queue::Queue;
-use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, TableDefinition, backends::InMemoryBackend};
+use redb::{ReadableTable as _, TableDefinition};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// `owner/key` to header and sealed bytes.
 const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries-2");
-/// Memory that redb may keep pages in; its own default is 1 GiB.
-const PAGES: usize = 64 * 1024 * 1024;
 /// Created, expires (all ones for never) and sequence number, before the sealed bytes.
 const HEADER: usize = 24;
 const NEVER: u64 = u64::MAX;
@@ -38,7 +40,7 @@ const BATCH: usize = 256;
 const BATCH_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Why the store cannot do its work.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file cannot be opened.
     #[error(
@@ -63,6 +65,9 @@ pub enum StoreError {
     /// A read or write failed.
     #[error("the store failed: {0}")]
     Database(Arc<redb::Error>),
+    /// It failed before, and could not be opened again since.
+    #[error("the store is closed after a failure; it is opened again when the disk has room and can be written")]
+    Closed,
     /// It is not known whether a write was committed.
     #[error("the store failed in the middle of a write; restart the peer, and see its log for why")]
     Interrupted,
@@ -92,6 +97,17 @@ pub(crate) struct Usage {
     pub(crate) evictions: u64,
 }
 
+/// What the store holds of every owner, expired entries until they are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+    /// Live entries that made room for others, since it was opened.
+    pub(crate) evictions: u64,
+    /// Entries removed after their end, since it was opened.
+    pub(crate) expired: u64,
+}
+
 /// Entries after a cursor, the cursor to go on with, and whether there is more.
 pub(crate) struct Page {
     pub(crate) entries: Vec<(String, Vec<u8>)>,
@@ -112,13 +128,15 @@ enum Edit {
     Remove,
     /// Removes all that has expired. Goes alone.
     Purge,
+    /// Opens the file again. Goes alone.
+    Recover,
 }
 
 /// For a put: whether it was kept. For a removal: whether there was something.
-type Outcome = Result<bool, Arc<redb::Error>>;
+type Outcome = Result<bool, StoreError>;
 
 pub(crate) struct Store {
-    database: Database,
+    disk: Disk,
     index: Mutex<Index>,
     changes: Queue<Change, Outcome>,
     max_bytes: u64,
@@ -131,45 +149,16 @@ impl Store {
     /// of `owner`, whose text holds no slash; removes only what has expired or
     /// is beyond `max_bytes`.
     pub(crate) fn open(path: Option<&Path>, owner: &str, max_bytes: u64, now_ms: u64) -> Result<Self, StoreError> {
-        let mut builder = Builder::new();
-        builder.set_cache_size(PAGES).set_check_integrity_on_open(true);
-        let database = match path {
-            Some(path) => file::open(&builder, path)?,
-            None => builder.create_with_backend(InMemoryBackend::new()).map_err(fault)?,
-        };
+        let disk = Disk::open(path)?;
         let prefix = format!("{owner}/");
-        let mut index = Index::new(prefix.clone());
-        let transaction = database.begin_write().map_err(fault)?;
-        {
-            let mut table = transaction.open_table(ENTRIES).map_err(fault)?;
-            for entry in table.iter().map_err(fault)? {
-                let (key, value) = entry.map_err(fault)?;
-                if let Some((meta, _)) = unpack(key.value(), value.value()) {
-                    index.insert(key.value(), meta);
-                }
-            }
-            index.forget_recency();
-            let mut leaving = index.expired(now_ms);
-            for name in &leaving {
-                index.remove(name);
-            }
-            let excess = index.to_evict(&[], max_bytes, MAX_ENTRIES, now_ms);
-            for name in &excess {
-                index.evict(name, now_ms);
-            }
-            leaving.extend(excess);
-            for name in leaving {
-                table.remove(&*name).map_err(fault)?;
-            }
-        }
-        transaction.commit().map_err(fault)?;
+        let index = load(&disk, &prefix, max_bytes, now_ms)?;
         let others = index.others();
         if others > 0 {
             tracing::info!(
                 "the store also keeps {others} entries of another shared secret; a peer with that secret finds them, until they expire or their room is needed"
             );
         }
-        Ok(Self { database, index: Mutex::new(index), changes: Queue::new(), max_bytes, prefix })
+        Ok(Self { disk, index: Mutex::new(index), changes: Queue::new(), max_bytes, prefix })
     }
 
     /// As `key` is called in table and index.
@@ -183,13 +172,14 @@ impl Store {
         if self.index().touch(&name, now_ms).is_none() {
             return Ok(None);
         }
-        let transaction = self.database.begin_read().map_err(fault)?;
-        let table = transaction.open_table(ENTRIES).map_err(fault)?;
-        let found = table.get(name.as_str()).map_err(fault)?;
-        let record = found.and_then(|value| {
-            let (meta, sealed) = unpack(&name, value.value())?;
-            Some(Record { created_ms: meta.created_ms, expires_ms: meta.expires_ms, sealed: sealed.to_vec() })
-        });
+        let record = self.disk.read(|transaction| {
+            let table = transaction.open_table(ENTRIES).map_err(fault)?;
+            let found = table.get(name.as_str()).map_err(fault)?;
+            Ok(found.and_then(|value| {
+                let (meta, sealed) = unpack(&name, value.value())?;
+                Some(Record { created_ms: meta.created_ms, expires_ms: meta.expires_ms, sealed: sealed.to_vec() })
+            }))
+        })?;
         Ok(record.filter(|r| r.expires_ms.is_none_or(|end| end > now_ms)))
     }
 
@@ -223,30 +213,57 @@ impl Store {
         self.change(Change { name: String::new(), now_ms, edit: Edit::Purge }).map(drop)
     }
 
+    /// Why the store cannot be used now: what the last write or read that failed
+    /// said, until one has succeeded after it.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.disk.trouble()
+    }
+
+    /// After a failure: opens the file again, reads what is in it, and tries to
+    /// write. Does nothing without one. Blocks, and keeps others waiting.
+    pub(crate) fn recover(&self, now_ms: u64) -> Result<(), StoreError> {
+        if self.trouble().is_none() {
+            return Ok(());
+        }
+        self.change(Change { name: String::new(), now_ms, edit: Edit::Recover }).map(drop)
+    }
+
+    /// What it holds in all.
+    pub(crate) fn totals(&self) -> Totals {
+        self.index().totals()
+    }
+
     /// Returns when the change is committed, with those that waited with it.
     fn change(&self, change: Change) -> Result<bool, StoreError> {
         let joins = |batch: &[Change], next: &Change| {
             let bytes: u64 = batch.iter().chain([next]).map(Change::size).sum();
             batch.len() < BATCH
                 && bytes <= BATCH_BYTES.min(self.max_bytes)
-                && !batch.iter().chain([next]).any(|c| matches!(c.edit, Edit::Purge))
+                && !batch.iter().chain([next]).any(|c| matches!(c.edit, Edit::Purge | Edit::Recover))
                 && !batch.iter().any(|c| c.name == next.name)
         };
         let commit = |batch: Vec<Change>| {
             let count = batch.len();
-            self.commit(batch).unwrap_or_else(|error| {
-                let error = Arc::new(error);
-                (0..count).map(|_| Err(Arc::clone(&error))).collect()
-            })
+            let outcomes = match batch.first() {
+                Some(Change { edit: Edit::Recover, now_ms, .. }) => self.reopen(*now_ms).map(|()| vec![Ok(true)]),
+                _ => self.commit(batch),
+            };
+            outcomes.unwrap_or_else(|error| vec![Err(error); count])
         };
-        match self.changes.carry(change, joins, commit) {
-            Some(outcome) => outcome.map_err(StoreError::Database),
-            None => Err(StoreError::Interrupted),
-        }
+        self.changes.carry(change, joins, commit).unwrap_or(Err(StoreError::Interrupted))
+    }
+
+    fn reopen(&self, now_ms: u64) -> Result<(), StoreError> {
+        self.disk.reopen()?;
+        let mut fresh = load(&self.disk, &self.prefix, self.max_bytes, now_ms)?;
+        let mut index = self.index();
+        fresh.count_on(&index);
+        *index = fresh;
+        Ok(())
     }
 
     /// One transaction for changes of different names, or for a purge alone.
-    fn commit(&self, mut batch: Vec<Change>) -> Result<Vec<Outcome>, redb::Error> {
+    fn commit(&self, mut batch: Vec<Change>) -> Result<Vec<Outcome>, StoreError> {
         let now_ms = batch.iter().map(|c| c.now_ms).max().unwrap_or_default();
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut leaving = Vec::new();
@@ -271,6 +288,7 @@ impl Store {
                         leaving = index.expired(*now_ms);
                         !leaving.is_empty()
                     }
+                    Edit::Recover => false,
                 };
                 outcomes.push(Ok(done));
             }
@@ -280,21 +298,21 @@ impl Store {
         if leaving.is_empty() && !outcomes.iter().any(kept) {
             return Ok(outcomes);
         }
-        let transaction = self.database.begin_write()?;
-        {
-            let mut table = transaction.open_table(ENTRIES)?;
+        self.disk.write(|transaction| {
+            let mut table = transaction.open_table(ENTRIES).map_err(fault)?;
             for old in &leaving {
-                table.remove(&**old)?;
+                table.remove(&**old).map_err(fault)?;
             }
             for (change, _) in batch.iter().zip(&outcomes).filter(|(_, outcome)| kept(outcome)) {
+                let name = change.name.as_str();
                 match &change.edit {
-                    Edit::Put(_, packed) => drop(table.insert(change.name.as_str(), packed.as_slice())?),
-                    Edit::Remove => drop(table.remove(change.name.as_str())?),
-                    Edit::Purge => {}
+                    Edit::Put(_, packed) => drop(table.insert(name, packed.as_slice()).map_err(fault)?),
+                    Edit::Remove => drop(table.remove(name).map_err(fault)?),
+                    Edit::Purge | Edit::Recover => {}
                 }
             }
-        }
-        transaction.commit()?;
+            Ok(())
+        })?;
         let mut index = self.index();
         for old in leaving {
             index.evict(&old, now_ms);
@@ -303,7 +321,7 @@ impl Store {
             match &change.edit {
                 Edit::Put(meta, _) => index.insert(&change.name, *meta),
                 Edit::Remove => index.remove(&change.name),
-                Edit::Purge => {}
+                Edit::Purge | Edit::Recover => {}
             }
         }
         Ok(outcomes)
@@ -316,15 +334,17 @@ impl Store {
     /// Live entries stored after `cursor`, in order, about `max_bytes` of them.
     pub(crate) fn since(&self, cursor: u64, max_bytes: u64, now_ms: u64) -> Result<Page, StoreError> {
         let (wanted, next, more) = self.index().after(cursor, max_bytes, now_ms);
-        let transaction = self.database.begin_read().map_err(fault)?;
-        let table = transaction.open_table(ENTRIES).map_err(fault)?;
-        let mut entries = Vec::with_capacity(wanted.len());
-        for name in wanted {
-            let sealed = table.get(&*name).map_err(fault)?.and_then(|v| v.value().get(HEADER..).map(<[u8]>::to_vec));
-            let key = name.strip_prefix(&self.prefix).map(str::to_owned);
-            entries.extend(key.zip(sealed));
-        }
-        Ok(Page { entries, next, more })
+        self.disk.read(|transaction| {
+            let table = transaction.open_table(ENTRIES).map_err(fault)?;
+            let mut entries = Vec::with_capacity(wanted.len());
+            for name in wanted {
+                let sealed =
+                    table.get(&*name).map_err(fault)?.and_then(|v| v.value().get(HEADER..).map(<[u8]>::to_vec));
+                let key = name.strip_prefix(&self.prefix).map(str::to_owned);
+                entries.extend(key.zip(sealed));
+            }
+            Ok(Page { entries, next, more })
+        })
     }
 
     /// What the owner has in it, and what made room since it was opened.
@@ -333,8 +353,7 @@ impl Store {
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
-        // It is changed only after a commit, by code that does not panic halfway.
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.index)
     }
 }
 
@@ -342,9 +361,14 @@ impl Change {
     fn size(&self) -> u64 {
         match &self.edit {
             Edit::Put(meta, _) => meta.size,
-            Edit::Remove | Edit::Purge => 0,
+            Edit::Remove | Edit::Purge | Edit::Recover => 0,
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What it guards is changed by code that does not panic halfway.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn fault(error: impl Into<redb::Error>) -> StoreError {
@@ -379,6 +403,29 @@ fn unpack<'v>(name: &str, value: &'v [u8]) -> Option<(Meta, &'v [u8])> {
         seq: u64::from_be_bytes(*seq),
     };
     Some((meta, sealed))
+}
+
+/// Removes what has expired or is beyond the bounds, and indexes the rest. A commit
+/// even when there is nothing to remove: it shows that the file can be written.
+fn load(disk: &Disk, prefix: &str, max_bytes: u64, now_ms: u64) -> Result<Index, StoreError> {
+    disk.write(|transaction| {
+        let mut index = Index::new(prefix.into());
+        let mut table = transaction.open_table(ENTRIES).map_err(fault)?;
+        for entry in table.iter().map_err(fault)? {
+            let (key, value) = entry.map_err(fault)?;
+            if let Some((meta, _)) = unpack(key.value(), value.value()) {
+                index.insert(key.value(), meta);
+            }
+        }
+        index.forget_recency();
+        for pass in [index.expired(now_ms), index.to_evict(&[], max_bytes, MAX_ENTRIES, now_ms)] {
+            for name in pass {
+                table.remove(&*name).map_err(fault)?;
+                index.evict(&name, now_ms);
+            }
+        }
+        Ok(index)
+    })
 }
 
 #[cfg(test)]

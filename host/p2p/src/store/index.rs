@@ -1,4 +1,4 @@
-use super::Usage;
+use super::{Totals, Usage};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -30,6 +30,7 @@ pub(super) struct Index {
     tick: u64,
     last_seq: u64,
     evictions: u64,
+    expirations: u64,
     /// Before the names that belong to the owner.
     prefix: String,
     owned: (u64, u64),
@@ -47,6 +48,7 @@ impl Index {
             tick: 0,
             last_seq: 0,
             evictions: 0,
+            expirations: 0,
             prefix,
             owned: (0, 0),
         }
@@ -83,10 +85,30 @@ impl Index {
         }
     }
 
-    /// Removes an entry that makes room; one that still lived counts.
+    /// Removes an entry that makes room or has expired, and counts it as what it was.
     pub(super) fn evict(&mut self, name: &str, now_ms: u64) {
-        self.evictions += u64::from(self.peek(name, now_ms).is_some());
+        match self.metas.get(name) {
+            Some((meta, _)) if meta.lives(now_ms) => self.evictions += 1,
+            Some(_) => self.expirations += 1,
+            None => {}
+        }
         self.remove(name);
+    }
+
+    /// Goes on counting where another index ended.
+    pub(super) fn count_on(&mut self, from: &Self) {
+        self.evictions += from.evictions;
+        self.expirations += from.expirations;
+    }
+
+    /// Everything that is kept, of every owner, dead or alive; and the counts.
+    pub(super) fn totals(&self) -> Totals {
+        Totals {
+            entries: self.metas.len() as u64,
+            bytes: self.bytes,
+            evictions: self.evictions,
+            expired: self.expirations,
+        }
     }
 
     /// Takes the order of storing for the order of use.
