@@ -3,6 +3,8 @@
 
 #[path = "run/addresses.rs"]
 mod addresses;
+#[path = "run/cache.rs"]
+mod cache;
 #[path = "run/formats.rs"]
 mod formats;
 #[path = "run/packaging.rs"]
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     scenes.extend(addresses::scenes());
     scenes.extend(packing::scenes());
     scenes.extend(peers::scenes());
+    scenes.extend(cache::scenes());
     scenes.extend(process::scenes());
     scenes.extend(formats::scenes());
     scenes.extend(service::scenes());

@@ -1,7 +1,7 @@
-use crate::adapter::TierSet;
 use crate::catalog::Catalog;
 use crate::scope::{RunScope, lock, round};
 use crate::step::{self, StepContext};
+use crate::tier_set::TierSet;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use seaworthy_model::{

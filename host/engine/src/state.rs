@@ -8,7 +8,7 @@ use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// Bytes that a guest may hand to the host in one call.
-const HOSTCALL_BYTES: usize = 8 << 20;
+pub(crate) const HOSTCALL_BYTES: usize = 8 << 20;
 
 /// The data of one store: what a guest instance can reach.
 pub(crate) struct State {
@@ -19,7 +19,7 @@ pub(crate) struct State {
     pub(crate) stderr: MemoryOutputPipe,
     pub(crate) scope: Scope,
     /// Lets a check reach the configured tiers; adapters have none.
-    pub(crate) tiers: Option<Arc<crate::adapter::TierSet>>,
+    pub(crate) tiers: Option<Arc<crate::tier_set::TierSet>>,
     /// What an adapter opened through `cache/storage`.
     pub(crate) storage: Option<Storage>,
     /// What an adapter opened through `cache/peers`.
@@ -28,7 +28,7 @@ pub(crate) struct State {
 
 impl State {
     /// A store with its limits set. Never reused after a trap or a cancelled call.
-    pub(crate) fn store(engine: &Engine, scope: Scope, tiers: Option<Arc<crate::adapter::TierSet>>) -> Store<State> {
+    pub(crate) fn store(engine: &Engine, scope: Scope, tiers: Option<Arc<crate::tier_set::TierSet>>) -> Store<State> {
         let limits = &scope.step.limits;
         let stdout = MemoryOutputPipe::new(limits.output);
         let stderr = MemoryOutputPipe::new(limits.output);

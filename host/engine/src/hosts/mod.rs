@@ -6,7 +6,7 @@ mod dns;
 mod files;
 mod http;
 mod kit;
-mod peers;
+pub(crate) mod peers;
 mod secrets;
 mod storage;
 mod swarm;
