@@ -1,28 +1,35 @@
 //! Group commit: changes that come while one commit is made share the next one.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
 
 /// Threads bring changes. One of those that wait makes the next commit, of all
 /// changes that may go together, and each thread leaves with the outcome of its own.
 pub(super) struct Queue<Change, Outcome> {
     state: Mutex<State<Change, Outcome>>,
-    /// A commit has ended.
-    ended: Condvar,
 }
 
 struct State<Change, Outcome> {
-    waiting: VecDeque<(u64, Change)>,
+    waiting: VecDeque<Waiting<Change>>,
     /// None when the commit was not carried through.
     outcomes: HashMap<u64, Option<Outcome>>,
     next: u64,
     committing: bool,
 }
 
+struct Waiting<Change> {
+    ticket: Ticket,
+    change: Change,
+}
+
+/// The number of a change, and the thread that waits for its outcome.
+struct Ticket(u64, Thread);
+
 impl<Change, Outcome> Queue<Change, Outcome> {
     pub(super) fn new() -> Self {
         let state = State { waiting: VecDeque::new(), outcomes: HashMap::new(), next: 0, committing: false };
-        Self { state: Mutex::new(state), ended: Condvar::new() }
+        Self { state: Mutex::new(state) }
     }
 
     /// Brings a change and waits for its outcome.
@@ -40,13 +47,16 @@ impl<Change, Outcome> Queue<Change, Outcome> {
         let mut state = self.state();
         let own = state.next;
         state.next += 1;
-        state.waiting.push_back((own, change));
+        state.waiting.push_back(Waiting { ticket: Ticket(own, thread::current()), change });
         loop {
             if let Some(outcome) = state.outcomes.remove(&own) {
                 return outcome;
             }
             if state.committing {
-                state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
+                // Woken by the one who committed ours, or left the next commit to us.
+                drop(state);
+                thread::park();
+                state = self.state();
                 continue;
             }
             let (tickets, batch) = state.batch(&joins);
@@ -65,11 +75,11 @@ impl<Change, Outcome> Queue<Change, Outcome> {
 }
 
 impl<Change, Outcome> State<Change, Outcome> {
-    fn batch(&mut self, joins: impl Fn(&[Change], &Change) -> bool) -> (Vec<u64>, Vec<Change>) {
+    fn batch(&mut self, joins: impl Fn(&[Change], &Change) -> bool) -> (Vec<Ticket>, Vec<Change>) {
         let (mut tickets, mut batch) = (Vec::new(), Vec::new());
-        while let Some((_, change)) = self.waiting.front()
-            && (batch.is_empty() || joins(&batch, change))
-            && let Some((ticket, change)) = self.waiting.pop_front()
+        while let Some(first) = self.waiting.front()
+            && (batch.is_empty() || joins(&batch, &first.change))
+            && let Some(Waiting { ticket, change }) = self.waiting.pop_front()
         {
             tickets.push(ticket);
             batch.push(change);
@@ -82,7 +92,7 @@ impl<Change, Outcome> State<Change, Outcome> {
 /// a panic: the others must not wait for ever.
 struct Turn<'q, Change, Outcome> {
     queue: &'q Queue<Change, Outcome>,
-    tickets: Vec<u64>,
+    tickets: Vec<Ticket>,
     outcomes: Vec<Outcome>,
 }
 
@@ -90,10 +100,12 @@ impl<Change, Outcome> Drop for Turn<'_, Change, Outcome> {
     fn drop(&mut self) {
         let mut state = self.queue.state();
         let outcomes = self.outcomes.drain(..).map(Some).chain(std::iter::repeat_with(|| None));
-        state.outcomes.extend(self.tickets.iter().copied().zip(outcomes));
+        state.outcomes.extend(self.tickets.iter().map(|Ticket(number, _)| *number).zip(outcomes));
         state.committing = false;
+        let next = state.waiting.front().map(|waiting| waiting.ticket.1.clone());
         drop(state);
-        self.queue.ended.notify_all();
+        // The one to commit next first, and nobody who would only wait again.
+        next.iter().chain(self.tickets.iter().map(|Ticket(_, thread)| thread)).for_each(Thread::unpark);
     }
 }
 
