@@ -16,6 +16,8 @@ pub struct PeerOptions {
     pub listen: String,
     /// Its shared secret.
     pub secret: String,
+    /// Further arguments, e.g. `--peer ADDRESS`.
+    pub arguments: Vec<OsString>,
     /// Command that it is run through, e.g. into a network namespace.
     pub through: Vec<OsString>,
 }
@@ -24,7 +26,7 @@ impl PeerOptions {
     /// On `listen`, with the secret that the scenes use.
     #[must_use]
     pub fn on(listen: &str) -> Self {
-        Self { listen: listen.into(), secret: crate::lab::SECRET.into(), through: Vec::new() }
+        Self { listen: listen.into(), secret: crate::lab::SECRET.into(), arguments: Vec::new(), through: Vec::new() }
     }
 }
 
@@ -58,6 +60,7 @@ impl Peer {
             .args(&words[1..])
             .args(["peer", "--json", "--listen", &options.listen, "--secret-env", "CACHE_P2P_SHARED_SECRET", "--state"])
             .arg(state.path())
+            .args(&options.arguments)
             .env_clear()
             .env("CACHE_P2P_SHARED_SECRET", &options.secret)
             .stdin(Stdio::null())
