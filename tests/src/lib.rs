@@ -18,6 +18,7 @@ mod reading;
 mod scene;
 mod servers;
 mod services;
+mod vitals;
 mod workspace;
 
 pub use binary::{Run, Seaworthy, Started, binary};
@@ -28,4 +29,5 @@ pub use reading::Reading;
 pub use scene::{NoStage, Scene, run_scenes};
 pub use servers::{Announced, Spoken, server};
 pub use services::{SilentPorts, Stand};
+pub use vitals::{Memory, Numbers};
 pub use workspace::{scratch, target_directory, workspace_root};

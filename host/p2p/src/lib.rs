@@ -32,6 +32,8 @@ mod store;
 mod wire;
 
 pub mod address;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod secret;
 
 pub use address::Address;

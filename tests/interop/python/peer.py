@@ -10,7 +10,10 @@ Says {"event": "ready", ...} and then answers one JSON line a JSON line:
   {"do": "get", "key": K}                 -> {"entry": E | null}
   {"do": "list"} {"do": "connected"} {"do": "seen"} {"do": "addresses"}
   {"do": "exchange", "with": id}          -> {"reply": M | "ERROR"}
-"ttl", "timestamp", "content_hash" and "validation_fields" of put are optional. The
+  {"do": "open", "to": id, "protocol": P, "raw": base64, "pad": n?, "streams": n?, "hold": bool?}
+                                          -> {"open": n} | {"reply": base64 | null}
+"pad" adds that many zero bytes; streams that are held stay as they are, and others are
+half-closed and read to their end. "ttl", "timestamp", "content_hash" and "validation_fields" of put are optional. The
 process ends with its standard input.
 """
 
@@ -54,6 +57,7 @@ class Peer:
         self.dialled = {}
         self.known = set()
         self.seen = []
+        self.held = []
 
     # --- what others send
 
@@ -166,6 +170,25 @@ class Peer:
         if not reply or reply == b"ERROR":
             return {"reply": reply.decode() or None}
         return {"reply": self.cache.envelope.open(reply)}
+
+    async def do_open(self, ask):
+        """Bytes that no honest peer sends, on any protocol."""
+        payload = base64.b64decode(ask["raw"]) + bytes(ask.get("pad", 0))
+        if not ask.get("hold"):
+            reply = await self.send(ask["to"], ask["protocol"], payload, half_close=True)
+            return {"reply": base64.b64encode(reply).decode() if reply else None}
+        opened = 0
+        for _ in range(ask.get("streams", 1)):
+            try:
+                with trio.fail_after(PATIENCE):
+                    stream = await self.host.new_stream(ID.from_base58(ask["to"]), [ask["protocol"]])
+                    await stream.write(payload)
+            except Exception as error:
+                log.info("after %d streams: %r", opened, error)
+                break
+            self.held.append(stream)
+            opened += 1
+        return {"open": opened}
 
     def addresses(self):
         return [str(address) for address in self.host.get_addrs()]
