@@ -28,6 +28,17 @@ pub(crate) struct Global {
     /// Only the result on stdout, only errors on stderr
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+    /// Format of the log on stderr; SEAWORTHY_LOG says what is logged, e.g. debug
+    #[arg(long, global = true, env = "SEAWORTHY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line of text an event
+    Text,
+    /// An object of JSON a line
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,7 +53,7 @@ pub(crate) enum Command {
     /// Run checks and judge them (the default command)
     Run(Box<RunArgs>),
     /// Run a P2P cache peer on this machine until it is told to stop
-    Peer(PeerArgs),
+    Peer(Box<PeerArgs>),
     /// Check the policy file, its plugins and settings, and say everything that is wrong
     Validate(ConfigArgs),
     /// Print the merged policy, each value with where it comes from
@@ -145,7 +156,12 @@ pub(crate) enum Format {
 }
 
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct PeerArgs {
+    #[command(subcommand)]
+    pub(crate) action: Option<crate::peer::PeerAction>,
+    #[command(flatten)]
+    pub(crate) service: crate::peer::ServiceArgs,
     /// Where to listen; may be repeated
     #[arg(long, value_name = "MULTIADDR", default_value = "/ip4/0.0.0.0/tcp/9100")]
     pub(crate) listen: Vec<String>,
@@ -225,7 +241,7 @@ pub(crate) struct PackArgs {
     pub(crate) out: PathBuf,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match positive(text) {
         Ok(duration) if duration.is_zero() => Err("takes a duration longer than zero".into()),
         other => other,

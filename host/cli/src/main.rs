@@ -8,6 +8,7 @@ mod error;
 mod explain;
 mod init;
 mod listing;
+mod log;
 mod output;
 mod pack;
 mod peer;
@@ -28,10 +29,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
+    let log_format = arguments.global.log_format;
     let code = match dispatch(arguments) {
         Ok(code) => code,
         Err(error) => {
-            anstream::eprintln!("{}", error.render());
+            log::failure(log_format, &error);
             error.exit_code()
         }
     };
@@ -51,12 +53,12 @@ fn panics_are_bugs() {
 /// One command, one function.
 fn dispatch(arguments: args::Arguments) -> Result<seaworthy_model::ExitCode, error::CliError> {
     use args::Command as C;
-    progress::init_log(arguments.global.verbose, arguments.global.quiet, arguments.global.color);
+    log::init(&arguments.global, matches!(&arguments.command, Some(C::Peer(peer)) if peer.action.is_none()));
     panics_are_bugs();
     match arguments.command {
         None => run::run(&arguments.global, &arguments.run),
         Some(C::Run(run)) => run::run(&arguments.global, &run),
-        Some(C::Peer(peer)) => peer::peer(peer),
+        Some(C::Peer(peer)) => peer::peer(*peer),
         Some(C::Validate(config)) => configuration::validate(&config),
         Some(C::ShowConfig(config)) => configuration::show(&config),
         Some(C::List(list)) => listing::list(&list),

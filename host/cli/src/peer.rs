@@ -1,21 +1,40 @@
 //! `seaworthy peer`: a cache peer on this machine until a signal ends it.
 
+mod args;
+mod endpoint;
+mod health;
+mod notify;
+mod size;
+
+pub(crate) use args::{PeerAction, ServiceArgs};
+
 use crate::args::PeerArgs;
 use crate::configuration;
 use crate::error::CliError;
 use crate::signals::Stop;
 use crate::stdout;
+use endpoint::Endpoint;
 use anyhow::Context as _;
 use seaworthy_model::{ExitCode, Secret};
 use seaworthy_p2p::{Peer, PeerConfig, PeerError, SharedSecret};
+use std::net::SocketAddr;
+use tokio::signal::unix::{SignalKind, signal};
 use std::os::unix::fs::DirBuilderExt as _;
 
+/// A value is held in memory as a whole, several times over when many are in progress.
+const MAX_VALUE: u64 = 128 * 1024 * 1024;
+
 pub(crate) fn peer(arguments: PeerArgs) -> Result<ExitCode, CliError> {
-    configuration::on_runtime(serve(arguments))
+    match arguments.action {
+        Some(PeerAction::Health(arguments)) => configuration::on_runtime(health::health(arguments)),
+        None => configuration::on_runtime(serve(arguments)),
+    }
 }
 
 async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
-    let mut stop = Stop::listen().context("cannot listen for signals")?;
+    let mut stop = Stop::listen_with_hangup().context("cannot listen for signals")?;
+    // A limit on the size of files is then an error of one put, not the end of the peer.
+    let _file_too_large = signal(SignalKind::from_raw(nix::libc::SIGXFSZ)).context("cannot listen for signals")?;
     let environment = configuration::environment();
     let text = environment
         .text(&arguments.secret_env)
@@ -28,8 +47,8 @@ async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
                 .context("the key could not be derived")?,
         ),
         None => {
-            eprintln!(
-                "warning: {} is not set, so this peer answers identify and ping but shares no cache; set it to a secret of your own, the same for every runner",
+            tracing::warn!(
+                "{} is not set, so this peer answers identify and ping but shares no cache; set it to a secret of your own, the same for every runner",
                 arguments.secret_env
             );
             None
@@ -43,19 +62,75 @@ async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
         .mode(0o700)
         .create(&state)
         .map_err(|error| CliError::Config(format!("cannot create {}: {error}", state.display())))?;
+    let service = arguments.service;
+    let peers = peers(service.peers, environment.text("CACHE_BOOTSTRAP_PEERS"))?;
+    let max_value = usize::try_from(service.max_value).unwrap_or(usize::MAX);
+    if service.max_value > MAX_VALUE || service.max_value > service.max_bytes {
+        let bound = MAX_VALUE.min(service.max_bytes);
+        return Err(CliError::Usage(format!("--max-value may be {bound} bytes at most, and no more than --max-bytes")));
+    }
+    // Before the peer starts: a port that cannot be had must not leave half of it behind.
+    let endpoint = match service.metrics {
+        Some(address) => Some(Endpoint::bind(address).await?),
+        None => None,
+    };
+    let metrics = endpoint.as_ref().map(|endpoint| endpoint.address);
     let config = PeerConfig {
         listen: arguments.listen,
         identity: Some(state.join("identity.key")),
         store: Some(state.join("entries.redb")),
         secret,
         announce: arguments.announce,
+        backfill: peers,
+        max_value,
+        max_store_bytes: service.max_bytes,
+        max_connections: service.max_connections,
         ..PeerConfig::default()
     };
     let peer = Peer::start(config).await.map_err(refusal)?;
-    print_addresses(&peer, arguments.json)?;
+    let monitor = peer.monitor();
+    let watchdog = tokio::spawn(notify::watchdog(monitor.clone()));
+    let endpoint = endpoint.map(|endpoint| tokio::spawn(endpoint.serve(monitor)));
+    tracing::info!(
+        peer = peer.peer_id(),
+        addresses = ?peer.addresses(),
+        state = %state.display(),
+        metrics = metrics.map(tracing::field::display),
+        version = configuration::VERSION,
+        "the peer has started"
+    );
+    print_addresses(&peer, metrics, arguments.json)?;
+    notify::ready(&format!("listening as {}", peer.peer_id()));
     stop.wait().await;
+    tracing::info!(signal = stop.exit_code().map(|code| code.code()), "shutting down");
+    notify::stopping();
     peer.shutdown().await;
+    // Both answer until the end, so that nobody takes a peer that ends for one that hangs.
+    watchdog.abort();
+    if let Some(endpoint) = endpoint {
+        endpoint.abort();
+    }
     Ok(ExitCode::Passed)
+}
+
+/// The peers to copy from. A wrong flag is an error; in a variable that is meant
+/// for runners, a wrong address is one that is left out.
+fn peers(flags: Vec<String>, variable: Option<&str>) -> Result<Vec<String>, CliError> {
+    if !flags.is_empty() {
+        return match flags.iter().find_map(|peer| Some((peer, seaworthy_p2p::address::parse(peer).err()?))) {
+            Some((peer, failure)) => Err(CliError::Usage(format!("--peer {peer}: {failure}"))),
+            None => Ok(flags),
+        };
+    }
+    let listed = variable.unwrap_or_default().split(',').map(str::trim).filter(|peer| !peer.is_empty());
+    let usable = listed.filter(|peer| match seaworthy_p2p::address::parse(peer) {
+        Ok(_) => true,
+        Err(failure) => {
+            tracing::warn!(peer, %failure, "an address in CACHE_BOOTSTRAP_PEERS is left out");
+            false
+        }
+    });
+    Ok(usable.map(str::to_owned).collect())
 }
 
 /// Wrong flags, an unusable state folder and a port that cannot be had end differently.
@@ -71,10 +146,13 @@ fn refusal(error: PeerError) -> CliError {
 }
 
 /// What a runner needs: the addresses, and a line to paste.
-fn print_addresses(peer: &Peer, json: bool) -> Result<(), CliError> {
+fn print_addresses(peer: &Peer, metrics: Option<SocketAddr>, json: bool) -> Result<(), CliError> {
     let addresses = peer.addresses();
     if json {
-        let line = serde_json::json!({ "peer_id": peer.peer_id(), "addresses": addresses });
+        let mut line = serde_json::json!({ "peer_id": peer.peer_id(), "addresses": addresses });
+        if let Some(metrics) = metrics {
+            line["metrics"] = format!("http://{metrics}/metrics").into();
+        }
         return stdout::print(&format!("{line}\n"));
     }
     stdout::print(&format!(
@@ -82,7 +160,11 @@ fn print_addresses(peer: &Peer, json: bool) -> Result<(), CliError> {
         peer.peer_id(),
         addresses.join("\n"),
         addresses.join(",")
-    ))
+    ))?;
+    match metrics {
+        Some(metrics) => stdout::print(&format!("\n# metrics: http://{metrics}/metrics\n")),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +174,17 @@ mod tests {
     async fn exit_code(config: PeerConfig) -> ExitCode {
         let error = Peer::start(config).await.err().unwrap();
         refusal(error).exit_code()
+    }
+
+    #[test]
+    fn peers_come_from_flags_or_else_the_variable() {
+        let good = "/ip4/192.0.2.1/tcp/9100";
+        let one = vec![good.to_owned()];
+        assert_eq!(peers(one.clone(), Some("/ip4/192.0.2.2/tcp/1")).unwrap(), one);
+        assert_eq!(peers(vec![], Some(&format!(" {good} ,, nonsense"))).unwrap(), one);
+        assert!(peers(vec![], None).unwrap().is_empty());
+        assert!(peers(vec![], Some("")).unwrap().is_empty(), "compose passes empty variables on");
+        assert_eq!(peers(vec!["nonsense".into()], None).unwrap_err().exit_code(), ExitCode::Usage);
     }
 
     #[tokio::test]

@@ -1,6 +1,5 @@
 //! What a person sees on stderr while a run goes on.
 
-use crate::args::Color;
 use seaworthy_model::{Event, EventSink};
 use seaworthy_report::{Redactor, github, safe};
 use std::collections::BTreeSet;
@@ -10,28 +9,6 @@ use std::time::{Duration, Instant};
 
 /// Runs shorter than this show no progress.
 const QUIET_FOR: Duration = Duration::from_millis(200);
-
-/// Structured log on stderr: warnings, with -vv everything.
-pub(crate) fn init_log(verbose: u8, quiet: bool, color: Color) {
-    let ansi = match color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never,
-    };
-    let default = match (quiet, verbose) {
-        (true, _) => "error",
-        (_, 0 | 1) => "warn",
-        (_, 2) => "seaworthy=debug,info",
-        _ => "trace",
-    };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("SEAWORTHY_LOG").unwrap_or_else(|_| default.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(ansi)
-        .without_time()
-        .init();
-}
 
 /// One line that is rewritten, on a terminal only; with `verbose`, a line an event.
 pub(crate) struct Progress {

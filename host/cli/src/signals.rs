@@ -1,7 +1,7 @@
 //! SIGINT and SIGTERM end a run early; what was done is still reported.
 
 use seaworthy_model::ExitCode;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Turns true at the first signal; [`Stop::exit_code`] says which it was.
@@ -13,6 +13,16 @@ pub(crate) struct Stop {
 impl Stop {
     /// Starts listening. A second signal ends the process at once.
     pub(crate) fn listen() -> std::io::Result<Self> {
+        Self::start(None)
+    }
+
+    /// The same, and SIGHUP counts as a signal to end: for a peer, whose terminal
+    /// may go away while it stores something.
+    pub(crate) fn listen_with_hangup() -> std::io::Result<Self> {
+        Self::start(Some(signal(SignalKind::hangup())?))
+    }
+
+    fn start(mut hangup: Option<Signal>) -> std::io::Result<Self> {
         let (flag_sender, flag) = watch::channel(false);
         let (which_sender, which) = watch::channel(None);
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -23,6 +33,12 @@ impl Stop {
                 let code = tokio::select! {
                     _ = interrupt.recv() => ExitCode::Interrupted,
                     _ = terminate.recv() => ExitCode::Terminated,
+                    () = async {
+                        match &mut hangup {
+                            Some(hangup) => drop(hangup.recv().await),
+                            None => std::future::pending().await,
+                        }
+                    } => ExitCode::Terminated,
                 };
                 if first.is_some() {
                     std::process::exit(i32::from(code.code()));

@@ -43,7 +43,7 @@ pub use envelope::Blob;
 pub use identity::IdentityError;
 pub use ladder::Rung;
 pub use node::{DialAttempt, Dialed, Node, NodeConfig, NodeError, PeerInfo};
-pub use peer::{Peer, PeerConfig, PeerError};
+pub use peer::{Health, Monitor, Peer, PeerConfig, PeerError};
 pub use secret::SharedSecret;
 pub use store::StoreError;
 pub use wire::{CACHE_PROTOCOL, PeerStats};

@@ -2,12 +2,19 @@
 
 mod backfill;
 mod behaviour;
+mod drain;
 mod error;
 mod listen;
+mod metrics;
+mod monitor;
+mod notices;
 mod serve;
 mod service;
+mod store_numbers;
+mod watch;
 
 pub use error::PeerError;
+pub use monitor::{Health, Monitor};
 
 use crate::envelope::now_ms;
 use crate::identity;
@@ -87,6 +94,7 @@ pub struct Peer {
     listening: Arc<RwLock<Vec<Multiaddr>>>,
     announce: Vec<Multiaddr>,
     service: Arc<Service>,
+    monitor: Monitor,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -111,10 +119,12 @@ impl Peer {
             hide_interfaces: !announce.is_empty(),
         };
         let node = Node::with_identity(identity.clone(), config.agent.clone(), config.backfill.len());
+        let mut registry = metrics::registry();
         let mut swarm = SwarmBuilder::with_existing_identity(identity)
             .with_tokio()
             .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, muxer)
             .map_err(|e| PeerError::Transport(e.to_string()))?
+            .with_bandwidth_metrics(registry.sub_registry_with_prefix("peer"))
             .with_behaviour(|key| Behaviour::new(key.public(), config.agent, &limits))
             .map_err(|e| PeerError::Transport(e.to_string()))?
             .with_swarm_config(|c| c.with_idle_connection_timeout(config.idle_timeout))
@@ -136,12 +146,19 @@ impl Peer {
         let service =
             Arc::new(Service::new(peer_id, secret.clone(), store, config.max_value, config.max_store_bytes, agent));
         let (stop, stopped) = oneshot::channel();
+        service.metrics().register(Arc::downgrade(&service), &mut registry);
         let server = Server::new(swarm, Arc::clone(&service), Arc::clone(&listening));
+        let monitor = Monitor {
+            service: Arc::downgrade(&service),
+            registry: Arc::new(registry),
+            pulse: Arc::clone(&server.pulse),
+            listening: Arc::clone(&listening),
+        };
         let task = tokio::spawn(server.run(stopped));
         if let Some(secret) = &secret {
             backfill::follow(&node, &config.backfill, secret, &service);
         }
-        Ok(Self { peer_id: peer_id.to_base58(), listening, announce, service, stop, task })
+        Ok(Self { peer_id: peer_id.to_base58(), listening, announce, service, monitor, stop, task })
     }
 
     /// The id that others expect in the address.
@@ -163,7 +180,14 @@ impl Peer {
         self.service.stats()
     }
 
-    /// Stops listening, finishes what is in progress and closes the store.
+    /// A handle that asks for numbers and health; it does not keep the peer running.
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        self.monitor.clone()
+    }
+
+    /// Takes nothing further, finishes what is in progress and closes the store;
+    /// in six seconds at most.
     pub async fn shutdown(self) {
         let _ = self.stop.send(());
         let _ = self.task.await;

@@ -9,23 +9,21 @@
 //! Entries belong to the owner (a fingerprint of the secret) who stored them.
 //! Only the owner's are visible; those of others stay until the bound, which
 //! counts all, or their end takes them.
+//!
+//! When the disk fails or is full, redb does nothing more until it is opened
+//! again; [`Store::recover`] does that and says whether it can be written.
 
+mod disk;
 mod index;
 
+use disk::Disk;
 use index::{Index, Meta};
-use redb::{
-    Database, ReadableDatabase as _, ReadableTable as _, TableDefinition,
-    backends::{FileBackend, InMemoryBackend},
-};
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use redb::{ReadableTable as _, TableDefinition};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// `owner/key` to header and sealed bytes.
 const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries-2");
-/// Memory that redb may keep pages in; its own default is 1 GiB.
-const PAGES: usize = 64 * 1024 * 1024;
 /// Created, expires (all ones for never) and sequence number, before the sealed bytes.
 const HEADER: usize = 24;
 const NEVER: u64 = u64::MAX;
@@ -46,6 +44,9 @@ pub enum StoreError {
     /// A read or write failed.
     #[error("the store failed: {0}")]
     Database(Box<redb::Error>),
+    /// It failed before, and could not be opened again since.
+    #[error("the store is closed after a failure; it is opened again when the disk has room and can be written")]
+    Closed,
     /// One entry alone is larger than the store may be.
     #[error("the entry of {size} bytes is larger than the whole store may be ({max} bytes)")]
     TooLarge {
@@ -72,6 +73,17 @@ pub(crate) struct Usage {
     pub(crate) evictions: u64,
 }
 
+/// What the store holds of every owner, expired entries until they are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+    /// Live entries that made room for others, since it was opened.
+    pub(crate) evictions: u64,
+    /// Entries removed after their end, since it was opened.
+    pub(crate) expired: u64,
+}
+
 /// Entries after a cursor, the cursor to go on with, and whether there is more.
 pub(crate) struct Page {
     pub(crate) entries: Vec<(String, Vec<u8>)>,
@@ -80,7 +92,7 @@ pub(crate) struct Page {
 }
 
 pub(crate) struct Store {
-    database: Database,
+    disk: Disk,
     index: Mutex<Index>,
     /// Held for a whole change, so that index and table change together.
     writing: Mutex<()>,
@@ -94,36 +106,8 @@ impl Store {
     /// of `owner`, whose text holds no slash; removes only what has expired or
     /// is beyond `max_bytes`.
     pub(crate) fn open(path: Option<&Path>, owner: &str, max_bytes: u64, now_ms: u64) -> Result<Self, StoreError> {
-        let mut builder = Database::builder();
-        builder.set_cache_size(PAGES);
-        let database = match path {
-            Some(path) => {
-                let failed = |reason: String| StoreError::Open { path: path.into(), reason };
-                let file = private_file(path).map_err(|e| failed(e.to_string()))?;
-                let backend = FileBackend::new(file).map_err(|e| failed(e.to_string()))?;
-                builder.create_with_backend(backend).map_err(|e| failed(e.to_string()))?
-            }
-            None => builder.create_with_backend(InMemoryBackend::new()).map_err(fault)?,
-        };
-        let transaction = database.begin_write().map_err(fault)?;
-        let mut index = Index::default();
-        {
-            let mut table = transaction.open_table(ENTRIES).map_err(fault)?;
-            for entry in table.iter().map_err(fault)? {
-                let (key, value) = entry.map_err(fault)?;
-                if let Some((meta, _)) = unpack(key.value(), value.value()) {
-                    index.insert(key.value(), meta);
-                }
-            }
-            index.forget_recency();
-            let mut leaving = index.expired(now_ms);
-            leaving.extend(index.to_evict("", 0, max_bytes, now_ms));
-            for key in leaving {
-                table.remove(key.as_str()).map_err(fault)?;
-                index.evict(&key, now_ms);
-            }
-        }
-        transaction.commit().map_err(fault)?;
+        let disk = Disk::open(path)?;
+        let index = load(&disk, max_bytes, now_ms)?;
         let prefix = format!("{owner}/");
         let kept = index.outside(&prefix, now_ms);
         if kept > 0 {
@@ -131,7 +115,7 @@ impl Store {
                 "the store also keeps {kept} entries of another shared secret; a peer with that secret finds them, until they expire or their room is needed"
             );
         }
-        Ok(Self { database, index: Mutex::new(index), writing: Mutex::new(()), max_bytes, prefix })
+        Ok(Self { disk, index: Mutex::new(index), writing: Mutex::new(()), max_bytes, prefix })
     }
 
     /// As `key` is called in table and index.
@@ -145,13 +129,14 @@ impl Store {
         if self.index().touch(&name, now_ms).is_none() {
             return Ok(None);
         }
-        let transaction = self.database.begin_read().map_err(fault)?;
-        let table = transaction.open_table(ENTRIES).map_err(fault)?;
-        let found = table.get(name.as_str()).map_err(fault)?;
-        let record = found.and_then(|value| {
-            let (meta, sealed) = unpack(&name, value.value())?;
-            Some(Record { created_ms: meta.created_ms, expires_ms: meta.expires_ms, sealed: sealed.to_vec() })
-        });
+        let record = self.disk.read(|transaction| {
+            let table = transaction.open_table(ENTRIES).map_err(fault)?;
+            let found = table.get(name.as_str()).map_err(fault)?;
+            Ok(found.and_then(|value| {
+                let (meta, sealed) = unpack(&name, value.value())?;
+                Some(Record { created_ms: meta.created_ms, expires_ms: meta.expires_ms, sealed: sealed.to_vec() })
+            }))
+        })?;
         Ok(record.filter(|r| r.expires_ms.is_none_or(|end| end > now_ms)))
     }
 
@@ -176,15 +161,14 @@ impl Store {
             (index.to_evict(&name, size, self.max_bytes, now_ms), index.next_seq())
         };
         let meta = Meta { size, created_ms: record.created_ms, expires_ms: record.expires_ms, seq };
-        let transaction = self.database.begin_write().map_err(fault)?;
-        {
+        self.disk.write(|transaction| {
             let mut table = transaction.open_table(ENTRIES).map_err(fault)?;
             for old in &evicted {
                 table.remove(old.as_str()).map_err(fault)?;
             }
             table.insert(name.as_str(), pack(&meta, &record.sealed).as_slice()).map_err(fault)?;
-        }
-        transaction.commit().map_err(fault)?;
+            Ok(())
+        })?;
         let mut index = self.index();
         for old in evicted {
             index.evict(&old, now_ms);
@@ -198,7 +182,8 @@ impl Store {
         let _writing = lock(&self.writing);
         let name = self.name(key);
         let existed = self.index().peek(&name, now_ms).is_some();
-        self.delete(&[name])?;
+        self.delete(std::slice::from_ref(&name))?;
+        self.index().remove(&name);
         Ok(existed)
     }
 
@@ -206,36 +191,65 @@ impl Store {
     pub(crate) fn purge(&self, now_ms: u64) -> Result<(), StoreError> {
         let _writing = lock(&self.writing);
         let expired = self.index().expired(now_ms);
-        if expired.is_empty() { Ok(()) } else { self.delete(&expired) }
+        if expired.is_empty() {
+            return Ok(());
+        }
+        self.delete(&expired)?;
+        let mut index = self.index();
+        expired.iter().for_each(|name| index.evict(name, now_ms));
+        Ok(())
     }
 
     fn delete(&self, names: &[String]) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write().map_err(fault)?;
-        {
+        self.disk.write(|transaction| {
             let mut table = transaction.open_table(ENTRIES).map_err(fault)?;
             for name in names {
                 table.remove(name.as_str()).map_err(fault)?;
             }
+            Ok(())
+        })
+    }
+
+    /// Why the store cannot be used now: what the last write or read that failed
+    /// said, until one has succeeded after it.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.disk.trouble()
+    }
+
+    /// After a failure: opens the file again, reads what is in it, and tries to
+    /// write. Does nothing without one. Blocks, and keeps others waiting.
+    pub(crate) fn recover(&self, now_ms: u64) -> Result<(), StoreError> {
+        if self.trouble().is_none() {
+            return Ok(());
         }
-        transaction.commit().map_err(fault)?;
+        let _writing = lock(&self.writing);
+        self.disk.reopen()?;
+        let mut fresh = load(&self.disk, self.max_bytes, now_ms)?;
         let mut index = self.index();
-        names.iter().for_each(|name| index.remove(name));
+        fresh.count_on(&index);
+        *index = fresh;
         Ok(())
+    }
+
+    /// What it holds in all.
+    pub(crate) fn totals(&self) -> Totals {
+        self.index().totals()
     }
 
     /// Live entries stored after `cursor`, in order, about `max_bytes` of them.
     pub(crate) fn since(&self, cursor: u64, max_bytes: u64, now_ms: u64) -> Result<Page, StoreError> {
         let (wanted, next, more) = self.index().after(&self.prefix, cursor, max_bytes, now_ms);
-        let transaction = self.database.begin_read().map_err(fault)?;
-        let table = transaction.open_table(ENTRIES).map_err(fault)?;
-        let mut entries = Vec::with_capacity(wanted.len());
-        for name in wanted {
-            let sealed =
-                table.get(name.as_str()).map_err(fault)?.and_then(|v| v.value().get(HEADER..).map(<[u8]>::to_vec));
-            let key = name.strip_prefix(&self.prefix).map(str::to_owned);
-            entries.extend(key.zip(sealed));
-        }
-        Ok(Page { entries, next, more })
+        self.disk.read(|transaction| {
+            let table = transaction.open_table(ENTRIES).map_err(fault)?;
+            let mut entries = Vec::with_capacity(wanted.len());
+            for name in wanted {
+                let sealed =
+                    table.get(name.as_str()).map_err(fault)?.and_then(|v| v.value().get(HEADER..).map(<[u8]>::to_vec));
+                let key = name.strip_prefix(&self.prefix).map(str::to_owned);
+                entries.extend(key.zip(sealed));
+            }
+            Ok(Page { entries, next, more })
+        })
     }
 
     /// What the owner has in it, and what made room since it was opened.
@@ -280,15 +294,27 @@ fn unpack<'v>(name: &str, value: &'v [u8]) -> Option<(Meta, &'v [u8])> {
     Some((meta, sealed))
 }
 
-/// The store's file, in a folder made for this user alone. Entries are sealed, but
-/// who may read them may also guess at their secret without anybody noticing.
-fn private_file(path: &Path) -> std::io::Result<File> {
-    if let Some(parent) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
-    }
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    Ok(file)
+/// Removes what has expired or is beyond `max_bytes`, and indexes the rest. A
+/// commit even when there is nothing to remove: it shows that the file can be written.
+fn load(disk: &Disk, max_bytes: u64, now_ms: u64) -> Result<Index, StoreError> {
+    disk.write(|transaction| {
+        let mut index = Index::default();
+        let mut table = transaction.open_table(ENTRIES).map_err(fault)?;
+        for entry in table.iter().map_err(fault)? {
+            let (key, value) = entry.map_err(fault)?;
+            if let Some((meta, _)) = unpack(key.value(), value.value()) {
+                index.insert(key.value(), meta);
+            }
+        }
+        index.forget_recency();
+        let mut leaving = index.expired(now_ms);
+        leaving.extend(index.to_evict("", 0, max_bytes, now_ms));
+        for key in leaving {
+            table.remove(key.as_str()).map_err(fault)?;
+            index.evict(&key, now_ms);
+        }
+        Ok(index)
+    })
 }
 
 #[cfg(test)]

@@ -63,6 +63,11 @@ impl Behaviour {
             cache: request_response::Behaviour::with_codec(codec, [protocol], config),
         }
     }
+
+    /// The bounds of connections; new ones hold for connections to come.
+    pub(super) fn limits_mut(&mut self) -> &mut ConnectionLimits {
+        self.limits.limits_mut()
+    }
 }
 
 /// Reads requests and writes answers; a peer asks nothing by itself.

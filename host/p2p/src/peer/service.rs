@@ -1,11 +1,12 @@
+use super::metrics::{Metrics, Outcome, Question};
+use super::notices::{Notices, clip};
 use crate::SharedSecret;
 use crate::agreement::{NONCE, Side, Transcript};
 use crate::envelope::{Entry, MAX_SKEW_MS, now_ms};
-use crate::store::{Record, Store, StoreError};
+use crate::store::{Record, Store, StoreError, Totals};
 use crate::wire::{Bytes, Frame, MAX_KEY, PeerStats, Request, Response, SealedEntry, VERSION};
 use libp2p::PeerId;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 /// Wrong proofs that a connection may give.
@@ -41,9 +42,8 @@ pub(super) struct Service {
     max_store_bytes: u64,
     agent: String,
     started: Instant,
-    hits: AtomicU64,
-    misses: AtomicU64,
-    puts: AtomicU64,
+    metrics: Metrics,
+    notices: Notices,
 }
 
 impl Service {
@@ -55,7 +55,6 @@ impl Service {
         max_store_bytes: u64,
         agent: String,
     ) -> Self {
-        let zero = AtomicU64::default;
         Self {
             own,
             secret,
@@ -64,9 +63,8 @@ impl Service {
             max_store_bytes,
             agent,
             started: Instant::now(),
-            hits: zero(),
-            misses: zero(),
-            puts: zero(),
+            metrics: Metrics::new(),
+            notices: Notices::default(),
         }
     }
 
@@ -129,7 +127,6 @@ impl Service {
             _ => {
                 connection.failures += 1;
                 connection.agreed = false;
-                tracing::info!(peer = %connection.peer, "a peer holds another shared secret");
                 Response::Different
             }
         }
@@ -185,17 +182,12 @@ impl Service {
         };
         outcome.unwrap_or_else(|error| match error {
             StoreError::TooLarge { .. } => Response::refused("too-large", error.to_string()),
-            _ => {
-                tracing::error!(%error, "the store failed");
-                Response::refused("store", error.to_string())
-            }
+            _ => Response::refused("store", error.to_string()),
         })
     }
 
     fn get(&self, key: &str, now: u64) -> Result<Response, StoreError> {
         let found = self.store.get(key, now)?;
-        let counter = if found.is_some() { &self.hits } else { &self.misses };
-        counter.fetch_add(1, Relaxed);
         Ok(found.map_or(Response::Miss, |record| Response::Value { sealed: Bytes(record.sealed) }))
     }
 
@@ -226,7 +218,6 @@ impl Service {
             return Ok(Response::refused("expired", "the value's life is over already"));
         }
         let kept = self.store.put(key, &Record { created_ms: entry.created_ms, expires_ms, sealed }, now)?;
-        self.puts.fetch_add(1, Relaxed);
         Ok(Response::Stored { kept })
     }
 
@@ -238,7 +229,9 @@ impl Service {
         match Entry::open(secret, key, sealed) {
             // Only what is newer: else two peers would pass one entry to and fro.
             Ok(entry) if self.store.has(key, now).is_none_or(|(_, ours, _)| ours < entry.created_ms) => {
-                matches!(self.put(key, sealed.to_vec(), now), Ok(Response::Stored { kept: true }))
+                let kept = matches!(self.put(key, sealed.to_vec(), now), Ok(Response::Stored { kept: true }));
+                self.metrics.copied.inc_by(u64::from(kept));
+                kept
             }
             Ok(_) => false,
             Err(failure) => {
@@ -250,8 +243,80 @@ impl Service {
 
     pub(super) fn purge(&self) {
         if let Err(error) = self.store.purge(now_ms()) {
-            tracing::error!(%error, "expired entries cannot be removed");
+            self.metrics.error("store");
+            self.say_store_failure(&error.to_string());
         }
+    }
+
+    /// Whether the store failed, and has not worked since.
+    pub(super) fn needs_recovery(&self) -> bool {
+        self.store.trouble().is_some()
+    }
+
+    /// Opens the store again after a failure.
+    pub(super) fn recover(&self) {
+        match self.store.recover(now_ms()) {
+            Ok(()) => tracing::info!("the store works again"),
+            Err(error) => {
+                self.metrics.error("store");
+                self.say_store_failure(&error.to_string());
+            }
+        }
+    }
+
+    /// Counts an answer; says it when it is one that an operator has to know of.
+    pub(super) fn answered(&self, peer: &PeerId, question: Question, response: &Response) {
+        let outcome = Outcome::of(response);
+        self.metrics.answered(question, outcome);
+        let message = match response {
+            Response::Refused { message, .. } => clip(message),
+            _ => String::new(),
+        };
+        match outcome {
+            Outcome::Done(_) => {}
+            Outcome::Failed => self.say_store_failure(&message),
+            Outcome::Refused(reason) => {
+                if let Some(unsaid) = self.due(reason) {
+                    tracing::info!(%peer, operation = question.operation, reason, message, unsaid, "refused a request");
+                }
+            }
+        }
+    }
+
+    fn say_store_failure(&self, error: &str) {
+        if let Some(unsaid) = self.due("store") {
+            tracing::error!(error, unsaid, "the store failed");
+        }
+    }
+
+    /// Whether to log something of this kind now; see [`Notices::due`].
+    pub(super) fn due(&self, kind: &'static str) -> Option<u64> {
+        self.notices.due(kind, Instant::now())
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Why entries cannot be taken and served now.
+    pub(super) fn obstacles(&self) -> Vec<String> {
+        let secret = self.secret.is_none().then(|| "there is no shared secret, so every request is refused".to_owned());
+        let store = self.store.trouble().map(|why| format!("the store cannot be used: {why}"));
+        secret.into_iter().chain(store).collect()
+    }
+
+    pub(super) fn store_totals(&self) -> Totals {
+        self.store.totals()
+    }
+
+    pub(super) fn max_store_bytes(&self) -> u64 {
+        self.max_store_bytes
+    }
+
+    /// The last line of a peer.
+    pub(super) fn say_totals(&self) {
+        let PeerStats { entries, bytes, hits, misses, puts, uptime_s, .. } = self.stats();
+        tracing::info!(entries, bytes, hits, misses, puts, uptime_s, "the peer has ended");
     }
 
     pub(super) fn stats(&self) -> PeerStats {
@@ -260,9 +325,9 @@ impl Service {
             entries: usage.entries,
             bytes: usage.bytes,
             max_bytes: self.max_store_bytes,
-            hits: self.hits.load(Relaxed),
-            misses: self.misses.load(Relaxed),
-            puts: self.puts.load(Relaxed),
+            hits: self.metrics.hits(),
+            misses: self.metrics.misses(),
+            puts: self.metrics.puts(),
             evictions: usage.evictions,
             uptime_s: self.started.elapsed().as_secs(),
         }

@@ -1,4 +1,4 @@
-use super::Usage;
+use super::{Totals, Usage};
 use std::collections::{BTreeMap, HashMap};
 
 /// What is known of an entry without reading it.
@@ -27,6 +27,7 @@ pub(super) struct Index {
     tick: u64,
     last_seq: u64,
     evictions: u64,
+    expirations: u64,
 }
 
 impl Index {
@@ -48,10 +49,30 @@ impl Index {
         }
     }
 
-    /// Removes an entry that makes room; one that still lived counts.
+    /// Removes an entry that makes room or has expired, and counts it as what it was.
     pub(super) fn evict(&mut self, key: &str, now_ms: u64) {
-        self.evictions += u64::from(self.peek(key, now_ms).is_some());
+        match self.metas.get(key) {
+            Some((meta, _)) if meta.lives(now_ms) => self.evictions += 1,
+            Some(_) => self.expirations += 1,
+            None => {}
+        }
         self.remove(key);
+    }
+
+    /// Goes on counting where another index ended.
+    pub(super) fn count_on(&mut self, from: &Self) {
+        self.evictions += from.evictions;
+        self.expirations += from.expirations;
+    }
+
+    /// Everything that is kept, of every owner, dead or alive; and the counts.
+    pub(super) fn totals(&self) -> Totals {
+        Totals {
+            entries: self.metas.len() as u64,
+            bytes: self.bytes,
+            evictions: self.evictions,
+            expired: self.expirations,
+        }
     }
 
     /// Takes the order of storing for the order of use.

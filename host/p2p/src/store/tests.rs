@@ -137,3 +137,31 @@ fn random_operations_keep_the_bound() {
         }
     }
 }
+
+#[test]
+fn after_a_failure_it_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("entries.redb");
+    let store = Store::open(Some(&path), "us", 1 << 20, 0).unwrap();
+    store.put("a", &record(1, None, 10), 1).unwrap();
+    store.put("short", &record(1, Some(5), 10), 1).unwrap();
+    assert_eq!((store.trouble(), store.recover(2).is_ok()), (None, true));
+    // A folder in its place: what a failed disk looks like when it is opened again.
+    let aside = folder.path().join("aside");
+    store.disk.fail_for_test();
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert!(store.trouble().is_some());
+    assert!(matches!(store.recover(3), Err(StoreError::Open { .. })));
+    assert!(matches!(store.get("a", 3), Err(StoreError::Closed)));
+    assert!(matches!(store.put("b", &record(3, None, 10), 3), Err(StoreError::Closed)));
+    assert!(store.trouble().unwrap().contains("by a test"), "the first reason stays: {:?}", store.trouble());
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::rename(&aside, &path).unwrap();
+    store.recover(6).unwrap();
+    assert_eq!(store.trouble(), None);
+    assert_eq!(store.get("a", 6).unwrap().unwrap().sealed.len(), 10);
+    assert_eq!(store.get("short", 6).unwrap(), None);
+    assert_eq!(store.totals(), Totals { entries: 1, bytes: store.totals().bytes, evictions: 0, expired: 1 });
+    assert!(store.put("b", &record(6, None, 10), 6).unwrap());
+}

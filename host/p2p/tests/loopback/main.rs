@@ -4,4 +4,5 @@
 
 mod cache;
 mod dial;
+mod service;
 mod support;
