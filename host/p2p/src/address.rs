@@ -7,14 +7,16 @@
 //!
 //! Reasons: `empty`, `whitespace`, `quoted`, `list`, `host-port`, `url`,
 //! `bare-peer-id`, `not-multiaddr`, `empty-component`, `trailing`,
-//! `missing-value`, `missing-transport`, `missing-host`, `placeholder-host`,
+//! `missing-value`, `missing-transport`, `missing-host`, `missing-relay-id`,
+//! `missing-peer-id` (after a relay only), `placeholder-host`,
 //! `placeholder-peer-id`, `bad-ip`, `bad-name`, `bad-port`, `bad-peer-id`,
 //! `unknown-protocol`, `unsupported-transport`.
 
 mod id_text;
 mod shape;
+mod way;
 
-use id_text::{is_placeholder, is_placeholder_name, read_peer_id};
+use id_text::{is_placeholder, is_placeholder_name};
 use libp2p::PeerId;
 use seaworthy_model::Failure;
 use std::collections::BTreeMap;
@@ -24,8 +26,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(crate) const EXAMPLE: &str =
     "/ip4/192.0.2.7/tcp/9100/p2p/12D3KooW… (or /dns4/cache.example.com/tcp/9100/p2p/12D3KooW…)";
 
-/// A multiaddr that this crate can dial: a host, a TCP port and, usually, the
-/// id of the peer that is expected there.
+/// A multiaddr that this crate can dial: a host, a TCP or QUIC port and, usually,
+/// the id of the peer that is expected there. Through a relay, host and port are
+/// those of the relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     /// As it is written canonically: `/ipfs/ID` becomes `/p2p/ID`, IP addresses
@@ -35,14 +38,18 @@ pub struct Address {
     pub host_kind: String,
     /// The address or name.
     pub host: String,
-    /// `tcp`.
+    /// `tcp`, or `udp` for QUIC version 1.
     pub transport: String,
     /// 1 to 65535.
     pub port: u16,
     /// The expected peer in base58. A missing one is no error here: a dial
     /// without it learns the real one.
     pub peer_id: Option<String>,
-    /// `scope`: `unspecified`, `loopback`, `link-local`, `private`, `public` or `name`.
+    /// The peer at host and port, in base58, where it only passes on what is
+    /// meant for `peer_id` (`/p2p-circuit`).
+    pub relay: Option<String>,
+    /// `scope`: `unspecified`, `loopback`, `link-local`, `private`, `public` or `name`;
+    /// `relay-peer-id`: as `relay`.
     pub details: BTreeMap<String, String>,
 }
 
@@ -51,6 +58,16 @@ impl Address {
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         if self.host_kind.starts_with("ip") { self.host.parse().ok() } else { None }
+    }
+
+    /// Whether the way there is QUIC, to the relay where there is one.
+    pub(crate) fn is_quic(&self) -> bool {
+        self.transport == "udp"
+    }
+
+    /// The rung on which the peer proves its id.
+    pub(crate) fn proving_rung(&self) -> &'static str {
+        if self.is_quic() && self.relay.is_none() { "quic" } else { "noise" }
     }
 
     /// The expected peer, as libp2p holds it.
@@ -75,21 +92,22 @@ pub fn parse(text: &str) -> Result<Address, Failure> {
     let parts = split(text)?;
     let mut parts = parts.into_iter();
     let host = read_host(&mut parts, text)?;
-    let port = read_transport(&mut parts, text)?;
-    let peer_id = read_peer(&mut parts, text)?;
+    let way = way::read(&mut parts, text)?;
     if let Some((at, part)) = parts.next() {
-        return Err(after_peer(at, part));
+        return Err(invalid(at, part, "trailing", &format!("has `{part}` after the peer id, where it should end")));
     }
     let Host { kind, host, scope } = host;
-    let suffix = peer_id.as_deref().map(|id| format!("/p2p/{id}")).unwrap_or_default();
+    let mut details = BTreeMap::from([("scope".to_owned(), scope.to_owned())]);
+    details.extend(way.relay.iter().map(|id| ("relay-peer-id".to_owned(), id.clone())));
     Ok(Address {
-        canonical: format!("/{kind}/{host}/tcp/{port}{suffix}"),
+        canonical: format!("/{kind}/{host}{way}"),
         host_kind: kind.into(),
         host,
-        transport: "tcp".into(),
-        port,
-        peer_id,
-        details: BTreeMap::from([("scope".to_owned(), scope.to_owned())]),
+        transport: way.transport.into(),
+        port: way.port,
+        peer_id: way.peer_id,
+        relay: way.relay,
+        details,
     })
 }
 
@@ -163,65 +181,6 @@ fn read_host<'a>(parts: &mut impl Iterator<Item = Part<'a>>, text: &str) -> Resu
     Ok(Host { kind, host, scope })
 }
 
-fn read_transport<'a>(parts: &mut impl Iterator<Item = Part<'a>>, text: &str) -> Result<u16, Failure> {
-    let Some((at, name)) = parts.next() else {
-        return Err(invalid(text.len(), "", "missing-transport", "names a host but no port; add /tcp/ and the port"));
-    };
-    match name {
-        "tcp" => {
-            let (at, value) = value_of(parts, text, "tcp")?;
-            read_port(at, value)
-        }
-        "udp" => {
-            let (value_at, value) = value_of(parts, text, "udp")?;
-            read_port(value_at, value)?;
-            Err(unsupported(at, name, "QUIC over UDP"))
-        }
-        "p2p" | "ipfs" => Err(invalid(
-            at,
-            name,
-            "missing-transport",
-            "has no port between the host and the peer id; add /tcp/ and the port",
-        )),
-        digits if digits.bytes().all(|b| b.is_ascii_digit()) => Err(invalid(
-            at,
-            digits,
-            "unknown-protocol",
-            &format!("has the bare number {digits} after the host; write /tcp/{digits}"),
-        )),
-        other => Err(unknown(at, other, "the transport (tcp)")),
-    }
-}
-
-fn read_port(at: usize, value: &str) -> Result<u16, Failure> {
-    let strict = value.bytes().all(|b| b.is_ascii_digit()) && !value.starts_with('0');
-    match value.parse::<u16>() {
-        Ok(port) if strict => Ok(port),
-        _ => Err(invalid(at, value, "bad-port", &format!("`{value}` is not a port from 1 to 65535"))),
-    }
-}
-
-fn read_peer<'a>(parts: &mut impl Iterator<Item = Part<'a>>, text: &str) -> Result<Option<String>, Failure> {
-    let Some((at, name)) = parts.next() else { return Ok(None) };
-    match name {
-        "p2p" | "ipfs" => {
-            let (at, value) = value_of(parts, text, name)?;
-            read_peer_id(at, value).map(Some)
-        }
-        "ws" | "wss" | "http" | "https" => Err(unsupported(at, name, "WebSocket")),
-        "tls" | "noise" | "quic" | "quic-v1" | "webtransport" | "webrtc-direct" => Err(unsupported(at, name, name)),
-        "p2p-circuit" => Err(unsupported(at, name, "a relayed connection")),
-        other => Err(unknown(at, other, "/p2p/ and the peer id")),
-    }
-}
-
-fn after_peer(at: usize, part: &str) -> Failure {
-    if part == "p2p-circuit" {
-        return unsupported(at, part, "a relayed connection");
-    }
-    invalid(at, part, "trailing", &format!("has `{part}` after the peer id, where it should end"))
-}
-
 fn value_of<'a>(parts: &mut impl Iterator<Item = Part<'a>>, text: &str, name: &str) -> Result<Part<'a>, Failure> {
     parts.next().ok_or_else(|| {
         invalid(text.len(), name, "missing-value", &format!("ends after /{name}, whose value is missing"))
@@ -287,7 +246,7 @@ fn unsupported(at: usize, part: &str, what: &str) -> Failure {
         at,
         part,
         "unsupported-transport",
-        &format!("asks for {what} (`{part}`), and the cache speaks plain TCP only"),
+        &format!("asks for {what} (`{part}`), and the cache speaks TCP and QUIC (/udp/PORT/quic-v1) only"),
     )
 }
 

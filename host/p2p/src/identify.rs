@@ -144,7 +144,7 @@ pub(crate) fn address_text(bytes: &[u8]) -> String {
     }
 }
 
-fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for shift in (0..63).step_by(7) {
         let (first, rest) = bytes.split_first()?;

@@ -8,9 +8,7 @@ use crate::session::Stream;
 use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 use libp2p::Multiaddr;
 use libp2p::identity::PublicKey;
-use libp2p::multiaddr::Protocol;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -28,12 +26,12 @@ pub(crate) struct Responder {
 }
 
 impl Responder {
-    /// Speaks as `key` and `agent` to the peer at `remote`.
-    pub(crate) fn new(key: &PublicKey, agent: &str, remote: SocketAddr) -> Self {
+    /// Speaks as `key` and `agent` to the peer that is seen at `remote`.
+    pub(crate) fn new(key: &PublicKey, agent: &str, remote: &Multiaddr) -> Self {
         let identification = Identification {
             public_key: key.encode_protobuf(),
             protocols: vec![identify::PROTOCOL.into(), ping::PROTOCOL.into()],
-            observed_address: Multiaddr::from(remote.ip()).with(Protocol::Tcp(remote.port())).to_vec(),
+            observed_address: remote.to_vec(),
             protocol_version: crate::node::PROTOCOL_VERSION.into(),
             agent_version: agent.into(),
             ..Identification::default()

@@ -1,16 +1,21 @@
-//! The dial ladder: resolve → connect → multistream → noise → yamux.
+//! The dial ladder: resolve → connect → multistream → noise → yamux; over QUIC
+//! resolve → quic; through a relay resolve → connect or quic (to the relay) →
+//! relay → noise → yamux.
 //!
 //! The rungs are climbed by hand instead of through a `Swarm`, which folds
 //! every failure into one transport error and hides the peer id of a peer that
 //! is not the expected one. Here each rung is timed and kept with what it found.
 
+use crate::inbound::Responder;
 use crate::reach::{self, Facts, seconds};
-use crate::session::{Muxer, Session, io_failure};
-use crate::{Address, banner, multistream};
+use crate::session::{Muxer, Pipe, Session, io_failure};
+use crate::{Address, banner, circuit, multistream, quic};
+use futures::future::Either;
 use futures::{AsyncRead, AsyncWrite};
 use libp2p::core::upgrade::OutboundConnectionUpgrade as _;
+use libp2p::multiaddr::Protocol;
 use libp2p::tcp::tokio::TcpStream;
-use libp2p::{PeerId, noise, yamux};
+use libp2p::{Multiaddr, PeerId, noise, yamux};
 use seaworthy_model::{Failure, Permit};
 use std::io;
 use std::net::SocketAddr;
@@ -28,12 +33,19 @@ const BANNER: Duration = Duration::from_millis(300);
 /// One rung that was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rung {
-    /// `resolve`, `connect`, `multistream`, `noise`, `yamux`, `identify` or `ping`.
+    /// `resolve`, `connect`, `multistream`, `quic`, `relay`, `noise`, `yamux`, `identify` or `ping`.
     pub name: String,
     /// How long it took.
     pub elapsed: Duration,
     /// What it found, or why it broke.
     pub outcome: Result<Facts, Failure>,
+}
+
+/// Who climbs.
+#[derive(Clone, Copy)]
+pub(crate) struct Climber<'a> {
+    pub(crate) key: &'a libp2p::identity::Keypair,
+    pub(crate) agent: &'a str,
 }
 
 /// The rungs climbed so far, and the time for the whole.
@@ -76,20 +88,37 @@ impl Ladder {
         &mut self,
         address: &Address,
         permit: &dyn Permit,
-        identity: &libp2p::identity::Keypair,
-    ) -> Result<(PeerId, SocketAddr, Muxer), Failure> {
+        us: Climber<'_>,
+    ) -> Result<Session, Failure> {
         let deadline = self.deadline;
         let candidates = self.climb("resolve", reach::resolve(address, permit)).await?;
-        let connect = async {
-            let (stream, remote, facts) = reach::connect(&candidates, deadline).await?;
-            Ok(((TcpStream(stream), remote), facts))
+        let first = if address.is_quic() {
+            Either::Right(self.climb("quic", quic::connect(&candidates, us.key, deadline)).await?)
+        } else {
+            let connect = async {
+                let (stream, remote, facts) = reach::connect(&candidates, deadline).await?;
+                Ok(((TcpStream(stream), remote), facts))
+            };
+            Either::Left(self.climb("connect", connect).await?)
         };
-        let (mut stream, remote) = self.climb("connect", connect).await?;
-        self.climb("multistream", greet(&mut stream, deadline)).await?;
-        let (peer, channel) = self.climb("noise", secure(stream, identity)).await?;
+        let (stream, remote) = match (&address.relay, first) {
+            (None, Either::Right((peer, remote, connection))) => {
+                self.obtained = Some(peer);
+                return Ok(session(peer, remote, Either::Right(connection), address, us));
+            }
+            (None, Either::Left((mut stream, remote))) => {
+                self.climb("multistream", greet(&mut stream, deadline)).await?;
+                (Either::Left(stream), remote)
+            }
+            (Some(relay), first) => {
+                let (circuit, remote) = self.climb("relay", through(address, relay, first, us, deadline)).await?;
+                (Either::Right(circuit), remote)
+            }
+        };
+        let (peer, channel) = self.climb("noise", secure(stream, us.key, "noise")).await?;
         self.obtained = Some(peer);
-        let muxer = self.climb("yamux", multiplex(channel)).await?;
-        Ok((peer, remote, muxer))
+        let muxer = self.climb("yamux", multiplex(channel, "yamux")).await?;
+        Ok(session(peer, remote, Either::Left(muxer), address, us))
     }
 
     /// Asks the peer who it is.
@@ -153,32 +182,80 @@ async fn greet(stream: &mut TcpStream, deadline: Instant) -> Result<((), Facts),
     Err(failure.with("banner", banner::escape(&seen)).with("bytes", seen.len().to_string()))
 }
 
+/// A connection as far as it got by transport alone: QUIC brings an identity.
+type First = Either<(TcpStream, SocketAddr), (PeerId, SocketAddr, libp2p::quic::Connection)>;
+
+/// Makes sure that the other side is the relay that was meant, and has it connect
+/// us to the peer behind it.
+async fn through(
+    address: &Address,
+    wanted: &str,
+    first: First,
+    us: Climber<'_>,
+    deadline: Instant,
+) -> Result<((circuit::Circuit, SocketAddr), Facts), Failure> {
+    let Some(behind) = address.expected() else {
+        return Err(Failure::new("invalid", "relay", "the address names no peer behind the relay"));
+    };
+    let (relay, remote, muxer) = match first {
+        Either::Right((relay, remote, connection)) => (relay, remote, Either::Right(connection)),
+        Either::Left((mut stream, remote)) => {
+            greet(&mut stream, deadline).await.map_err(|f| Failure { stage: "relay".into(), ..f })?;
+            let ((relay, channel), _) = secure(Either::Left(stream), us.key, "relay").await?;
+            (relay, remote, Either::Left(multiplex(channel, "relay").await?.0))
+        }
+    };
+    if relay.to_base58() != wanted {
+        let message =
+            format!("the relay at {remote} is {relay}, not {wanted}: its identity was made anew, or it is another one");
+        let failure = Failure::new("wrong-peer-id", "relay", message);
+        return Err(failure.with("expected-peer-id", wanted).with("seen-peer-id", relay.to_base58()));
+    }
+    let relay = session(relay, remote, muxer, address, us);
+    let (circuit, facts) = circuit::open(relay, behind, deadline).await?;
+    Ok(((circuit, remote), facts))
+}
+
+fn session(peer: PeerId, remote: SocketAddr, muxer: Muxer, address: &Address, us: Climber<'_>) -> Session {
+    let seen_at = if address.is_quic() {
+        quic::multiaddr(remote)
+    } else {
+        Multiaddr::from(remote.ip()).with(Protocol::Tcp(remote.port()))
+    };
+    Session::start(peer, remote, muxer, Responder::new(&us.key.public(), us.agent, &seen_at))
+}
+
 async fn secure(
-    mut stream: TcpStream,
+    mut stream: Pipe,
     identity: &libp2p::identity::Keypair,
-) -> Result<((PeerId, noise::Output<TcpStream>), Facts), Failure> {
-    negotiate(&mut stream, "noise", NOISE, &OTHER_SECURITY).await?;
-    let config = noise::Config::new(identity).map_err(|e| noise_failure(&e))?;
-    let (peer, channel) = config.upgrade_outbound(stream, NOISE).await.map_err(|e| noise_failure(&e))?;
+    stage: &str,
+) -> Result<((PeerId, noise::Output<Pipe>), Facts), Failure> {
+    // The greeting on a socket was a rung of its own; a circuit begins here.
+    let greeted = matches!(stream, Either::Left(_));
+    negotiate(&mut stream, stage, NOISE, greeted, &OTHER_SECURITY).await?;
+    let config = noise::Config::new(identity).map_err(|e| noise_failure(stage, &e))?;
+    let (peer, channel) = config.upgrade_outbound(stream, NOISE).await.map_err(|e| noise_failure(stage, &e))?;
     Ok((
         (peer, channel),
         Facts::from([("peer-id".to_owned(), peer.to_base58()), ("protocol".to_owned(), NOISE.to_owned())]),
     ))
 }
 
-async fn multiplex(mut channel: noise::Output<TcpStream>) -> Result<(Muxer, Facts), Failure> {
-    negotiate(&mut channel, "yamux", YAMUX, &OTHER_MUXERS).await?;
-    let muxer = yamux::Config::default().upgrade_outbound(channel, YAMUX).await.map_err(|e| io_failure("yamux", &e))?;
+async fn multiplex(
+    mut channel: noise::Output<Pipe>,
+    stage: &str,
+) -> Result<(yamux::Muxer<noise::Output<Pipe>>, Facts), Failure> {
+    negotiate(&mut channel, stage, YAMUX, false, &OTHER_MUXERS).await?;
+    let muxer = yamux::Config::default().upgrade_outbound(channel, YAMUX).await.map_err(|e| io_failure(stage, &e))?;
     Ok((muxer, Facts::from([("protocol".to_owned(), YAMUX.to_owned())])))
 }
 
-async fn negotiate<S>(io: &mut S, stage: &str, wanted: &str, others: &[&str]) -> Result<(), Failure>
+async fn negotiate<S>(io: &mut S, stage: &str, wanted: &str, greeted: bool, others: &[&str]) -> Result<(), Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    // The header of the first negotiation was a rung of its own.
     let accepted = async {
-        if stage == "noise" {
+        if greeted {
             multistream::propose(io, &[wanted]).await.map(|taken| taken.is_some())
         } else {
             multistream::open(io, wanted).await
@@ -194,10 +271,10 @@ where
     })
 }
 
-fn noise_failure(error: &noise::Error) -> Failure {
+fn noise_failure(stage: &str, error: &noise::Error) -> Failure {
     let failure = match error {
-        noise::Error::Io(e) => io_failure("noise", e),
-        other => Failure::new("protocol", "noise", other.to_string()),
+        noise::Error::Io(e) => io_failure(stage, e),
+        other => Failure::new("protocol", stage, other.to_string()),
     };
     Failure { message: format!("the encrypted handshake failed: {}", failure.message), ..failure }
 }

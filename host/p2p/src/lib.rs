@@ -14,6 +14,7 @@
 mod agreement;
 mod banner;
 mod cache_failure;
+mod circuit;
 mod client;
 mod envelope;
 mod hex;
@@ -26,6 +27,7 @@ mod multistream;
 mod node;
 mod peer;
 mod ping;
+mod quic;
 mod reach;
 mod session;
 mod store;

@@ -157,7 +157,7 @@ pub(crate) fn write_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-async fn read_varint<S: AsyncRead + Unpin>(io: &mut S) -> io::Result<u64> {
+pub(crate) async fn read_varint<S: AsyncRead + Unpin>(io: &mut S) -> io::Result<u64> {
     let mut value = 0_u64;
     for shift in (0..63).step_by(7) {
         let mut byte = [0];

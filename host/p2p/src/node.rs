@@ -2,8 +2,7 @@
 
 use crate::identify::{self, Identification};
 use crate::identity::{self, IdentityError};
-use crate::inbound::Responder;
-use crate::ladder::{Ladder, Rung};
+use crate::ladder::{Climber, Ladder, Rung};
 use crate::session::Session;
 use crate::{Address, address};
 use libp2p::PeerId;
@@ -75,7 +74,7 @@ pub struct DialAttempt {
 pub struct PeerInfo {
     /// The id it proved.
     pub peer_id: String,
-    /// Where it was reached, `ip:port`.
+    /// Where it was reached, `ip:port`; the relay's place where there is one between.
     pub remote: String,
     /// Its name and version.
     pub agent: String,
@@ -195,17 +194,17 @@ impl Node {
             .acquire()
             .await
             .map_err(|_| Failure::new("cancelled", "connect", "the node is closing"))?;
-        let (peer, remote, muxer) = ladder.establish(address, permit, &self.inner.identity).await?;
-        let responder = Responder::new(&self.inner.identity.public(), &self.inner.agent, remote);
-        Ok(Session::start(peer, remote, muxer, responder))
+        let us = Climber { key: &self.inner.identity, agent: &self.inner.agent };
+        ladder.establish(address, permit, us).await
     }
 
     /// Whether the peer that answered is the one that was meant.
     fn judge(&self, address: &Address, obtained: PeerId) -> Result<(), Failure> {
         let expected = address.expected();
         let seen = obtained.to_base58();
+        let stage = address.proving_rung();
         if obtained == self.inner.peer {
-            let failure = Failure::new("self-dial", "noise", format!("{} is this very node", address.canonical));
+            let failure = Failure::new("self-dial", stage, format!("{} is this very node", address.canonical));
             return Err(failure.with("seen-peer-id", seen));
         }
         match expected {
@@ -214,7 +213,7 @@ impl Node {
                     "the peer at {}:{} is {seen}, not {expected}: another peer, or the same one after a restart with a new identity",
                     address.host, address.port
                 );
-                Err(Failure::new("wrong-peer-id", "noise", message)
+                Err(Failure::new("wrong-peer-id", stage, message)
                     .with("expected-peer-id", expected.to_base58())
                     .with("seen-peer-id", seen))
             }

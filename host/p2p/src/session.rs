@@ -1,12 +1,14 @@
 //! One established connection: authenticated, encrypted and multiplexed.
 
+use crate::circuit::Circuit;
 use crate::inbound::Responder;
 use crate::multistream;
+use futures::future::Either;
 use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 use libp2p::PeerId;
 use libp2p::core::muxing::StreamMuxerExt as _;
 use libp2p::tcp::tokio::TcpStream;
-use libp2p::{noise, yamux};
+use libp2p::{noise, quic, yamux};
 use seaworthy_model::Failure;
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -17,10 +19,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
+/// What carries bytes to the peer without securing them.
+pub(crate) type Pipe = Either<TcpStream, Circuit>;
 /// The multiplexer over the whole stack below it.
-pub(crate) type Muxer = yamux::Muxer<noise::Output<TcpStream>>;
+pub(crate) type Muxer = Either<yamux::Muxer<noise::Output<Pipe>>, quic::Connection>;
 /// One stream of a session.
-pub(crate) type Stream = yamux::Stream;
+pub(crate) type Stream = Either<yamux::Stream, quic::Stream>;
 type StreamRequest = oneshot::Sender<io::Result<Stream>>;
 
 /// How long a closing session may take to say goodbye.
@@ -28,8 +32,9 @@ const CLOSE: Duration = Duration::from_millis(500);
 
 /// A handle of a connection. Closes it when dropped.
 pub(crate) struct Session {
-    /// The id that the other side proved in the noise handshake.
+    /// The id that the other side proved in the handshake.
     pub(crate) peer: PeerId,
+    /// Where it was reached; the relay's place where there is one between.
     pub(crate) remote: SocketAddr,
     streams: mpsc::Sender<StreamRequest>,
 }
@@ -119,9 +124,21 @@ pub(crate) fn io_failure(stage: &str, error: &io::Error) -> Failure {
             text if text.contains("closed") => "closed",
             _ => "protocol",
         },
+        io::ErrorKind::NotConnected => "closed",
         _ => return failure,
     };
     Failure { kind: kind.into(), ..failure }
+}
+
+/// What ended a QUIC connection. Only its text is public.
+fn lost(error: quic::Error) -> io::Error {
+    let kind = match &error {
+        quic::Error::Io(e) => e.kind(),
+        other if other.to_string().contains("timed out") => io::ErrorKind::TimedOut,
+        other if other.to_string().contains("reset") => io::ErrorKind::ConnectionReset,
+        _ => io::ErrorKind::ConnectionAborted,
+    };
+    io::Error::new(kind, error.to_string())
 }
 
 async fn drive(mut muxer: Muxer, mut requests: mpsc::Receiver<StreamRequest>, responder: Responder) {
@@ -138,7 +155,7 @@ async fn drive(mut muxer: Muxer, mut requests: mpsc::Receiver<StreamRequest>, re
             match muxer.poll_outbound_unpin(cx) {
                 Poll::Ready(Ok(stream)) => drop(request.send(Ok(stream))),
                 Poll::Ready(Err(e)) => {
-                    let e = io::Error::from(e);
+                    let e = e.either(io::Error::from, lost);
                     let _ = request.send(Err(io::Error::new(e.kind(), e.to_string())));
                     return Poll::Ready(Err(e));
                 }
@@ -152,7 +169,7 @@ async fn drive(mut muxer: Muxer, mut requests: mpsc::Receiver<StreamRequest>, re
         loop {
             match muxer.poll_inbound_unpin(cx) {
                 Poll::Ready(Ok(stream)) => responder.serve(stream),
-                Poll::Ready(Err(e)) => return Poll::Ready(Err(e.into())),
+                Poll::Ready(Err(e)) => return Poll::Ready(Err(e.either(io::Error::from, lost))),
                 Poll::Pending => return Poll::Pending,
             }
         }

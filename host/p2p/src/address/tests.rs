@@ -62,14 +62,42 @@ fn wrong_addresses_have_a_reason_and_a_place() {
         ("/ip4/1.2.3.4/9100", "unknown-protocol", 13, "9100"),
         ("/ipv4/1.2.3.4/tcp/1", "unknown-protocol", 1, "ipv4"),
         ("/tcp/1", "missing-host", 1, "tcp"),
-        ("/ip4/1.2.3.4/udp/1/quic-v1", "unsupported-transport", 13, "udp"),
+        ("/ip4/1.2.3.4/udp/1", "missing-transport", 18, ""),
+        ("/ip4/1.2.3.4/udp/0/quic-v1", "bad-port", 17, "0"),
+        ("/ip4/1.2.3.4/udp/1/quic", "unsupported-transport", 19, "quic"),
+        ("/ip4/1.2.3.4/udp/1/utp", "unknown-protocol", 19, "utp"),
+        ("/ip4/1.2.3.4/udp/1/p2p/x", "missing-transport", 19, "p2p"),
+        ("/ip4/1.2.3.4/udp/1/quic-v1/webtransport", "unsupported-transport", 27, "webtransport"),
+        ("/ip4/1.2.3.4/tcp/1/quic-v1", "unknown-protocol", 19, "quic-v1"),
+        ("/ip4/1.2.3.4/tcp/1/p2p-circuit", "missing-relay-id", 19, "p2p-circuit"),
         ("/ip4/1.2.3.4/tcp/443/wss", "unsupported-transport", 21, "wss"),
         ("/dnsaddr/bootstrap.libp2p.io", "unsupported-transport", 1, "dnsaddr"),
     ] {
         assert_eq!(reason(text), (expected.to_owned(), at, component.to_owned()), "{text}");
     }
     assert_eq!(reason(&format!("/ip4/1.2.3.4/tcp/1/p2p/{ID}/x")).0, "trailing");
-    assert_eq!(reason(&format!("/ip4/1.2.3.4/tcp/1/p2p/{ID}/p2p-circuit")).0, "unsupported-transport");
+    let relay = format!("/ip4/1.2.3.4/tcp/1/p2p/{ID}/p2p-circuit");
+    assert_eq!(reason(&relay), ("missing-peer-id".to_owned(), relay.len(), "p2p-circuit".to_owned()));
+    assert_eq!(reason(&format!("{relay}/p2p/{ID}")).0, "bad-peer-id");
+    assert_eq!(reason(&format!("{relay}/tcp/1")).0, "missing-peer-id");
+    assert_eq!(reason(&format!("{relay}/p2p/YOUR_PEER_ID")).0, "placeholder-peer-id");
+}
+
+#[test]
+fn quic_and_relayed_addresses() {
+    let a = parse(&format!("/ip4/10.0.0.1/udp/9100/quic-v1/p2p/{ID}")).unwrap();
+    assert_eq!((a.transport.as_str(), a.port, a.peer_id.as_deref(), a.relay.as_deref()), ("udp", 9100, Some(ID), None));
+    assert!(a.is_quic());
+    assert_eq!(parse(&a.canonical).unwrap(), a);
+    assert_eq!(parse("/dns4/A.test/udp/1/quic-v1").unwrap().canonical, "/dns4/a.test/udp/1/quic-v1");
+    let other = Keypair::generate_ed25519().public().to_peer_id().to_base58();
+    for way in ["tcp/1", "udp/1/quic-v1"] {
+        let text = format!("/ip4/10.0.0.1/{way}/p2p/{other}/p2p-circuit/p2p/{ID}");
+        let a = parse(&text).unwrap();
+        assert_eq!((a.peer_id.as_deref(), a.relay.as_deref()), (Some(ID), Some(other.as_str())));
+        assert_eq!((a.canonical.as_str(), a.details["relay-peer-id"].as_str()), (text.as_str(), other.as_str()));
+        assert_eq!(a.proving_rung(), "noise");
+    }
 }
 
 #[test]
