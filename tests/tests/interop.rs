@@ -38,6 +38,8 @@ pub(crate) use for_each_python;
 pub(crate) const NEW: &str = "0.8.1";
 /// One of those that read until the other side closes.
 pub(crate) const OLD: &str = "0.6.0";
+/// The exit code of `seaworthy cache get` where there is nothing.
+const ABSENT: i32 = 6;
 /// For what happens by itself between peers.
 pub(crate) const SOON: Duration = Duration::from_secs(15);
 
@@ -64,7 +66,7 @@ fn cache(peer: &Peer, words: &[&str]) -> Result<Seaworthy> {
 /// What our peer holds under `key`, read over `/seaworthy/cache/1.0.0`.
 pub(crate) fn held(peer: &Peer, key: &str) -> Result<Option<Value>> {
     let run = cache(peer, &["get", key])?.run()?;
-    if run.code() == Some(1) {
+    if run.code() == Some(ABSENT) {
         return Ok(None);
     }
     run.exits(0)?;
@@ -77,7 +79,7 @@ pub(crate) fn put(peer: &Peer, key: &str, value: &Value) -> Result<()> {
     let file = folder.path().join("value");
     std::fs::write(&file, value.to_string())?;
     let file = file.to_str().context("a path that is not UTF-8")?;
-    cache(peer, &["put", key, "--file", file])?.run()?.exits(0)?;
+    cache(peer, &["put", key, file])?.run()?.exits(0)?;
     ensure!(held(peer, key)?.as_ref() == Some(value), "{key} is not what was put");
     Ok(())
 }
