@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn samples_are_summed_by_label() {
-        let page = "# TYPE a_total counter\na_total{k=\"x\",o=\"1\"} 2\na_total{k=\"y\"} 3\na_total_more 7\nb 1.5\n# EOF";
+        let page =
+            "# TYPE a_total counter\na_total{k=\"x\",o=\"1\"} 2\na_total{k=\"y\"} 3\na_total_more 7\nb 1.5\n# EOF";
         let numbers = Numbers(page.into());
         assert_eq!(numbers.sum("a_total", &[]), 5.0);
         assert_eq!(numbers.sum("a_total", &["k=\"x\""]), 2.0);

@@ -36,6 +36,7 @@ mod wire;
 pub mod address;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+pub mod push;
 pub mod secret;
 
 pub use address::Address;

@@ -57,7 +57,11 @@ fn named() -> Result<()> {
         ("a question without agreement", framed(get), "unauthenticated"),
     ] {
         let told = answer(&mut stranger, &watched, CACHE, &frame, 0)?;
-        ensure!(String::from_utf8_lossy(&told).contains(kind), "{what}: it was told {:?}", told.escape_ascii().to_string());
+        ensure!(
+            String::from_utf8_lossy(&told).contains(kind),
+            "{what}: it was told {:?}",
+            told.escape_ascii().to_string()
+        );
     }
     let cut = answer(&mut stranger, &watched, CACHE, &framed(get)[..9], 0)?;
     ensure!(cut.is_empty(), "a frame cut short was answered with {:?}", cut.escape_ascii().to_string());
@@ -112,7 +116,8 @@ fn unfinished_pushes() -> Result<()> {
     ensure!(told == b"ERROR: Decryption failed", "it was told {:?}", told.escape_ascii().to_string());
     ensure!(started.elapsed() < Duration::from_secs(3), "the reply took {:?}", started.elapsed());
     let beginning = STANDARD.encode(b"gAAAAABlU_EA");
-    let ask = json!({"do": "open", "to": watched.peer.id(), "protocol": PUSH, "raw": beginning, "streams": 60, "hold": true});
+    let ask =
+        json!({"do": "open", "to": watched.peer.id(), "protocol": PUSH, "raw": beginning, "streams": 60, "hold": true});
     let open = stranger.ask(ask)?["open"].as_u64().unwrap_or_default();
     ensure!(open >= 16, "only {open} streams could be opened");
     watched.serves_within(Duration::from_secs(4))?;
