@@ -13,13 +13,13 @@ use crate::configuration;
 use crate::error::CliError;
 use crate::signals::Stop;
 use crate::stdout;
-use anyhow::Context as _;
 use endpoint::Endpoint;
+use anyhow::Context as _;
 use seaworthy_model::{ExitCode, Secret};
 use seaworthy_p2p::{Peer, PeerConfig, PeerError, SharedSecret};
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt as _;
 use tokio::signal::unix::{SignalKind, signal};
+use std::os::unix::fs::DirBuilderExt as _;
 
 /// A value is held in memory as a whole, several times over when many are in progress.
 const MAX_VALUE: u64 = 128 * 1024 * 1024;
