@@ -33,7 +33,8 @@ const HOST: [(&str, &[&str]); 11] = [
             "seaworthy-report",
         ],
     ),
-    ("seaworthy-tests", &["seaworthy-model"]),
+    // The peers with faults, of which a diagnosis has to be shown.
+    ("seaworthy-tests", &["seaworthy-model", "seaworthy-p2p"]),
 ];
 
 /// Libraries that only these crates may name.

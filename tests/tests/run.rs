@@ -3,6 +3,8 @@
 
 #[path = "run/addresses.rs"]
 mod addresses;
+#[path = "run/cache.rs"]
+mod cache;
 #[path = "run/formats.rs"]
 mod formats;
 #[path = "run/packing.rs"]
@@ -11,6 +13,12 @@ mod packing;
 mod peers;
 #[path = "run/process.rs"]
 mod process;
+#[path = "run/sharing.rs"]
+mod sharing;
+#[path = "run/packaging.rs"]
+mod packaging;
+#[path = "run/service.rs"]
+mod service;
 #[path = "run/suite.rs"]
 mod suite;
 
@@ -39,7 +47,11 @@ fn main() -> ExitCode {
     scenes.extend(addresses::scenes());
     scenes.extend(packing::scenes());
     scenes.extend(peers::scenes());
+    scenes.extend(cache::scenes());
+    scenes.extend(sharing::scenes());
     scenes.extend(process::scenes());
     scenes.extend(formats::scenes());
+    scenes.extend(service::scenes());
+    scenes.extend(packaging::scenes());
     run_scenes("run", stage, scenes)
 }

@@ -214,7 +214,7 @@ impl Run {
             match asked {
                 Asked::Agreed => counts[0] += 1,
                 Asked::Different => counts[1] += 1,
-                Asked::Unsupported => counts[2] += 1,
+                Asked::Unsupported | Asked::Silent => counts[2] += 1,
                 Asked::Unreached => counts[3] += 1,
             }
             if asked == Asked::Different {
@@ -227,6 +227,12 @@ impl Run {
                 let finding = codes::SECRET_AGREEMENT_UNSUPPORTED
                     .at(&answer.address)
                     .message("this peer has no protocol to prove which secret it holds");
+                self.findings.add(finding.cite(answer.id));
+            } else if asked == Asked::Silent {
+                let finding = codes::PEER_NEVER_ACKNOWLEDGES
+                    .at(&answer.address)
+                    .message("this peer took an encrypted entry and never confirmed it")
+                    .expected("OK, or ERROR: Decryption failed");
                 self.findings.add(finding.cite(answer.id));
             }
         }

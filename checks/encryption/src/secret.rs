@@ -101,6 +101,8 @@ pub enum Asked {
     Different,
     /// It has no protocol for the proof.
     Unsupported,
+    /// It took an entry and never confirmed it.
+    Silent,
     /// It could not be asked.
     Unreached,
 }
@@ -112,6 +114,7 @@ pub fn asked(outcome: Result<bool, &str>) -> Asked {
         Ok(true) => Asked::Agreed,
         Ok(false) => Asked::Different,
         Err("unsupported") => Asked::Unsupported,
+        Err("never-acknowledged") => Asked::Silent,
         Err(_) => Asked::Unreached,
     }
 }
@@ -174,6 +177,7 @@ mod tests {
         assert_eq!(asked(Ok(true)), Asked::Agreed);
         assert_eq!(asked(Ok(false)), Asked::Different);
         assert_eq!(asked(Err("unsupported")), Asked::Unsupported);
+        assert_eq!(asked(Err("never-acknowledged")), Asked::Silent);
         assert_eq!(asked(Err("timeout")), Asked::Unreached);
         assert!(is_refusal("integrity") && !is_refusal("denied"));
     }

@@ -2,7 +2,7 @@
 //!
 //! A check is a function from a [`Context`] to an [`Outcome`], and a table of the
 //! codes and facts it may report (`check.toml`). It looks at the world only
-//! through the host's probes ([`net`], [`env`], [`p2p`], [`cache`]); every answer
+//! through the host's probes ([`net`], [`env`], [`p2p`], [`sharing`], [`cache`]); every answer
 //! carries the id of an observation that the host recorded, and every finding and
 //! fact cites such ids. An [`Outcome`] cannot be made without evidence, so a check
 //! that did not look cannot pass.
@@ -52,8 +52,9 @@ pub mod bindings {
             "../../wit/p2p-0.1.0",
             "../../wit/cache-0.1.0",
             "../../wit/check-0.1.0",
+            "../../wit/sharing-0.1.0",
         ],
-        world: "seaworthy:check/check",
+        world: "seaworthy:sharing/check",
         generate_all,
         pub_export_macro: true,
         default_bindings_module: "seaworthy_check_sdk::bindings",
@@ -78,6 +79,10 @@ pub mod env {
 /// libp2p and the shared secret.
 pub mod p2p {
     pub use crate::bindings::seaworthy::p2p::{secrets, swarm};
+}
+/// From a peer that answers to a cache that is shared.
+pub mod sharing {
+    pub use crate::bindings::seaworthy::sharing::ladder;
 }
 /// The configured cache tiers.
 pub mod cache {

@@ -5,6 +5,7 @@
 //! [`Stats`]); [`Tiers`] tries several in order. This crate knows no adapter and
 //! no WebAssembly: the engine implements [`Backend`] over a component and wraps it
 //! here, so every adapter gets the same limits and is counted the same way.
+//! [`Latency`] also keeps times, for whoever measures.
 //!
 //! Two rules hold everywhere:
 //!
@@ -32,6 +33,7 @@ mod backend;
 mod blob;
 mod capability;
 mod error;
+mod latency;
 mod stats;
 pub mod storage;
 mod tiers;
@@ -44,6 +46,7 @@ pub use backend::Backend;
 pub use blob::{Blob, Entry};
 pub use capability::{Capability, Operation, UnknownOperation};
 pub use error::{CacheError, Retry, UnknownRetry, kind};
+pub use latency::{Latencies, Latency, LatencyRow};
 pub use stats::{Stats, StatsSnapshot};
 pub use storage::Storage;
 pub use tiers::{Answer, BackFill, Hit, Lookup, Opened, PutPolicy, Tier, TierAnswer, Tiers, Written};

@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Run a P2P cache peer on this machine until it is told to stop
     Peer(Box<PeerArgs>),
+    /// Use the configured cache by hand: get, put, rm, stat, list, stats, bench
+    Cache(crate::cache::CacheArgs),
     /// Check the policy file, its plugins and settings, and say everything that is wrong
     Validate(ConfigArgs),
     /// Print the merged policy, each value with where it comes from
@@ -248,11 +250,11 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn positive(text: &str) -> Result<Duration, String> {
+pub(crate) fn positive(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|e| format!("{e}; write a number with a unit, e.g. 5s or 250ms"))
 }
 
-fn name_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn name_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
         _ => Err("write NAME=VALUE".into()),

@@ -102,7 +102,7 @@ pub(crate) fn overrides(run: &RunArgs) -> Overrides {
 }
 
 /// The overrides of a command that runs nothing.
-fn only_config(config: &ConfigArgs) -> Overrides {
+pub(crate) fn only_config(config: &ConfigArgs) -> Overrides {
     Overrides { profile: config.profile.clone(), vars: config.vars.clone(), ..Overrides::default() }
 }
 

@@ -16,6 +16,14 @@ pub(crate) enum CliError {
     /// A file could not be written.
     #[error("{0}")]
     CannotWrite(String),
+    /// The cache did not do what was asked of it; told and made safe to show already.
+    #[error("{text}")]
+    Cache {
+        /// How the command ends.
+        exit: ExitCode,
+        /// What to print.
+        text: String,
+    },
     /// It could not be told, for a reason outside the policy: a peer that does not start.
     #[error("{0:#}")]
     Runtime(anyhow::Error),
@@ -28,6 +36,7 @@ impl CliError {
             CliError::Policy(errors) => errors.exit_code(),
             CliError::Usage(_) => ExitCode::Usage,
             CliError::CannotWrite(_) => ExitCode::CannotWrite,
+            CliError::Cache { exit, .. } => *exit,
             CliError::Runtime(_) => ExitCode::Indeterminate,
         }
     }

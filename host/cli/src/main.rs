@@ -2,6 +2,7 @@
 //! into one of the host crates; this crate parses, wires and prints.
 
 mod args;
+mod cache;
 mod configuration;
 mod embedded;
 mod error;
@@ -59,6 +60,7 @@ fn dispatch(arguments: args::Arguments) -> Result<seaworthy_model::ExitCode, err
         None => run::run(&arguments.global, &arguments.run),
         Some(C::Run(run)) => run::run(&arguments.global, &run),
         Some(C::Peer(peer)) => peer::peer(*peer),
+        Some(C::Cache(cache)) => cache::cache(&arguments.global, cache),
         Some(C::Validate(config)) => configuration::validate(&config),
         Some(C::ShowConfig(config)) => configuration::show(&config),
         Some(C::List(list)) => listing::list(&list),

@@ -168,14 +168,14 @@ pub(crate) fn redactor(policy: &Policy, environment: &Environment) -> Result<Red
 }
 
 /// Aside, then renamed; folders are made.
-pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
+pub(crate) fn write_file(path: &Path, content: impl AsRef<[u8]>) -> Result<(), CliError> {
     let cannot = |error: std::io::Error| CliError::CannotWrite(format!("cannot write {}: {error}", path.display()));
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(cannot)?;
     }
     let mut aside = path.as_os_str().to_owned();
     aside.push(format!(".{}.partial", std::process::id()));
-    std::fs::write(&aside, text).and_then(|()| std::fs::rename(&aside, path)).map_err(|error| {
+    std::fs::write(&aside, content).and_then(|()| std::fs::rename(&aside, path)).map_err(|error| {
         let _ = std::fs::remove_file(&aside);
         cannot(error)
     })

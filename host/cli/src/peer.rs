@@ -81,7 +81,7 @@ async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
         store: Some(state.join("entries.redb")),
         secret,
         announce: arguments.announce,
-        backfill: peers,
+        peers,
         max_value,
         max_store_bytes: service.max_bytes,
         max_connections: service.max_connections,
@@ -93,7 +93,7 @@ async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
     let endpoint = endpoint.map(|endpoint| tokio::spawn(endpoint.serve(monitor)));
     tracing::info!(
         peer = peer.peer_id(),
-        addresses = ?peer.addresses(),
+        addresses = peer.addresses().join(","),
         state = %state.display(),
         metrics = metrics.map(tracing::field::display),
         version = configuration::VERSION,
@@ -102,7 +102,8 @@ async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
     print_addresses(&peer, metrics, arguments.json)?;
     notify::ready(&format!("listening as {}", peer.peer_id()));
     stop.wait().await;
-    tracing::info!(signal = stop.exit_code().map(|code| code.code()), "shutting down");
+    let signal = if stop.exit_code() == Some(ExitCode::Interrupted) { "SIGINT" } else { "SIGTERM or SIGHUP" };
+    tracing::info!(signal, "shutting down");
     notify::stopping();
     peer.shutdown().await;
     // Both answer until the end, so that nobody takes a peer that ends for one that hangs.
@@ -137,7 +138,7 @@ fn peers(flags: Vec<String>, variable: Option<&str>) -> Result<Vec<String>, CliE
 fn refusal(error: PeerError) -> CliError {
     let text = format!("the peer cannot start: {error}");
     match error {
-        PeerError::Address { .. } | PeerError::Announce { .. } => CliError::Usage(text),
+        PeerError::Address { .. } | PeerError::Announce { .. } | PeerError::Peer { .. } => CliError::Usage(text),
         PeerError::Identity(_) | PeerError::Store(_) => CliError::Config(text),
         PeerError::Listen { .. } | PeerError::NoAddress { .. } | PeerError::Transport(_) => {
             CliError::Runtime(anyhow::Error::msg(text))

@@ -1,80 +1,30 @@
 use crate::bindings::adapter::{Adapter, AdapterPre};
 use crate::bindings::wit_cache::types as wit;
 use crate::catalog::Catalog;
+use crate::hosts::peers::PeerCounts;
 use crate::scope::{RunScope, Scope, StepScope};
-use crate::state::State;
+use crate::state::{HOSTCALL_BYTES, State};
 use crate::trap;
 use async_trait::async_trait;
-use seaworthy_cache::{Backend, Blob, CacheError, Capability, Entry, Retry, Stats, Timeout, Timeouts};
+use seaworthy_cache::{Backend, Blob, CacheError, Capability, Entry, Retry};
 use seaworthy_model::{Limits, Tier};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 use wasmtime::Store;
 
-/// Time for one operation of an adapter.
-const OPERATION: Duration = Duration::from_secs(10);
+/// The longest that an instance may be in use.
+const LIFE: Duration = Duration::from_secs(24 * 3600);
 
-/// The configured tiers of a run, each opened when it is first asked for.
-pub(crate) struct TierSet {
-    tiers: Vec<OpenTier>,
-}
-
-/// One tier: how it is configured, what opening it said, and its backend.
-pub(crate) struct OpenTier {
-    pub(crate) tier: Tier,
-    backend: Result<Stats<Timeout<Component>>, CacheError>,
-    opened: OnceCell<Result<Capability, CacheError>>,
-}
-
-impl TierSet {
-    pub(crate) fn new(catalog: &Arc<Catalog>, run: &Arc<RunScope>) -> Self {
-        let tiers = run.plan.tiers.iter().map(|tier| OpenTier {
-            backend: Component::new(catalog, run, tier)
-                .map(|component| Stats::new(Timeout::new(component, Timeouts::all(OPERATION)))),
-            tier: tier.clone(),
-            opened: OnceCell::new(),
-        });
-        Self { tiers: tiers.collect() }
-    }
-
-    pub(crate) fn tiers(&self) -> &[OpenTier] {
-        &self.tiers
-    }
-
-    /// The tier called `label`, ready for operations.
-    pub(crate) fn backend(&self, label: &str, operation: &str) -> Result<&dyn Backend, CacheError> {
-        let Some(tier) = self.tiers.iter().find(|tier| tier.tier.label == label) else {
-            let known: Vec<&str> = self.tiers.iter().map(|tier| tier.tier.label.as_str()).collect();
-            return Err(CacheError::configuration(
-                operation,
-                format!("there is no tier `{label}`; configured: {}", known.join(", ")),
-            ));
-        };
-        tier.backend.as_ref().map(|backend| backend as &dyn Backend).map_err(Clone::clone)
-    }
-}
-
-impl OpenTier {
-    /// Opens the tier once; everybody after that gets the same answer.
-    pub(crate) async fn open(&self) -> &Result<Capability, CacheError> {
-        self.opened
-            .get_or_init(|| async {
-                match &self.backend {
-                    Ok(backend) => backend.open().await,
-                    Err(error) => Err(error.clone()),
-                }
-            })
-            .await
-    }
-}
+/// Room in what a component may hand over in one call for everything that is not the value.
+const OVERHEAD: usize = 64 << 10;
 
 /// An adapter component as a [`Backend`].
 ///
 /// *Behaviour*: one instance serves the whole run, since an adapter may keep state
 /// in it. Each operation runs on a task of its own, so that a caller who gives up
 /// does not tear the instance down; after a trap the next operation starts a new one.
-struct Component {
+pub(crate) struct Component {
     shared: Arc<Shared>,
 }
 
@@ -82,7 +32,6 @@ struct Shared {
     catalog: Arc<Catalog>,
     run: Arc<RunScope>,
     tier: Tier,
-    component: String,
     instance: Mutex<Option<Instance>>,
 }
 
@@ -111,29 +60,25 @@ enum Answer {
 }
 
 impl Component {
-    fn new(catalog: &Arc<Catalog>, run: &Arc<RunScope>, tier: &Tier) -> Result<Self, CacheError> {
-        let Some(component) = tier.component.clone() else {
-            let known: Vec<&str> = catalog
-                .entries()
-                .iter()
-                .filter(|(_, entry)| entry.descriptor.kind == seaworthy_model::ComponentKind::Adapter)
-                .map(|(name, _)| name.as_str())
-                .collect();
-            return Err(CacheError::configuration(
-                "open",
-                format!("this seaworthy has no adapter `{}`; it has: {}", tier.adapter, known.join(", ")),
-            )
-            .with("reason", "unknown-adapter")
-            .with("known", known.join(",")));
-        };
-        let shared = Shared {
-            catalog: catalog.clone(),
-            run: run.clone(),
-            tier: tier.clone(),
-            component,
-            instance: Mutex::new(None),
-        };
-        Ok(Self { shared: Arc::new(shared) })
+    /// The adapter of `tier`, instantiated when it is opened.
+    pub(crate) fn new(catalog: &Arc<Catalog>, run: &Arc<RunScope>, tier: &Tier) -> Self {
+        let shared =
+            Shared { catalog: catalog.clone(), run: run.clone(), tier: tier.clone(), instance: Mutex::new(None) };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// What the peers count that the adapter opened through `cache/peers`; `None`
+    /// when it opened none. The question goes over the adapter's own connections.
+    ///
+    /// # Errors
+    /// No peer answered.
+    pub(crate) async fn peers(&self) -> Result<Option<PeerCounts>, CacheError> {
+        let slot = self.shared.instance.lock().await;
+        let Some(state) = slot.as_ref().map(|instance| instance.store.data()) else { return Ok(None) };
+        match &state.peers {
+            Some(client) => crate::hosts::peers::counts(client, &state.scope).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn call(&self, name: &'static str, operation: Operation) -> Result<Answer, CacheError> {
@@ -169,18 +114,9 @@ impl Shared {
 
     async fn instantiate(&self) -> Result<Instance, CacheError> {
         let failed = |message: String| CacheError::configuration("load", message).with("reason", "load-failed");
-        let loaded = self.catalog.load(&self.component).map_err(|refusal| failed(refusal.to_string()))?;
-        let scope = Scope {
-            run: self.run.clone(),
-            step: Arc::new(StepScope::new(
-                &format!("tier:{}", self.tier.label),
-                &self.component,
-                self.tier.grants.clone(),
-                // An adapter lives as long as the run and does as much as it is asked for.
-                Limits { host_calls: u32::MAX, cpu: Duration::from_secs(5), ..Limits::default() },
-                Duration::from_secs(3600),
-            )),
-        };
+        let component = self.tier.component.as_deref().ok_or_else(|| self.unknown())?;
+        let loaded = self.catalog.load(component).map_err(|refusal| failed(refusal.to_string()))?;
+        let scope = Scope { run: self.run.clone(), step: Arc::new(step_scope(&self.tier)) };
         let mut store = State::store(&self.catalog.runtime.engine, scope, None);
         let pre = self.catalog.runtime.adapters.instantiate_pre(&loaded.component).and_then(AdapterPre::new);
         let adapter = match pre {
@@ -189,6 +125,47 @@ impl Shared {
         };
         adapter.map(|adapter| Instance { store, adapter }).map_err(|error| failed(format!("{error:#}")))
     }
+
+    /// The error of a tier whose adapter is not there.
+    fn unknown(&self) -> CacheError {
+        let known: Vec<&str> = self
+            .catalog
+            .entries()
+            .iter()
+            .filter(|(_, entry)| entry.descriptor.kind == seaworthy_model::ComponentKind::Adapter)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        CacheError::configuration(
+            "open",
+            format!("this seaworthy has no adapter `{}`; it has: {}", self.tier.adapter, known.join(", ")),
+        )
+        .with("reason", "unknown-adapter")
+        .with("known", known.join(","))
+    }
+}
+
+/// What a tier may do. It lives as long as the run and does as much as it is asked for.
+pub(crate) fn step_scope(tier: &Tier) -> StepScope {
+    StepScope::new(
+        &format!("tier:{}", tier.label),
+        tier.component.as_deref().unwrap_or(&tier.adapter),
+        tier.grants.clone(),
+        Limits { host_calls: u32::MAX, cpu: Duration::from_secs(5), ..Limits::default() },
+        LIFE,
+    )
+}
+
+/// What a component can hand over in one call has a bound, so a longer value could
+/// be stored and never be read back. *Behaviour*: refused before the adapter is asked.
+fn fits(key: &str, value: &Blob) -> Result<(), CacheError> {
+    let most = HOSTCALL_BYTES - OVERHEAD;
+    let metadata: usize = value.metadata.iter().map(|(name, text)| name.len() + text.len()).sum();
+    let length = value.bytes.len() + key.len() + metadata;
+    if length <= most {
+        return Ok(());
+    }
+    let message = format!("key, value and metadata have {length} bytes, and an adapter takes at most {most}");
+    Err(CacheError::too_large("put", message).with("max-value-bytes", most.to_string()))
 }
 
 /// Calls the guest and translates its answer; a trap is an error with the context `trap`.
@@ -237,6 +214,7 @@ impl Backend for Component {
     }
 
     async fn put(&self, key: &str, value: Blob) -> Result<(), CacheError> {
+        fits(key, &value)?;
         self.call("put", Operation::Put(key.into(), value)).await.map(|_| ())
     }
 

@@ -1,7 +1,7 @@
 //! Generated from `wit/`. Both worlds share the types and the host traits of the
 //! interfaces that they have in common.
 
-/// `seaworthy:check/check`.
+/// `seaworthy:sharing/check`: `seaworthy:check/check` and what came after it.
 pub(crate) mod check {
     wasmtime::component::bindgen!({
         path: [
@@ -12,8 +12,9 @@ pub(crate) mod check {
             "../../wit/p2p-0.1.0",
             "../../wit/cache-0.1.0",
             "../../wit/check-0.1.0",
+            "../../wit/sharing-0.1.0",
         ],
-        world: "seaworthy:check/check",
+        world: "seaworthy:sharing/check",
         imports: { default: async | trappable },
         exports: { default: async },
         require_store_data_send: true,
@@ -47,5 +48,6 @@ pub(crate) mod adapter {
 }
 
 pub(crate) use check::seaworthy::{
-    cache as wit_cache, env as wit_env, kit as wit_kit, net as wit_net, p2p as wit_p2p, types as wit_types,
+    cache as wit_cache, env as wit_env, kit as wit_kit, net as wit_net, p2p as wit_p2p, sharing as wit_sharing,
+    types as wit_types,
 };

@@ -2,7 +2,7 @@
 //!
 //! The only crate that names wasmtime. [`Catalog::open`] loads and describes
 //! components without granting them anything; [`run`] takes a plan and a catalog
-//! and answers a record. In between, every import of a guest is a function in
+//! and answers a record, and [`CacheSession`] uses the same tiers without a run. In between, every import of a guest is a function in
 //! `hosts/` that checks the grant, asks a probe, records an observation and
 //! returns: a guest knows nothing that the host has not written down.
 //!
@@ -12,8 +12,10 @@
 mod adapter;
 mod archive;
 mod bindings;
+mod cache_session;
 mod catalog;
 mod code_cache;
+mod direct;
 mod hosts;
 mod refusal;
 mod runtime;
@@ -21,10 +23,13 @@ mod schedule;
 mod scope;
 mod state;
 mod step;
+mod tier_set;
 mod trap;
 mod validate;
 
+pub use cache_session::{CacheSession, SessionOptions, Through};
 pub use catalog::{Builtin, Catalog, CatalogError, Entry, PackError, PluginSource, digest};
+pub use hosts::peers::PeerCounts;
 pub use refusal::Refusal;
 pub use runtime::RuntimeError;
 pub use schedule::run;

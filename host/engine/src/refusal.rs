@@ -99,6 +99,7 @@ pub(crate) fn missing_import(
             "net/http",
             "p2p/swarm",
             "p2p/secrets",
+            "sharing/ladder",
             "cache/types",
             "cache/caches",
             "types/types",

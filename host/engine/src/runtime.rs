@@ -3,7 +3,7 @@ use crate::state::State;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{Config, Engine};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// How often the epoch moves on: the grain of the processor-time limit.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
@@ -25,7 +25,7 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     pub(crate) fn new() -> Result<Self, RuntimeError> {
-        let engine = Engine::new(&config().map_err(RuntimeError)?).map_err(RuntimeError)?;
+        let engine = engine().map_err(RuntimeError)?;
         let mut checks = Linker::new(&engine);
         link_wasi(&mut checks).map_err(RuntimeError)?;
         check::Check::add_to_linker::<State, HasSelf<State>>(&mut checks, |state| state).map_err(RuntimeError)?;
@@ -59,6 +59,44 @@ pub(crate) struct Ticker(std::sync::Arc<AtomicBool>);
 impl Drop for Ticker {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Instances that the pool keeps room for: as many checks as run at once by default, and
+/// their adapters.
+const POOLED: u32 = 128;
+/// Bytes of a memory that its slot keeps, wiped, for its next user: the stack and the data of
+/// a check built by the SDK. What is touched beyond them goes back to the kernel.
+const KEPT: usize = 512 << 10;
+
+/// The engine, with a pool of memories and stacks: mapping and unmapping them anew is most of
+/// what a short check costs. The pool reserves address space only, but a lot of it; where
+/// that is limited, each instance is mapped by itself.
+fn engine() -> wasmtime::Result<Engine> {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(POOLED)
+        .total_core_instances(POOLED * 4)
+        .total_memories(POOLED)
+        .total_tables(POOLED * 4)
+        .total_stacks(POOLED)
+        .table_elements(crate::state::TABLE_ELEMENTS)
+        // What a component may have is bounded by its store, not here.
+        .max_tables_per_module(crate::state::TABLES)
+        .max_memories_per_module(crate::state::MEMORIES)
+        .max_core_instance_size(64 << 20)
+        .max_component_instance_size(64 << 20)
+        .linear_memory_keep_resident(KEPT)
+        .table_keep_resident(KEPT)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = config()?;
+    config.allocation_strategy(pool);
+    match Engine::new(&config) {
+        Ok(engine) => Ok(engine),
+        Err(error) => {
+            tracing::debug!(%error, "no pool of instances");
+            config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+            Engine::new(&config)
+        }
     }
 }
 

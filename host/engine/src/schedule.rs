@@ -1,7 +1,7 @@
-use crate::adapter::TierSet;
 use crate::catalog::Catalog;
 use crate::scope::{RunScope, lock, round};
 use crate::step::{self, StepContext};
+use crate::tier_set::TierSet;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use seaworthy_model::{
@@ -10,7 +10,7 @@ use seaworthy_model::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{AcquireError, Mutex, Semaphore, SemaphorePermit, watch};
 
 /// What a finished step leaves for those that wait for it.
 type Slot = watch::Sender<Option<Arc<StepRecord>>>;
@@ -26,8 +26,25 @@ pub async fn run(
     catalog: &Arc<Catalog>,
     sink: Arc<dyn EventSink>,
     started: String,
+    stop: watch::Receiver<bool>,
+) -> RunRecord {
+    // A task of its own: each wake of what the runtime blocks on costs a system call.
+    let task = tokio::spawn(all(plan, catalog.clone(), sink, started, stop));
+    match task.await {
+        Ok(record) => record,
+        // Never cancelled, so it panicked; whoever called handles that.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+async fn all(
+    plan: Plan,
+    catalog: Arc<Catalog>,
+    sink: Arc<dyn EventSink>,
+    started: String,
     mut stop: watch::Receiver<bool>,
 ) -> RunRecord {
+    let catalog = &catalog;
     let run = Arc::new(RunScope::new(plan, sink.clone()));
     let plan = &run.plan;
     sink.event(Event::RunStarted { steps: plan.steps.iter().filter(|step| step.skip.is_none()).count() });
@@ -35,14 +52,14 @@ pub async fn run(
     let context = StepContext { catalog, run: run.clone(), tiers: Arc::new(TierSet::new(catalog, &run)) };
     let slots: BTreeMap<&str, Slot> =
         plan.steps.iter().map(|step| (step.id.as_str(), watch::channel(None).0)).collect();
-    let permits = Semaphore::new(plan.rules.concurrency.max(1));
+    let admission = Admission { permits: Semaphore::new(plan.rules.concurrency.max(1)), turn: Mutex::new(()) };
     let mut running: FuturesUnordered<_> = plan
         .steps
         .iter()
         .enumerate()
         .map(|(index, step)| {
-            let (context, slots, permits) = (&context, &slots, &permits);
-            async move { (index, one(context, step, slots, permits).await) }
+            let (context, slots, admission) = (&context, &slots, &admission);
+            async move { (index, one(context, step, slots, admission).await) }
         })
         .collect();
 
@@ -90,6 +107,26 @@ pub async fn run(
     }
 }
 
+/// Which steps may start.
+struct Admission {
+    permits: Semaphore,
+    turn: Mutex<()>,
+}
+
+impl Admission {
+    /// Waits for a place, and for its turn.
+    ///
+    /// *Behaviour*: between two starts the runtime looks once at its sockets, so that what
+    /// was answered meanwhile ends first and leaves its memory and stack, still warm, to the
+    /// next. Checks whose targets are silent wait side by side all the same.
+    async fn enter(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+        let permit = self.permits.acquire().await?;
+        let _turn = self.turn.lock().await;
+        tokio::task::yield_now().await;
+        Ok(permit)
+    }
+}
+
 /// Why a run ended before all its steps did.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ended {
@@ -129,10 +166,10 @@ async fn one(
     context: &StepContext<'_>,
     step: &Step,
     slots: &BTreeMap<&str, Slot>,
-    permits: &Semaphore,
+    admission: &Admission,
 ) -> Arc<StepRecord> {
     let record = match prepare(step, slots).await {
-        Ok(inherited) => match permits.acquire().await {
+        Ok(inherited) => match admission.enter().await {
             Ok(_permit) => {
                 let sink = &context.run.sink;
                 sink.event(Event::StepStarted { check: step.id.clone() });

@@ -15,14 +15,19 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A key that is derived once, by whoever needs it first.
+type Derived = Arc<OnceCell<Arc<SharedSecret>>>;
+
 /// What all steps of one run share.
 pub(crate) struct RunScope {
     pub(crate) plan: Plan,
     pub(crate) started: Instant,
     pub(crate) sink: Arc<dyn seaworthy_model::EventSink>,
     pub(crate) observations: Mutex<Vec<Observation>>,
+    /// Whether observations are kept: there is nobody to cite them outside a run.
+    recording: bool,
     node: OnceCell<Result<Node, Failure>>,
-    secrets: Mutex<BTreeMap<String, Arc<OnceCell<Arc<SharedSecret>>>>>,
+    secrets: Arc<Mutex<BTreeMap<String, Derived>>>,
     gateways: OnceLock<Vec<IpAddr>>,
     /// Salts fingerprints, so that they say "equal" within a report and nothing outside it.
     pub(crate) salt: [u8; 16],
@@ -38,11 +43,24 @@ impl RunScope {
             started: Instant::now(),
             sink,
             observations: Mutex::new(Vec::new()),
+            recording: true,
             node: OnceCell::new(),
-            secrets: Mutex::new(BTreeMap::new()),
+            secrets: Arc::default(),
             gateways: OnceLock::new(),
             salt: rand::random(),
         }
+    }
+
+    /// The scope of what is no run: nothing that is observed is kept.
+    pub(crate) fn outside_a_run(plan: Plan, sink: Arc<dyn seaworthy_model::EventSink>) -> Self {
+        Self { recording: false, ..Self::new(plan, sink) }
+    }
+
+    /// The same orders for somebody else: a node of its own, and the secrets that
+    /// were derived already.
+    pub(crate) fn sibling(&self) -> Self {
+        let own = Self::new(self.plan.clone(), self.sink.clone());
+        Self { recording: self.recording, secrets: self.secrets.clone(), ..own }
     }
 
     /// The libp2p node of this run, started by the first check that dials.
@@ -215,8 +233,12 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// Appends an observation and answers its number. The only way one comes to be.
+    /// Appends an observation and answers its number, 0 where none are kept. The
+    /// only way one comes to be.
     pub(crate) fn record(&self, probe: &str, asked: Value, outcome: Result<Value, &Failure>, elapsed: Duration) -> u32 {
+        if !self.run.recording {
+            return 0;
+        }
         let at = self.run.started.elapsed().saturating_sub(elapsed);
         let (answer, failure) = match outcome {
             Ok(answer) => (Some(shortened(answer)), None),

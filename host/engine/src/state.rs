@@ -7,8 +7,15 @@ use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+/// Elements that one table of a guest may have.
+pub(crate) const TABLE_ELEMENTS: usize = 20_000;
+/// Tables that a component may have.
+pub(crate) const TABLES: u32 = 20;
+/// Memories that a component may have.
+pub(crate) const MEMORIES: u32 = 4;
+
 /// Bytes that a guest may hand to the host in one call.
-const HOSTCALL_BYTES: usize = 8 << 20;
+pub(crate) const HOSTCALL_BYTES: usize = 8 << 20;
 
 /// The data of one store: what a guest instance can reach.
 pub(crate) struct State {
@@ -19,7 +26,7 @@ pub(crate) struct State {
     pub(crate) stderr: MemoryOutputPipe,
     pub(crate) scope: Scope,
     /// Lets a check reach the configured tiers; adapters have none.
-    pub(crate) tiers: Option<Arc<crate::adapter::TierSet>>,
+    pub(crate) tiers: Option<Arc<crate::tier_set::TierSet>>,
     /// What an adapter opened through `cache/storage`.
     pub(crate) storage: Option<Storage>,
     /// What an adapter opened through `cache/peers`.
@@ -28,17 +35,17 @@ pub(crate) struct State {
 
 impl State {
     /// A store with its limits set. Never reused after a trap or a cancelled call.
-    pub(crate) fn store(engine: &Engine, scope: Scope, tiers: Option<Arc<crate::adapter::TierSet>>) -> Store<State> {
+    pub(crate) fn store(engine: &Engine, scope: Scope, tiers: Option<Arc<crate::tier_set::TierSet>>) -> Store<State> {
         let limits = &scope.step.limits;
         let stdout = MemoryOutputPipe::new(limits.output);
         let stderr = MemoryOutputPipe::new(limits.output);
         let wasi = WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).build();
         let store_limits = StoreLimitsBuilder::new()
             .memory_size(limits.memory)
-            .table_elements(20_000)
+            .table_elements(TABLE_ELEMENTS)
             .instances(20)
-            .tables(20)
-            .memories(4)
+            .tables(TABLES as usize)
+            .memories(MEMORIES as usize)
             .trap_on_grow_failure(true)
             .build();
         let cpu_ticks =

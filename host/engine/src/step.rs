@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_millis(60);
 pub(crate) struct StepContext<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) run: Arc<RunScope>,
-    pub(crate) tiers: Arc<crate::adapter::TierSet>,
+    pub(crate) tiers: Arc<crate::tier_set::TierSet>,
 }
 
 /// Runs one step with its retries.

@@ -15,6 +15,8 @@ pub enum ExitCode {
     NothingEvaluated,
     /// We could not tell.
     Indeterminate,
+    /// A cache command looked, and the key is not there.
+    Missing,
     /// A bug in the tool.
     Bug,
     /// A report could not be written.
@@ -27,13 +29,14 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, in the order in which they are documented.
-    pub const ALL: [ExitCode; 10] = [
+    pub const ALL: [ExitCode; 11] = [
         ExitCode::Passed,
         ExitCode::Failed,
         ExitCode::Usage,
         ExitCode::Config,
         ExitCode::NothingEvaluated,
         ExitCode::Indeterminate,
+        ExitCode::Missing,
         ExitCode::Bug,
         ExitCode::CannotWrite,
         ExitCode::Interrupted,
@@ -50,6 +53,7 @@ impl ExitCode {
             ExitCode::Config => 3,
             ExitCode::NothingEvaluated => 4,
             ExitCode::Indeterminate => 5,
+            ExitCode::Missing => 6,
             ExitCode::Bug => 70,
             ExitCode::CannotWrite => 74,
             ExitCode::Interrupted => 130,
@@ -62,11 +66,12 @@ impl ExitCode {
     pub fn meaning(self) -> &'static str {
         match self {
             ExitCode::Passed => "the gate passed",
-            ExitCode::Failed => "the gate failed: a check found the target wrong",
+            ExitCode::Failed => "the gate failed: a check found the target wrong, or a cache bench a wrong value",
             ExitCode::Usage => "the command line is wrong",
             ExitCode::Config => "the policy or a plugin is invalid, or a required version is not met",
             ExitCode::NothingEvaluated => "nothing was evaluated, or a required check was not",
-            ExitCode::Indeterminate => "could not tell: a check ended in error",
+            ExitCode::Indeterminate => "could not tell: a check ended in error, or the cache did not answer",
+            ExitCode::Missing => "the cache looked, and the key is not there (cache get, cache stat)",
             ExitCode::Bug => "a bug in seaworthy",
             ExitCode::CannotWrite => "a report could not be written",
             ExitCode::Interrupted => "interrupted; what was done is reported",

@@ -60,7 +60,7 @@ fn kind_of(failure: &Failure) -> &'static str {
         "too-large" => "too-large",
         "clock" => "clock",
         "invalid" | "self-dial" => "configuration",
-        "exhausted" => "rate-limited",
+        "exhausted" | "rate-limited" => "rate-limited",
         "connection-refused"
         | "connection-reset"
         | "closed"

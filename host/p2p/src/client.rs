@@ -3,6 +3,7 @@
 use crate::cache_failure::CacheFailure;
 use crate::envelope::{Blob, Entry, now_ms};
 use crate::link::{self, Agreement, Link, unexpected};
+use crate::sharing::compatibility;
 use crate::wire::{Bytes, MAX_KEY, PeerStats, Request, Response};
 use crate::{Node, SharedSecret, address};
 use futures::StreamExt as _;
@@ -16,11 +17,13 @@ use tokio::time::Instant;
 
 /// Proves, without showing it, whether the peer at `address` holds the same secret.
 ///
-/// *Behaviour*: false when it holds another one or none.
+/// *Behaviour*: false when it holds another one or none. A peer that speaks only
+/// the Python cache's protocol is sent an encrypted entry that expired long ago,
+/// and says whether it can read it.
 ///
 /// # Errors
-/// Those of a dial; kind `unsupported` when the peer does not speak
-/// `/seaworthy/cache/1.0.0`.
+/// Those of a dial; kind `unsupported` when the peer speaks no cache protocol, and
+/// `never-acknowledged` when it took that entry without a word.
 pub async fn agree(
     node: &Node,
     address: &str,
@@ -30,8 +33,19 @@ pub async fn agree(
 ) -> Result<bool, Failure> {
     let deadline = Instant::now() + timeout;
     let session = node.connect(&address::parse(address)?, deadline, permit).await?;
-    let agreement = link::agree(node, &session, secret, deadline).await?;
-    Ok(matches!(agreement, Agreement::Same { .. }))
+    match link::agree(node, &session, secret, deadline).await {
+        Ok(agreement) => Ok(matches!(agreement, Agreement::Same { .. })),
+        Err(lacking) if (lacking.kind.as_str(), lacking.stage.as_str()) == ("unsupported", "stream") => {
+            match compatibility::agree(&session, secret, deadline).await {
+                Ok(_) => Ok(true),
+                Err(failure) if failure.kind == "different-secret" => Ok(false),
+                // It speaks neither, and the first is the one to name.
+                Err(failure) if failure.kind == "unsupported" => Err(lacking),
+                Err(failure) => Err(failure),
+            }
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// What is known of an entry without its value.

@@ -22,8 +22,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-const NOISE: &str = "/noise";
-const YAMUX: &str = "/yamux/1.0.0";
+pub(crate) const NOISE: &str = "/noise";
+pub(crate) const YAMUX: &str = "/yamux/1.0.0";
 /// What a peer without ours may offer instead; only used to say so.
 const OTHER_SECURITY: [&str; 3] = ["/tls/1.0.0", "/plaintext/2.0.0", "/secio/1.0.0"];
 const OTHER_MUXERS: [&str; 2] = ["/mplex/6.7.0", "/yamux/2.0.0"];
@@ -33,7 +33,8 @@ const BANNER: Duration = Duration::from_millis(300);
 /// One rung that was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rung {
-    /// `resolve`, `connect`, `multistream`, `quic`, `relay`, `noise`, `yamux`, `identify` or `ping`.
+    /// `resolve`, `connect`, `multistream`, `quic`, `relay`, `noise`, `yamux`, `identify` or `ping`; further
+    /// up those of [`crate::sharing`].
     pub name: String,
     /// How long it took.
     pub elapsed: Duration,
@@ -67,19 +68,8 @@ impl Ladder {
         name: &str,
         step: impl Future<Output = Result<(T, Facts), Failure>>,
     ) -> Result<T, Failure> {
-        let started = Instant::now();
-        let outcome = match timeout_at(self.deadline, step).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Failure::timeout(
-                name,
-                format!("the rung `{name}` was not done after {}", seconds(started.elapsed())),
-            )),
-        };
-        let (value, outcome) = match outcome {
-            Ok((value, facts)) => (Ok(value), Ok(facts)),
-            Err(failure) => (Err(failure.clone()), Err(failure)),
-        };
-        self.rungs.push(Rung { name: name.into(), elapsed: started.elapsed(), outcome });
+        let (value, rung) = try_rung(name, self.deadline, step).await;
+        self.rungs.push(rung);
         value
     }
 
@@ -158,7 +148,27 @@ impl Ladder {
     }
 }
 
-async fn greet(stream: &mut TcpStream, deadline: Instant) -> Result<((), Facts), Failure> {
+/// Tries one rung until `deadline`: what it came to, and its story.
+pub(crate) async fn try_rung<T>(
+    name: &str,
+    deadline: Instant,
+    step: impl Future<Output = Result<(T, Facts), Failure>>,
+) -> (Result<T, Failure>, Rung) {
+    let started = Instant::now();
+    let outcome = match timeout_at(deadline, step).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            Err(Failure::timeout(name, format!("the rung `{name}` was not done after {}", seconds(started.elapsed()))))
+        }
+    };
+    let (value, outcome) = match outcome {
+        Ok((value, facts)) => (Ok(value), Ok(facts)),
+        Err(failure) => (Err(failure.clone()), Err(failure)),
+    };
+    (value, Rung { name: name.into(), elapsed: started.elapsed(), outcome })
+}
+
+pub(crate) async fn greet(stream: &mut TcpStream, deadline: Instant) -> Result<((), Facts), Failure> {
     let mut seen = Vec::new();
     let outcome = timeout_at(deadline, multistream::exchange_header(stream, &mut seen)).await;
     let failure = match outcome {
@@ -225,7 +235,7 @@ fn session(peer: PeerId, remote: SocketAddr, muxer: Muxer, address: &Address, us
     Session::start(peer, remote, muxer, Responder::new(&us.key.public(), us.agent, &seen_at))
 }
 
-async fn secure(
+pub(crate) async fn secure(
     mut stream: Pipe,
     identity: &libp2p::identity::Keypair,
     stage: &str,

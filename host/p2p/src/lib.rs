@@ -12,10 +12,13 @@
 #![deny(missing_docs)]
 
 mod agreement;
+mod answering;
 mod banner;
 mod cache_failure;
 mod circuit;
 mod client;
+#[cfg(any(test, feature = "doubles"))]
+pub mod double;
 mod envelope;
 mod hex;
 mod identify;
@@ -38,6 +41,7 @@ pub mod address;
 pub mod fuzzing;
 pub mod push;
 pub mod secret;
+pub mod sharing;
 
 pub use address::Address;
 pub use cache_failure::CacheFailure;
@@ -46,7 +50,7 @@ pub use envelope::Blob;
 pub use identity::IdentityError;
 pub use ladder::Rung;
 pub use node::{DialAttempt, Dialed, Node, NodeConfig, NodeError, PeerInfo};
-pub use peer::{Health, Monitor, Peer, PeerConfig, PeerError};
+pub use peer::{Health, Monitor, Peer, PeerConfig, PeerCounters, PeerError};
 pub use secret::SharedSecret;
 pub use store::StoreError;
 pub use wire::{CACHE_PROTOCOL, PeerStats};

@@ -1,6 +1,7 @@
 //! One peer of a cache client: a session on which the secret is agreed.
 
 use crate::agreement::{NONCE, Side, Transcript};
+use crate::envelope::now_ms;
 use crate::session::Session;
 use crate::wire::{self, Bytes, CACHE_PROTOCOL, FRAME_OVERHEAD, Frame, Request, Response};
 use crate::{Address, Node, SharedSecret};
@@ -10,7 +11,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 /// An answer to hello or agree is small.
-const SMALL: usize = FRAME_OVERHEAD;
+pub(crate) const SMALL: usize = FRAME_OVERHEAD;
 
 /// What came of an agreement.
 pub(crate) enum Agreement {
@@ -21,7 +22,88 @@ pub(crate) enum Agreement {
     Different,
 }
 
-/// Proves our secret to the peer of `session`, and has it prove its own.
+/// What a peer says first.
+pub(crate) struct Greeting {
+    dialler_nonce: [u8; NONCE],
+    listener_nonce: [u8; NONCE],
+    /// Whether it has a secret at all.
+    pub(crate) has_secret: bool,
+    /// It takes values of this many bytes.
+    pub(crate) max_value: usize,
+    /// How far its clock is ahead of ours, in milliseconds.
+    pub(crate) skew_ms: i64,
+    /// By how much that may be wrong: half the time of the exchange.
+    pub(crate) uncertainty_ms: u64,
+}
+
+/// Greets the peer of `session`. The greeting serves for one proof.
+///
+/// # Errors
+/// Kind `unsupported` when the peer lacks the protocol; else as for a request.
+pub(crate) async fn hello(session: &Session, deadline: Instant) -> Result<Greeting, Failure> {
+    let dialler_nonce: [u8; NONCE] = rand::random();
+    let hello = Request::Hello {
+        nonce: Bytes(dialler_nonce.to_vec()),
+        agent: concat!("seaworthy/", env!("CARGO_PKG_VERSION")).into(),
+    };
+    let (before, started) = (now_ms(), Instant::now());
+    let answer = call(session, &hello, SMALL, deadline).await?;
+    let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let Response::Hello { nonce, secret, max_value, now_ms: theirs, .. } = answer else {
+        return Err(unexpected("hello", &answer));
+    };
+    let Ok(listener_nonce) = <[u8; NONCE]>::try_from(nonce.0.as_slice()) else {
+        return Err(Failure::new(
+            "protocol",
+            "agree",
+            format!("the peer's nonce has {} bytes, not {NONCE}", nonce.0.len()),
+        ));
+    };
+    // Somewhere between question and answer it looked at its clock.
+    let ours = i128::from(before) + i128::from(took / 2);
+    let skew = (i128::from(theirs) - ours).clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+    Ok(Greeting {
+        dialler_nonce,
+        listener_nonce,
+        has_secret: secret,
+        max_value: usize::try_from(max_value).unwrap_or(usize::MAX),
+        skew_ms: i64::try_from(skew).unwrap_or_default(),
+        uncertainty_ms: took.div_ceil(2).max(1),
+    })
+}
+
+/// Proves our secret to the peer that greeted us, and has it prove its own.
+///
+/// # Errors
+/// Those of a request.
+pub(crate) async fn prove(
+    node: &Node,
+    session: &Session,
+    greeting: &Greeting,
+    secret: &SharedSecret,
+    deadline: Instant,
+) -> Result<Agreement, Failure> {
+    if !greeting.has_secret {
+        return Ok(Agreement::Different);
+    }
+    let transcript = Transcript {
+        dialler: node.own_peer(),
+        listener: session.peer,
+        dialler_nonce: greeting.dialler_nonce,
+        listener_nonce: greeting.listener_nonce,
+    };
+    let proof = Bytes(transcript.proof(Side::Dialler, secret).to_vec());
+    match call(session, &Request::Agree { proof }, SMALL, deadline).await? {
+        Response::Agreed { proof } if transcript.proves(Side::Listener, secret, &proof.0) => {
+            Ok(Agreement::Same { max_value: greeting.max_value })
+        }
+        // It claims to hold the secret and cannot prove it: it does not.
+        Response::Agreed { .. } | Response::Different => Ok(Agreement::Different),
+        other => Err(unexpected("agree", &other)),
+    }
+}
+
+/// Greets the peer of `session`, proves our secret to it, and has it prove its own.
 ///
 /// # Errors
 /// Kind `unsupported` when the peer lacks the protocol; else as for a request.
@@ -31,35 +113,8 @@ pub(crate) async fn agree(
     secret: &SharedSecret,
     deadline: Instant,
 ) -> Result<Agreement, Failure> {
-    let dialler_nonce: [u8; NONCE] = rand::random();
-    let hello = Request::Hello {
-        nonce: Bytes(dialler_nonce.to_vec()),
-        agent: concat!("seaworthy/", env!("CARGO_PKG_VERSION")).into(),
-    };
-    let (nonce, has_secret, max_value) = match call(session, &hello, SMALL, deadline).await? {
-        Response::Hello { nonce, secret, max_value, .. } => (nonce, secret, max_value),
-        other => return Err(unexpected("hello", &other)),
-    };
-    let Ok(listener_nonce) = <[u8; NONCE]>::try_from(nonce.0.as_slice()) else {
-        return Err(Failure::new(
-            "protocol",
-            "agree",
-            format!("the peer's nonce has {} bytes, not {NONCE}", nonce.0.len()),
-        ));
-    };
-    if !has_secret {
-        return Ok(Agreement::Different);
-    }
-    let transcript = Transcript { dialler: node.own_peer(), listener: session.peer, dialler_nonce, listener_nonce };
-    let proof = Bytes(transcript.proof(Side::Dialler, secret).to_vec());
-    match call(session, &Request::Agree { proof }, SMALL, deadline).await? {
-        Response::Agreed { proof } if transcript.proves(Side::Listener, secret, &proof.0) => {
-            Ok(Agreement::Same { max_value: usize::try_from(max_value).unwrap_or(usize::MAX) })
-        }
-        // It claims to hold the secret and cannot prove it: it does not.
-        Response::Agreed { .. } | Response::Different => Ok(Agreement::Different),
-        other => Err(unexpected("agree", &other)),
-    }
+    let greeting = hello(session, deadline).await?;
+    prove(node, session, &greeting, secret, deadline).await
 }
 
 /// One request and its answer on `session`.
@@ -91,6 +146,11 @@ pub(crate) async fn call(
         }
         Frame::TooLarge(_) | Frame::Exhausted => Err(Failure::new("too-large", "answer", "the answer is too long")),
     }
+}
+
+/// The peer was asked and does not hold our secret.
+pub(crate) fn other_secret() -> Failure {
+    Failure::new("different-secret", "agree", "the peer holds another shared secret, or none")
 }
 
 /// The answer does not fit the question.
@@ -140,9 +200,7 @@ impl Link {
                 *current = Some(agreed.clone());
                 Ok(agreed)
             }
-            Agreement::Different => {
-                Err(Failure::new("different-secret", "agree", "the peer holds another shared secret, or none"))
-            }
+            Agreement::Different => Err(other_secret()),
         }
     }
 

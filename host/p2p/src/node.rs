@@ -2,12 +2,15 @@
 
 use crate::identify::{self, Identification};
 use crate::identity::{self, IdentityError};
+use crate::inbound::Responder;
 use crate::ladder::{Climber, Ladder, Rung};
 use crate::session::Session;
 use crate::{Address, address};
-use libp2p::PeerId;
 use libp2p::identity::Keypair;
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId};
 use seaworthy_model::{Failure, Permit};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,6 +132,16 @@ impl Node {
         self.inner.peer.to_base58()
     }
 
+    pub(crate) fn identity(&self) -> &Keypair {
+        &self.inner.identity
+    }
+
+    /// Serves what the other side of a TCP connection asks.
+    pub(crate) fn responder(&self, remote: SocketAddr) -> Responder {
+        let seen_at = Multiaddr::from(remote.ip()).with(Protocol::Tcp(remote.port()));
+        Responder::new(&self.inner.identity.public(), &self.inner.agent, &seen_at)
+    }
+
     pub(crate) fn own_peer(&self) -> PeerId {
         self.inner.peer
     }
@@ -187,7 +200,12 @@ impl Node {
         Ok(info)
     }
 
-    async fn establish(&self, address: &Address, permit: &dyn Permit, ladder: &mut Ladder) -> Result<Session, Failure> {
+    pub(crate) async fn establish(
+        &self,
+        address: &Address,
+        permit: &dyn Permit,
+        ladder: &mut Ladder,
+    ) -> Result<Session, Failure> {
         let _slot = self
             .inner
             .slots
@@ -199,7 +217,7 @@ impl Node {
     }
 
     /// Whether the peer that answered is the one that was meant.
-    fn judge(&self, address: &Address, obtained: PeerId) -> Result<(), Failure> {
+    pub(crate) fn judge(&self, address: &Address, obtained: PeerId) -> Result<(), Failure> {
         let expected = address.expected();
         let seen = obtained.to_base58();
         let stage = address.proving_rung();
@@ -262,7 +280,7 @@ impl Node {
     }
 }
 
-fn peer_info(session: &Session, message: Identification) -> PeerInfo {
+pub(crate) fn peer_info(session: &Session, message: Identification) -> PeerInfo {
     PeerInfo {
         peer_id: session.peer.to_base58(),
         remote: session.remote.to_string(),

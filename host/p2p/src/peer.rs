@@ -1,27 +1,42 @@
 //! A cache peer: listens, proves its identity, serves the cache protocol.
 
-mod backfill;
 mod behaviour;
+mod bucket;
+mod contact;
+mod counters;
+mod dial_back;
+mod dialling;
 mod drain;
 mod error;
+mod flow;
+mod follow;
+mod hold;
 mod listen;
 mod metrics;
 mod monitor;
 mod notices;
+mod push_codec;
+mod pushing;
+mod python;
+mod relations;
 mod serve;
 mod service;
+mod since;
 mod store_numbers;
 mod watch;
 
+pub use counters::PeerCounters;
 pub use error::PeerError;
 pub use monitor::{Health, Monitor};
 
+use crate::SharedSecret;
 use crate::envelope::now_ms;
 use crate::identity;
+use crate::push::Envelope;
 use crate::store::Store;
 use crate::wire::PeerStats;
-use crate::{Node, SharedSecret};
 use behaviour::Behaviour;
+use bucket::Rates;
 use libp2p::{Multiaddr, SwarmBuilder, noise, tcp, yamux};
 use serve::Server;
 use service::Service;
@@ -48,9 +63,11 @@ pub struct PeerConfig {
     /// Multiaddrs under which others reach this peer, where that is not what it
     /// listens on (published ports, NAT). They replace the interfaces' own.
     pub announce: Vec<String>,
-    /// Multiaddrs of peers whose entries this one copies, at the start and from
-    /// then on. An invalidation is not copied: clients invalidate everywhere.
-    pub backfill: Vec<String>,
+    /// Multiaddrs of peers to keep a connection with, of this make or Python ones;
+    /// `/p2p/…` may be missing. Two peers that are connected tell each other of
+    /// what they hold and of every new entry, whoever dialled. An invalidation is
+    /// not copied: clients invalidate everywhere.
+    pub peers: Vec<String>,
     /// What identify says we are.
     pub agent: String,
     /// The longest value, in bytes.
@@ -63,6 +80,10 @@ pub struct PeerConfig {
     pub handshake_timeout: Duration,
     /// For reading one request and answering it.
     pub request_timeout: Duration,
+    /// Requests that one peer may make in a second, over all of its connections.
+    pub max_requests_per_second: u32,
+    /// Bytes that one peer may send and be sent in a second.
+    pub max_bytes_per_second: u64,
     /// A connection without streams is closed after this time.
     pub idle_timeout: Duration,
 }
@@ -75,13 +96,15 @@ impl Default for PeerConfig {
             store: None,
             secret: None,
             announce: Vec::new(),
-            backfill: Vec::new(),
+            peers: Vec::new(),
             agent: concat!("seaworthy-peer/", env!("CARGO_PKG_VERSION")).into(),
             max_value: 8 * 1024 * 1024,
             max_store_bytes: 1024 * 1024 * 1024,
             max_connections: 512,
             handshake_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(30),
+            max_requests_per_second: 10_000,
+            max_bytes_per_second: 512 * 1024 * 1024,
             idle_timeout: Duration::from_secs(60),
         }
     }
@@ -109,6 +132,7 @@ impl Peer {
     pub async fn start(config: PeerConfig) -> Result<Self, PeerError> {
         let listen = listen::to_listen(&config.listen)?;
         let announce = listen::to_announce(&config.announce)?;
+        let targets = dialling::read(&config.peers)?;
         let identity = identity::load(config.identity.as_deref())?;
         let peer_id = identity.public().to_peer_id();
         let agent = config.agent.clone();
@@ -117,8 +141,10 @@ impl Peer {
             max_connections: config.max_connections,
             request_timeout: config.request_timeout,
             hide_interfaces: !announce.is_empty(),
+            envelope: config.secret.as_ref().map(|secret| Arc::new(Envelope::new(secret))),
         };
-        let node = Node::with_identity(identity.clone(), config.agent.clone(), config.backfill.len());
+        let rates = Rates { requests: config.max_requests_per_second, bytes: config.max_bytes_per_second };
+        let dialler = dial_back::Dialler::new(identity.clone(), config.agent.clone());
         let mut registry = metrics::registry();
         let mut swarm = SwarmBuilder::with_existing_identity(identity)
             .with_tokio()
@@ -147,7 +173,8 @@ impl Peer {
             Arc::new(Service::new(peer_id, secret.clone(), store, config.max_value, config.max_store_bytes, agent));
         let (stop, stopped) = oneshot::channel();
         service.metrics().register(Arc::downgrade(&service), &mut registry);
-        let server = Server::new(swarm, Arc::clone(&service), Arc::clone(&listening));
+        let server = Server::new(swarm, Arc::clone(&service), Arc::clone(&listening), dialler, rates);
+        let contact = server.relations.contact.clone();
         let monitor = Monitor {
             service: Arc::downgrade(&service),
             registry: Arc::new(registry),
@@ -155,8 +182,8 @@ impl Peer {
             listening: Arc::clone(&listening),
         };
         let task = tokio::spawn(server.run(stopped));
-        if let Some(secret) = &secret {
-            backfill::follow(&node, &config.backfill, secret, &service);
+        for target in targets {
+            tokio::spawn(dialling::keep(contact.clone(), target));
         }
         Ok(Self { peer_id: peer_id.to_base58(), listening, announce, service, monitor, stop, task })
     }
@@ -178,6 +205,12 @@ impl Peer {
     #[must_use]
     pub fn stats(&self) -> PeerStats {
         self.service.stats()
+    }
+
+    /// What it counted so far of the traffic with other peers.
+    #[must_use]
+    pub fn counters(&self) -> PeerCounters {
+        self.service.flow.counters.now().clone()
     }
 
     /// A handle that asks for numbers and health; it does not keep the peer running.

@@ -38,12 +38,12 @@ pub use message::PushEntry;
 pub use peers::PeerList;
 pub use reply::Reply;
 
-#[expect(unused_imports, reason = "for the ladder and the peer of this crate")]
 pub(crate) use {
     arrival::{Payload, receive},
-    client::{exchange_on, probe_plaintext_on, push_on},
+    client::{probe_plaintext_on, push_on, read_answer, read_reply},
     conversion::{NotRepresentable, from_blob, into_blob},
     message::{Verdict, judge},
+    peers::{REFUSAL as PEER_EXCHANGE_REFUSAL, is_loopback, is_worth_telling},
     token::Envelope,
 };
 

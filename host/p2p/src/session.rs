@@ -52,6 +52,11 @@ impl Session {
         self.streams.is_closed()
     }
 
+    /// Waits until the connection is gone, `most` at the longest.
+    pub(crate) async fn closed(&self, most: Duration) {
+        let _ = timeout(most, self.streams.closed()).await;
+    }
+
     /// Opens a stream and negotiates `protocol` on it, until `deadline`.
     ///
     /// # Errors

@@ -252,6 +252,11 @@ impl Store {
         })
     }
 
+    /// The cursor after which about `count` of the newest entries come.
+    pub(crate) fn before_newest(&self, count: usize) -> u64 {
+        self.index().before_newest(count)
+    }
+
     /// What the owner has in it, and what made room since it was opened.
     pub(crate) fn usage(&self, now_ms: u64) -> Usage {
         self.index().usage(&self.prefix, now_ms)

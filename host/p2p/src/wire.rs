@@ -21,7 +21,7 @@
 //! `unauthenticated`.
 //! ```text
 //! → hello  {nonce: 32 random bytes, agent}
-//! ← hello  {nonce: 32 random bytes, secret: has one, max_value, agent}
+//! ← hello  {nonce: 32 random bytes, secret: has one, max_value, agent, now_ms}
 //! → agree  {proof: MAC("dial", dialler id, listener id, dialler nonce, listener nonce)}
 //! ← agreed {proof: MAC("listen", the same four)}    or    "different"
 //! ```
@@ -29,7 +29,22 @@
 //! each part is preceded by its length as u64, big endian. The ids are those
 //! that noise proved, so that nobody in between can pass a proof on. The
 //! dialler proves first: a listener never shows a proof to one who has not.
-//! Three failed proofs end a connection's right to try.
+//! Three failed proofs end a connection's right to try. `now_ms` is the
+//! listener's clock, by which a dialler tells skew before its values are refused
+//! for it.
+//!
+//! # Following
+//! A cursor of `since` holds for one opening of a store, which the answer names
+//! with a random number: after a restart the one who follows is given everything
+//! again, and keeps what is newer than its own. Two peers that are connected
+//! follow each other, whoever dialled, each over streams of its own; entries go
+//! to those who dialled and to those who were dialled alike. Because a listener
+//! may have several connections with one peer, the agreement on one of them holds
+//! for the others of the same peer id, as long as one is there.
+//!
+//! # Bounds
+//! Before the agreement a request may have 4 KiB. A peer that asks more often, or
+//! for more bytes, than it may in a second is refused as `rate-limited`.
 //!
 //! # Values
 //! A value travels sealed (see `secret`): the plaintext is the CBOR map
@@ -38,12 +53,19 @@
 //! authenticate (`integrity`), is older than its TTL (`expired`), claims to be
 //! made more than 60 s ahead (`clock`) or is too long (`too-large`). It keeps and
 //! serves the sealed bytes; the dialler opens and checks them again.
+//!
+//! # Dial-back
+//! `dial-back {port, timeout_ms}` asks whether the dialler can itself be dialled.
+//! The listener dials the address that this very connection comes from, never
+//! another one, at that port (1024 or above), up to identify, and expects the
+//! dialler's own id there. It answers `dialed-back` with what it saw, or refuses
+//! as `exhausted` when it was asked too often.
 
 mod bytes;
 mod frame;
 
 pub(crate) use bytes::Bytes;
-pub(crate) use frame::{Budget, Frame, Share, decode, encode, read};
+pub(crate) use frame::{Budget, FREE as SMALL_FRAME, Frame, Share, decode, encode, read};
 
 use serde::{Deserialize, Serialize};
 
@@ -81,9 +103,22 @@ pub(crate) enum Request {
         key: String,
     },
     Stats,
-    /// Entries stored after `cursor`; 0 for all.
+    /// Entries stored after `cursor` in the store that was called `store`; all of
+    /// them when the listener's store is called otherwise by now. When there is
+    /// nothing, the answer waits for something, `wait_ms` or the listener's own
+    /// bound at the longest. Entries beyond `max_bytes` are left out, and so are
+    /// those that the listener has from the asker's own store, called `own_store`.
     Since {
+        own_store: u64,
+        store: u64,
         cursor: u64,
+        wait_ms: u64,
+        max_bytes: u64,
+    },
+    /// Dial us back, at the address that we come from.
+    DialBack {
+        port: u16,
+        timeout_ms: u32,
     },
 }
 
@@ -96,6 +131,8 @@ pub(crate) enum Response {
         secret: bool,
         max_value: u64,
         agent: String,
+        /// The listener's clock.
+        now_ms: u64,
     },
     Agreed {
         proof: Bytes,
@@ -121,14 +158,21 @@ pub(crate) enum Response {
         existed: bool,
     },
     Stats(PeerStats),
-    /// To `since`: some entries in order, and the cursor for the next call.
+    /// To `since`: some entries in order, and store and cursor for the next call.
     Entries {
+        store: u64,
         entries: Vec<SealedEntry>,
         next: u64,
         more: bool,
     },
+    /// To `dial-back`: what was dialled, the id that was proven there, and why it went no further.
+    DialedBack {
+        address: String,
+        peer: Option<String>,
+        failure: Option<BackFailure>,
+    },
     /// Kinds: `unauthenticated`, `malformed`, `unsupported-version`, `too-large`,
-    /// `integrity`, `expired`, `clock`, `exhausted`, `store`.
+    /// `integrity`, `expired`, `clock`, `exhausted`, `rate-limited`, `store`.
     Refused {
         kind: String,
         message: String,
@@ -141,6 +185,15 @@ pub(crate) enum Response {
 pub(crate) struct SealedEntry {
     pub(crate) key: String,
     pub(crate) sealed: Bytes,
+}
+
+/// Why a dial-back did not reach identify, in the words of a dial's failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BackFailure {
+    pub(crate) kind: String,
+    pub(crate) stage: String,
+    pub(crate) message: String,
 }
 
 /// What a peer counts.

@@ -82,8 +82,8 @@ pub(crate) fn most_telling(failures: impl IntoIterator<Item = Failure>) -> Optio
 pub(crate) async fn connect(address: SocketAddr, deadline: Instant) -> Result<TcpStream, Failure> {
     let start = Instant::now();
     let local = |e: &std::io::Error| describe(Failure::from_io("connect", e).with("origin", "local"), address, start);
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).map_err(|e| local(&e))?;
-    socket.set_nonblocking(true).map_err(|e| local(&e))?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))
+        .map_err(|e| local(&e))?;
     icmp::listen(&socket, address, true);
 
     if let Err(error) = socket.connect(&SockAddr::from(address)) {

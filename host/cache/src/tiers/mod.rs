@@ -43,6 +43,8 @@ pub struct TierAnswer {
     pub label: String,
     /// Its answer.
     pub answer: Answer,
+    /// How long it took, opening the tier included where that was due.
+    pub elapsed: Duration,
 }
 
 /// The answer of one tier to one operation.
@@ -89,8 +91,11 @@ pub struct Written {
 
 /// Named backends in the order of trying.
 ///
-/// *Requires*: [`open_all`](Self::open_all) before anything else; a tokio runtime.
-/// Give every backend a [`Timeout`](crate::Timeout), as nothing here limits time.
+/// *Requires*: a tokio runtime. Give every backend a [`Timeout`](crate::Timeout), as
+/// nothing here limits time.
+///
+/// *Behaviour*: a tier is opened when it is first needed (see [`Tier::open`]), so one
+/// below the first hit costs nothing.
 pub struct Tiers {
     tiers: Vec<Arc<Tier>>,
     policy: PutPolicy,
@@ -115,13 +120,12 @@ impl Tiers {
         self.iter().find(|tier| tier.label() == label)
     }
 
-    /// Opens every tier, all at once.
+    /// Opens every tier, all at once, and those that were tried before once more.
     ///
     /// *Behaviour*: answers in the tiers' order, each with its own result: one that
-    /// cannot be opened keeps no other from being used. One that failed in a
-    /// temporary way is opened again when it is needed, at most every five seconds.
+    /// cannot be opened keeps no other from being used.
     pub async fn open_all(&self) -> Vec<Opened> {
-        join_all(self.iter().map(Tier::open)).await
+        join_all(self.iter().map(Tier::open_anew)).await
     }
 
     /// Looks for `key` in the tiers in order, until one has it.
@@ -140,19 +144,11 @@ impl Tiers {
         let mut tried = Vec::with_capacity(self.tiers.len());
         let mut missed = Vec::new();
         for tier in &self.tiers {
-            let (answer, blob) = match tier.can(Operation::Get).await {
-                Err(error) => (Answer::Failed(error), None),
-                Ok(false) => (Answer::Without, None),
-                Ok(true) => match tier.backend().get(key).await {
-                    Err(error) => (Answer::Failed(error), None),
-                    Ok(None) => (Answer::Miss, None),
-                    Ok(Some(blob)) => (Answer::Hit, Some(blob)),
-                },
-            };
-            if answer == Answer::Miss {
+            let (answered, blob) = tier.looked_up(key).await;
+            if answered.answer == Answer::Miss {
                 missed.push(Arc::clone(tier));
             }
-            tried.push(TierAnswer { label: tier.label().into(), answer });
+            tried.push(answered);
             if let Some(blob) = blob {
                 self.fills.schedule(epoch, missed, key, &blob);
                 return Lookup { outcome: Ok(Some(Hit { tier: tier.label().into(), blob })), tried };

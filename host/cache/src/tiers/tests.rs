@@ -28,6 +28,35 @@ async fn each_tier_opens_with_its_own_result() {
 }
 
 #[tokio::test]
+async fn a_tier_is_opened_when_it_is_first_needed() {
+    let cache = tiers(PutPolicy::First, &[("a", Arc::new(Map::default())), ("b", Arc::new(Map::default()))]);
+    let opened = || cache.iter().filter(|tier| tier.capability().is_some()).map(Tier::label).collect::<Vec<_>>();
+    cache.tier("a").unwrap().backend().put("k", Blob::new("v")).await.unwrap();
+    assert!(cache.get("k").await.outcome.unwrap().is_some());
+    assert_eq!(opened(), ["a"], "nobody asked the tier below");
+    assert_eq!(cache.get("other").await.outcome, Ok(None));
+    assert_eq!(opened(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn what_a_tier_cannot_do_is_said() {
+    let cache = tiers(PutPolicy::First, &[("a", Arc::new(Map::only(&[Operation::Put])))]);
+    let tier = cache.tier("a").unwrap();
+    assert_eq!(tier.stat("k").await.unwrap_err().kind, kind::UNSUPPORTED);
+    assert_eq!(tier.list("", 9).await.unwrap_err().kind, kind::UNSUPPORTED, "not an empty list");
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_for_an_opening_share_it() {
+    let slow = Arc::new(Slow { inner: Map::default(), delay: Duration::from_millis(100) });
+    let tier = Tier::new("a", slow);
+    let started = tokio::time::Instant::now();
+    let (first, second) = tokio::join!(tier.open(), tier.open());
+    assert!(first.is_ok() && second.is_ok());
+    assert_eq!(started.elapsed(), Duration::from_millis(100), "it was opened twice");
+}
+
+#[tokio::test]
 async fn a_hit_below_is_written_to_those_above_that_missed() {
     let (top, read_only, bottom) =
         (Arc::new(Map::default()), Arc::new(Map::only(&[Operation::Get])), Arc::new(Map::default()));
@@ -86,14 +115,11 @@ async fn when_all_fail_the_first_error_is_the_answer() {
 }
 
 #[tokio::test]
-async fn nothing_configured_and_nothing_opened_are_errors() {
+async fn nothing_configured_and_nothing_readable_are_errors() {
     let none = tiers(PutPolicy::First, &[]);
     assert_eq!(none.get("k").await.outcome.unwrap_err().kind, kind::CONFIGURATION);
     assert_eq!(none.put("k", Blob::new("v")).await.outcome.unwrap_err().kind, kind::CONFIGURATION);
     assert_eq!(none.invalidate("k").await.outcome.unwrap_err().kind, kind::CONFIGURATION);
-
-    let unopened = tiers(PutPolicy::First, &[("a", Arc::new(Map::default()))]);
-    assert_eq!(unopened.get("k").await.outcome.unwrap_err().kind, kind::CONFIGURATION);
 
     let write_only = tiers(PutPolicy::First, &[("a", Arc::new(Map::only(&[Operation::Put])))]);
     write_only.open_all().await;
@@ -189,7 +215,7 @@ async fn a_bad_moment_at_the_start_does_not_cost_the_tier() {
     cache.open_all().await;
     broken.mend();
     assert_eq!(cache.get("k").await.outcome, Err(unreachable()), "it is left alone for a while");
-    tokio::time::advance(Duration::from_secs(6)).await;
+    tokio::time::advance(Duration::from_millis(260)).await;
     assert!(cache.get("k").await.outcome.unwrap().is_some());
 
     let wrong = Arc::new(Broken::shut(CacheError::configuration("open", "no such bucket")));

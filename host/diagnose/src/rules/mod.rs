@@ -14,6 +14,7 @@ mod libp2p;
 mod listener;
 mod network;
 mod secret;
+mod sharing;
 
 use crate::rule::Rule;
 
@@ -29,6 +30,7 @@ pub(crate) static RULES: &[&[Rule]] = &[
     libp2p::RULES,
     identity::RULES,
     secret::RULES,
+    sharing::RULES,
     cache::RULES,
     dependencies::RULES,
 ];

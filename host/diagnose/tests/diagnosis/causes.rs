@@ -495,6 +495,51 @@ fn cache_and_dependencies() {
 }
 
 #[test]
+fn what_keeps_a_reached_peer_from_sharing() {
+    let with = |findings: Vec<F>| {
+        let mut record = suite(BRIDGE, vec![], vec![]);
+        record.steps.push(step("p2p.sharing", "p2p/sharing", findings));
+        record
+    };
+    let skew = finding("clock.skew", Layer::Protocol).at(GATEWAY);
+    let mut record = with(vec![skew, finding("cache.canary-refused", Layer::Cache).at(GATEWAY)]);
+    let refused = finding("cache.put-failed", Layer::Cache).at("p2p").detail("error-kind", "clock");
+    record.steps.push(step("cache.operations", "cache/operations", vec![refused]));
+    let diagnosis = diagnose(record, None);
+    assert_eq!(causes(&diagnosis), [("clock.skew", Certain)]);
+    assert_eq!(diagnosis.causes[0].explains.len(), 3);
+    says(&diagnosis, "sudo timedatectl set-ntp true");
+    assert_eq!(diagnosis.causes[0].remediations[0].verified_by.as_deref(), Some("p2p.sharing"));
+
+    let silent = || finding("peer.never-acknowledges", Layer::Protocol).at(GATEWAY);
+    let mut record = with(vec![silent()]);
+    record.steps.push(step("p2p.encryption", "p2p/encryption", vec![silent()]));
+    let diagnosis = diagnose(record, None);
+    assert_eq!(causes(&diagnosis), [("peer.never-acknowledges", Certain)], "found by two checks, and one cause");
+    says(&diagnosis, "python3 -m pip install --upgrade 'libp2p>=0.8'");
+
+    let offered = || finding("peer.plaintext-offered", Layer::Protocol).at(GATEWAY).warn();
+    let diagnosis = diagnose(with(vec![offered()]), None);
+    assert_eq!(causes(&diagnosis), [("peer.plaintext", Certain)]);
+    assert_eq!(diagnosis.causes[0].remediations.len(), 1);
+    let accepted = finding("peer.plaintext-accepted", Layer::Protocol).at(GATEWAY);
+    let diagnosis = diagnose(with(vec![offered(), accepted]), None);
+    assert_eq!(causes(&diagnosis), [("peer.plaintext", Certain)]);
+    says(&diagnosis, "read -rs CACHE_P2P_SHARED_SECRET");
+    // One that only offers does not explain what is lost.
+    let lost = finding("cache.canary-lost", Layer::Cache).at(GATEWAY);
+    let found = causes_of(with(vec![offered(), lost]));
+    assert_eq!(found, [("cache.canary-lost".into(), Certain), ("peer.plaintext".into(), Certain)]);
+
+    let size = |kind: &str| finding("cache.size-limited", Layer::Cache).at(GATEWAY).detail("kind", kind);
+    let diagnosis = diagnose(with(vec![size("timeout")]), None);
+    assert_eq!(causes(&diagnosis), [("cache.size-limited", Certain)]);
+    says(&diagnosis, "ping -M do -c 2 -s 1472 172.17.0.1");
+    let diagnosis = diagnose(with(vec![size("too-large").detail("max-value-bytes", "1000")]), None);
+    assert!(diagnosis.causes[0].message.contains("1000 bytes at most"), "{}", diagnosis.causes[0].message);
+}
+
+#[test]
 fn a_tier_on_the_peers_follows_from_the_peers() {
     let mut record = suite(BRIDGE, vec![], vec![peer("peer.rejected", GATEWAY), none_reachable()]);
     let failed = vec![finding("cache.open-failed", Layer::Cache).at("p2p"), finding("cache.no-tier", Layer::Cache)];

@@ -16,20 +16,21 @@ impl caches::Host for State {
     async fn open(&mut self) -> wasmtime::Result<Vec<caches::Tier>> {
         let scope = self.scope.clone();
         let Some(tiers) = self.tiers.clone() else { return Ok(Vec::new()) };
-        let _doing = scope.step.enter("caches.open", "", tiers.tiers().len())?;
+        let _doing = scope.step.enter("caches.open", "", tiers.tiers().iter().count())?;
         if let Err(error) = granted(&scope, "read", "open") {
             tracing::debug!(%error, "tiers not opened");
             return Ok(Vec::new());
         }
-        let open = tiers.tiers().iter().map(|tier| async {
+        let scope = &scope;
+        let open = tiers.pairs().map(|(tier, opened)| async move {
             let started = Instant::now();
             // Leaves the check time to say what it saw; the tier goes on opening for the next one.
             let budget = scope.step.remaining().saturating_sub(ANSWER);
             let late =
                 || CacheError::timed_out("open", format!("the tier did not open within {} ms", budget.as_millis()));
-            let outcome = tokio::time::timeout(budget, tier.open()).await.map_or_else(|_| Err(late()), Clone::clone);
+            let outcome = tokio::time::timeout(budget, opened.open()).await.unwrap_or_else(|_| Err(late()));
             let elapsed = started.elapsed();
-            let component = tier.tier.component.as_ref().and_then(|name| scope.run.plan.components.get(name));
+            let component = tier.component.as_ref().and_then(|name| scope.run.plan.components.get(name));
             let details: Vec<(String, String)> = component
                 .map(|component| {
                     let source = match &component.source {
@@ -49,12 +50,12 @@ impl caches::Host for State {
                         "properties": capability.properties, "limits": capability.limits,
                         "component": super::object(details.iter().map(|(k, v)| (k, v))) })
             });
-            let asked = json!({ "tier": tier.tier.label, "adapter": tier.tier.adapter });
-            let id = record(&scope, "caches.open", asked, answer.map_err(Clone::clone), elapsed);
+            let asked = json!({ "tier": tier.label, "adapter": tier.adapter });
+            let id = record(scope, "caches.open", asked, answer.map_err(Clone::clone), elapsed);
             caches::Tier {
                 id,
-                label: tier.tier.label.clone(),
-                adapter: tier.tier.adapter.clone(),
+                label: tier.label.clone(),
+                adapter: tier.adapter.clone(),
                 elapsed: super::micros(elapsed),
                 details,
                 outcome: outcome.as_ref().map(from_capability).map_err(|error| from_error(error.clone())),

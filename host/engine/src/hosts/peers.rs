@@ -4,13 +4,33 @@ use crate::bindings::wit_cache::types::{Blob, CacheError as WitError, Entry};
 use crate::scope::Scope;
 use crate::state::State;
 use seaworthy_cache::{CacheError, Retry};
-use seaworthy_p2p::{CacheClient, CacheFailure};
+use seaworthy_model::Failure;
+use seaworthy_p2p::{CacheClient, CacheFailure, PeerStats};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Time for one operation over all peers.
 const OPERATION: Duration = Duration::from_secs(4);
 
 type Answer<T> = wasmtime::Result<Result<T, WitError>>;
+
+/// What the peers of a tier say of themselves.
+#[derive(Clone, Debug)]
+pub struct PeerCounts {
+    /// The counters of those that answered, by address.
+    pub counts: BTreeMap<String, PeerStats>,
+    /// Those that could not be used when the tier was opened, and why.
+    pub unusable: BTreeMap<String, Failure>,
+}
+
+/// Asks every peer of `client` for its counters.
+///
+/// # Errors
+/// No peer answered.
+pub(crate) async fn counts(client: &CacheClient, scope: &Scope) -> Result<PeerCounts, CacheError> {
+    let counts = client.stats(scope).await.map_err(to_error)?;
+    Ok(PeerCounts { counts, unusable: client.unusable().iter().cloned().collect() })
+}
 
 impl peers::Host for State {
     async fn open(&mut self, addresses: Vec<String>, secret: String) -> Answer<u32> {
@@ -48,7 +68,9 @@ impl peers::Host for State {
                 summary.map(|summary| Entry {
                     key: key.clone(),
                     size: Some(summary.size),
-                    details: vec![("created-ms".into(), summary.created_ms.to_string())],
+                    details: std::iter::once(("created-ms".into(), summary.created_ms.to_string()))
+                        .chain(summary.ttl_ms.map(|ttl| ("ttl-ms".into(), ttl.to_string())))
+                        .collect(),
                 })
             }),
             Err(error) => Err(error),
@@ -72,7 +94,7 @@ impl State {
     }
 }
 
-async fn open(scope: &Scope, addresses: &[String], label: &str) -> Result<CacheClient, CacheError> {
+pub(crate) async fn open(scope: &Scope, addresses: &[String], label: &str) -> Result<CacheClient, CacheError> {
     if !scope.step.grants.secret.iter().any(|grant| grant == label) {
         return Err(CacheError::denied("open", scope.step.deny("secret", label).message));
     }
@@ -89,7 +111,7 @@ async fn open(scope: &Scope, addresses: &[String], label: &str) -> Result<CacheC
     CacheClient::open(&node, addresses, secret, OPERATION, scope).await.map_err(to_error)
 }
 
-fn to_error(failure: CacheFailure) -> CacheError {
+pub(crate) fn to_error(failure: CacheFailure) -> CacheError {
     CacheError {
         kind: failure.kind,
         retry: failure.retry.parse().unwrap_or(Retry::Permanent),

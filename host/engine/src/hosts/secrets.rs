@@ -94,7 +94,7 @@ async fn agreement(
 }
 
 /// The key called `label`, if the step may use it and there is one.
-async fn secret(scope: &Scope, label: &str) -> Result<(String, Arc<SharedSecret>), Failure> {
+pub(super) async fn secret(scope: &Scope, label: &str) -> Result<(String, Arc<SharedSecret>), Failure> {
     if !scope.step.grants.secret.iter().any(|grant| grant == label) {
         return Err(scope.step.deny("secret", label));
     }

@@ -155,7 +155,7 @@ async fn request(scope: &Scope, asked: swarm::ProtocolRequest, most: u32) -> swa
     }
 }
 
-fn may(scope: &Scope, what: &str) -> Result<(), Failure> {
+pub(super) fn may(scope: &Scope, what: &str) -> Result<(), Failure> {
     if scope.step.grants.p2p.iter().any(|grant| grant == what) { Ok(()) } else { Err(scope.step.deny("p2p", what)) }
 }
 

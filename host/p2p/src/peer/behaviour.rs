@@ -1,5 +1,8 @@
+use super::hold::Hold;
+use super::push_codec::{PushCodec, ReplyKind};
 use crate::node::PROTOCOL_VERSION;
-use crate::wire::{self, Budget, CACHE_PROTOCOL, Frame, Request, Response, Share};
+use crate::push::{Envelope, PEER_EXCHANGE_PROTOCOL, PUSH_PROTOCOL};
+use crate::wire::{self, Budget, CACHE_PROTOCOL, Frame, Request, Response, SMALL_FRAME, Share};
 use futures::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use libp2p::StreamProtocol;
 use libp2p::connection_limits::{self, ConnectionLimits};
@@ -9,10 +12,16 @@ use libp2p::swarm::NetworkBehaviour;
 use libp2p::{identify, ping};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Memory of all requests in progress together; as much again is for answers.
 pub(super) const BUDGET: usize = 256 * 1024 * 1024;
+/// Memory of all messages of the Python protocols in progress together.
+const PUSH_BUDGET: usize = 32 * 1024 * 1024;
+/// For one message of the Python protocols and its reply. One that does not
+/// acknowledge keeps only those behind it in its own queue waiting.
+const PUSH_TIMEOUT: Duration = Duration::from_secs(15);
 /// Requests in progress on one connection.
 pub(super) const STREAMS: usize = 64;
 /// Streams of one connection in all. Each may hold 256 KiB that were not read yet,
@@ -28,6 +37,8 @@ pub(super) struct Limits {
     pub(super) request_timeout: Duration,
     /// Whether identify is silent about the interfaces' addresses.
     pub(super) hide_interfaces: bool,
+    /// Of the Python protocols; none without a secret.
+    pub(super) envelope: Option<Arc<Envelope>>,
 }
 
 /// Everything a peer speaks.
@@ -37,6 +48,9 @@ pub(super) struct Behaviour {
     identify: identify::Behaviour,
     ping: ping::Behaviour,
     pub(super) cache: request_response::Behaviour<CacheCodec>,
+    pub(super) push: request_response::Behaviour<PushCodec>,
+    pub(super) peer_exchange: request_response::Behaviour<PushCodec>,
+    pub(super) hold: Hold,
 }
 
 impl Behaviour {
@@ -47,11 +61,20 @@ impl Behaviour {
             // Handshakes end after their own timeout, so that a crowd of slow
             // ones delays others for that long at most.
             .with_max_pending_incoming(Some(limits.max_connections.max(64)));
-        let codec = CacheCodec { max_frame: limits.max_frame, budget: Budget::new(BUDGET) };
+        let codec = CacheCodec { max_frame: limits.max_frame, budget: Budget::new(BUDGET), scope: None };
+        let messages = Budget::new(PUSH_BUDGET);
+        let push = |name, reply| {
+            let codec = PushCodec { envelope: limits.envelope.clone(), budget: Arc::clone(&messages), reply };
+            let config = request_response::Config::default()
+                .with_request_timeout(PUSH_TIMEOUT.min(limits.request_timeout))
+                .with_max_concurrent_streams(STREAMS);
+            let protocol = (StreamProtocol::new(name), ProtocolSupport::Full);
+            request_response::Behaviour::with_codec(codec, [protocol], config)
+        };
         let config = request_response::Config::default()
             .with_request_timeout(limits.request_timeout)
             .with_max_concurrent_streams(STREAMS);
-        let protocol = (StreamProtocol::new(CACHE_PROTOCOL), ProtocolSupport::Inbound);
+        let protocol = (StreamProtocol::new(CACHE_PROTOCOL), ProtocolSupport::Full);
         Self {
             limits: connection_limits::Behaviour::new(connections),
             identify: identify::Behaviour::new(
@@ -61,6 +84,9 @@ impl Behaviour {
             ),
             ping: ping::Behaviour::default(),
             cache: request_response::Behaviour::with_codec(codec, [protocol], config),
+            push: push(PUSH_PROTOCOL, ReplyKind::Word),
+            peer_exchange: push(PEER_EXCHANGE_PROTOCOL, ReplyKind::Message),
+            hold: Hold::default(),
         }
     }
 
@@ -70,18 +96,48 @@ impl Behaviour {
     }
 }
 
-/// Reads requests and writes answers; a peer asks nothing by itself.
-#[derive(Clone)]
+/// Reads and writes requests and answers.
 pub(super) struct CacheCodec {
     max_frame: usize,
     budget: Arc<Budget>,
+    scope: Option<Arc<Scope>>,
 }
 
-/// A request as it came, with the memory it holds.
+/// What the codecs of one connection share.
+#[derive(Debug, Default)]
+pub(super) struct Scope {
+    agreed: AtomicBool,
+}
+
+impl Scope {
+    /// Says whether the secret is agreed, and with it whether large requests are read.
+    pub(super) fn set_agreed(&self, agreed: bool) {
+        self.agreed.store(agreed, Relaxed);
+    }
+}
+
+/// The behaviour clones its codec for each connection, and the connection its own
+/// for each stream: the first clone makes a scope, the others share it.
+impl Clone for CacheCodec {
+    fn clone(&self) -> Self {
+        let scope = self.scope.as_ref().map_or_else(Arc::default, Arc::clone);
+        Self { max_frame: self.max_frame, budget: Arc::clone(&self.budget), scope: Some(scope) }
+    }
+}
+
+/// A request as it came, with the memory it holds; or one to be sent.
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) frame: Frame<Request>,
     pub(super) share: Share,
+    pub(super) scope: Option<Arc<Scope>>,
+}
+
+impl Received {
+    /// A request of our own.
+    pub(super) fn to_send(request: Request) -> Self {
+        Self { frame: Frame::Message(request), share: None, scope: None }
+    }
 }
 
 /// An answer, with the memory that it holds until it is written.
@@ -100,8 +156,10 @@ impl Codec for CacheCodec {
     where
         T: AsyncRead + Unpin + Send,
     {
-        let (frame, share) = wire::read(io, self.max_frame, &self.budget).await?;
-        Ok(Received { frame, share })
+        let agreed = self.scope.as_ref().is_some_and(|scope| scope.agreed.load(Relaxed));
+        let most = if agreed { self.max_frame } else { SMALL_FRAME.min(self.max_frame) };
+        let (frame, share) = wire::read(io, most, &self.budget).await?;
+        Ok(Received { frame, share, scope: self.scope.clone() })
     }
 
     async fn write_response<T>(&mut self, _: &StreamProtocol, io: &mut T, answer: Answer) -> io::Result<()>
@@ -116,17 +174,27 @@ impl Codec for CacheCodec {
         written
     }
 
-    async fn read_response<T>(&mut self, _: &StreamProtocol, _: &mut T) -> io::Result<Answer>
+    async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Answer>
     where
         T: AsyncRead + Unpin + Send,
     {
-        Err(io::ErrorKind::Unsupported.into())
+        let invalid = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
+        match wire::read(io, self.max_frame, &self.budget).await? {
+            (Frame::Message(response), share) => Ok(Answer { response, share }),
+            (Frame::TooLarge(length), _) => Err(invalid(format!("an answer of {length} bytes"))),
+            (Frame::Version(version), _) => Err(invalid(format!("an answer of version {version}"))),
+            (Frame::Exhausted, _) => Err(io::Error::other("no memory for the answer now")),
+            (Frame::Malformed(reason), _) => Err(invalid(reason)),
+        }
     }
 
-    async fn write_request<T>(&mut self, _: &StreamProtocol, _: &mut T, _: Received) -> io::Result<()>
+    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, request: Received) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
-        Err(io::ErrorKind::Unsupported.into())
+        match request.frame {
+            Frame::Message(request) => io.write_all(&wire::encode(&request)?).await,
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        }
     }
 }

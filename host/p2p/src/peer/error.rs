@@ -27,6 +27,16 @@ pub enum PeerError {
         /// What is wrong with it.
         reason: String,
     },
+    /// An address of a peer to keep connected with cannot be dialled.
+    #[error(
+        "`{address}` is not the address of a peer ({reason}); write /dns4/cache.example.com/tcp/9100/p2p/12D3KooW…"
+    )]
+    Peer {
+        /// As it was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The port cannot be taken.
     #[error("cannot listen on {address}: {reason}; {}", advice(.reason.kind()))]
     Listen {

@@ -19,11 +19,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const PREFIX: &str = "seaworthy";
 /// Upper bounds in seconds: a get from memory takes tens of microseconds, a put
 /// waits for the disk, and 10 s is where clients give up.
-const BUCKETS: [f64; 16] = [
-    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
-];
+const BUCKETS: [f64; 16] =
+    [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 /// Why a request is refused, as the answer says it.
-const REASONS: [&str; 10] = [
+const REASONS: [&str; 11] = [
     "unauthenticated",
     "different-secret",
     "malformed",
@@ -33,6 +32,7 @@ const REASONS: [&str; 10] = [
     "expired",
     "clock",
     "exhausted",
+    "rate-limited",
     "other",
 ];
 /// What goes wrong without being anybody's request: see [`Metrics::error`].
@@ -84,9 +84,15 @@ impl Question {
             Frame::Message(Request::Invalidate { .. }) => "invalidate",
             Frame::Message(Request::Stats) => "stats",
             Frame::Message(Request::Since { .. }) => "since",
+            Frame::Message(Request::DialBack { .. }) => "dial-back",
             _ => "unknown",
         };
         Self { operation, asked: Instant::now() }
+    }
+
+    /// The same, as if it was asked now.
+    pub(super) fn anew(self) -> Self {
+        Self { asked: Instant::now(), ..self }
     }
 }
 
@@ -105,6 +111,7 @@ impl Outcome {
         Self::Done(match response {
             Response::Hello { .. } | Response::Stats(_) | Response::Entries { .. } => "ok",
             Response::Agreed { .. } => "agreed",
+            Response::DialedBack { .. } => "dialled",
             Response::Value { .. } | Response::Present { .. } => "hit",
             Response::Miss => "miss",
             Response::Stored { kept: true } => "stored",
@@ -271,12 +278,7 @@ impl Metrics {
             self.established.clone(),
         );
         r.register_with_unit("peer_connected", "Peers with an open connection", unit("peers"), self.peers.clone());
-        r.register_with_unit(
-            "peer_copied",
-            "Entries taken from other peers",
-            unit("entries"),
-            self.copied.clone(),
-        );
+        r.register_with_unit("peer_copied", "Entries taken from other peers", unit("entries"), self.copied.clone());
         r.register_with_unit(
             "peer_last_success_timestamp",
             "When a request was last done, since 1970; 0 for never",

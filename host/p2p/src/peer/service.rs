@@ -1,13 +1,16 @@
+use super::dial_back::{self, Wanted};
+use super::flow::{Flow, Origin, Position};
 use super::metrics::{Metrics, Outcome, Question};
 use super::notices::{Notices, clip};
 use crate::SharedSecret;
 use crate::agreement::{NONCE, Side, Transcript};
 use crate::envelope::{Entry, MAX_SKEW_MS, now_ms};
 use crate::store::{Record, Store, StoreError, Totals};
-use crate::wire::{Bytes, Frame, MAX_KEY, PeerStats, Request, Response, SealedEntry, VERSION};
-use libp2p::PeerId;
+use crate::wire::{Bytes, Frame, MAX_KEY, PeerStats, Request, Response, SMALL_FRAME, VERSION};
+use libp2p::{Multiaddr, PeerId};
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Wrong proofs that a connection may give.
 const MAX_FAILURES: u8 = 3;
@@ -15,6 +18,8 @@ const MAX_FAILURES: u8 = 3;
 /// What is known of one connection.
 pub(super) struct Connection {
     peer: PeerId,
+    /// Where it comes from, when that is an address and not a relay.
+    remote: Option<IpAddr>,
     nonces: Option<([u8; NONCE], [u8; NONCE])>,
     agreed: bool,
     failures: u8,
@@ -22,7 +27,28 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(peer: PeerId) -> Self {
-        Self { peer, nonces: None, agreed: false, failures: 0 }
+        Self { peer, remote: None, nonces: None, agreed: false, failures: 0 }
+    }
+
+    /// The same, from where the other side was seen.
+    pub(super) fn from(mut self, remote: &Multiaddr) -> Self {
+        self.remote = dial_back::ip(remote);
+        self
+    }
+
+    pub(super) fn agreed(&self) -> bool {
+        self.agreed
+    }
+
+    /// Takes over what was agreed on another connection of the same peer; for a
+    /// proof also what was begun there.
+    pub(super) fn inherit(&mut self, sibling: &mut Self, proves: bool) {
+        if sibling.peer == self.peer {
+            self.agreed |= sibling.agreed;
+            if proves && self.nonces.is_none() {
+                self.nonces = sibling.nonces.take();
+            }
+        }
     }
 }
 
@@ -31,14 +57,17 @@ pub(super) enum Admission {
     Answer(Response),
     /// Allowed, and to be done where blocking is allowed.
     Work(Frame<Request>),
+    /// Allowed, and to be done apart from both.
+    DialBack(Wanted),
 }
 
 /// The answers of a peer, apart from the network.
 pub(super) struct Service {
-    own: PeerId,
-    secret: Option<Arc<SharedSecret>>,
-    store: Store,
-    max_value: usize,
+    pub(super) own: PeerId,
+    pub(super) secret: Option<Arc<SharedSecret>>,
+    pub(super) store: Store,
+    pub(super) flow: Flow,
+    pub(super) max_value: usize,
     max_store_bytes: u64,
     agent: String,
     started: Instant,
@@ -57,6 +86,7 @@ impl Service {
     ) -> Self {
         Self {
             own,
+            flow: Flow::new(secret.as_deref()),
             secret,
             store,
             max_value,
@@ -73,9 +103,13 @@ impl Service {
         let request = match frame {
             Frame::Message(request) => request,
             Frame::TooLarge(length) => {
+                let bound = match connection.agreed {
+                    true => format!("values may have {}", self.max_value),
+                    false => format!("before the agreement on the secret it may have {SMALL_FRAME}"),
+                };
                 return Admission::Answer(Response::refused(
                     "too-large",
-                    format!("a request of {length} bytes; values may have {}", self.max_value),
+                    format!("a request of {length} bytes; {bound}"),
                 ));
             }
             Frame::Version(version) => {
@@ -92,6 +126,15 @@ impl Service {
         Admission::Answer(match request {
             Request::Hello { nonce, .. } => self.hello(connection, &nonce),
             Request::Agree { proof } => self.agree(connection, &proof),
+            Request::DialBack { port, timeout_ms } if connection.agreed => {
+                let patience = Duration::from_millis(u64::from(timeout_ms));
+                return Admission::DialBack(Wanted {
+                    peer: connection.peer,
+                    remote: connection.remote,
+                    port,
+                    patience,
+                });
+            }
             request if connection.agreed => return Admission::Work(Frame::Message(request)),
             _ => Response::refused("unauthenticated", "the shared secret was not proven on this connection"),
         })
@@ -108,6 +151,7 @@ impl Service {
             secret: self.secret.is_some(),
             max_value: self.max_value as u64,
             agent: self.agent.clone(),
+            now_ms: now_ms(),
         }
     }
 
@@ -162,23 +206,15 @@ impl Service {
             Request::Has { key } => Ok(self.store.has(&key, now).map_or(Response::Miss, |(size, created_ms, end)| {
                 Response::Present { size, created_ms, ttl_ms: end.map(|end| end.saturating_sub(now)) }
             })),
-            Request::Put { key, sealed } => self.put(&key, sealed.0, now),
+            Request::Put { key, sealed } => self.put(&key, sealed.0, now, None),
             Request::Invalidate { key } => {
                 self.store.remove(&key, now).map(|existed| Response::Invalidated { existed })
             }
             Request::Stats => Ok(Response::Stats(self.stats())),
-            Request::Since { cursor } => {
-                self.store.since(cursor, self.max_value as u64, now).map(|page| Response::Entries {
-                    entries: page
-                        .entries
-                        .into_iter()
-                        .map(|(key, sealed)| SealedEntry { key, sealed: Bytes(sealed) })
-                        .collect(),
-                    next: page.next,
-                    more: page.more,
-                })
+            Request::Since { store, cursor, max_bytes, .. } => self.since(Position { store, cursor }, max_bytes, None),
+            Request::Hello { .. } | Request::Agree { .. } | Request::DialBack { .. } => {
+                Ok(Response::refused("malformed", "out of place"))
             }
-            Request::Hello { .. } | Request::Agree { .. } => Ok(Response::refused("malformed", "out of place")),
         };
         outcome.unwrap_or_else(|error| match error {
             StoreError::TooLarge { .. } => Response::refused("too-large", error.to_string()),
@@ -191,7 +227,14 @@ impl Service {
         Ok(found.map_or(Response::Miss, |record| Response::Value { sealed: Bytes(record.sealed) }))
     }
 
-    fn put(&self, key: &str, sealed: Vec<u8>, now: u64) -> Result<Response, StoreError> {
+    /// Takes a sealed value that a client gave us, or another peer, `from`, told us of.
+    pub(super) fn put(
+        &self,
+        key: &str,
+        sealed: Vec<u8>,
+        now: u64,
+        from: Option<Origin>,
+    ) -> Result<Response, StoreError> {
         let Some(secret) = &self.secret else {
             return Ok(Response::refused("unauthenticated", "this peer has no shared secret"));
         };
@@ -217,19 +260,28 @@ impl Service {
         if expires_ms.is_some_and(|end| end <= now) {
             return Ok(Response::refused("expired", "the value's life is over already"));
         }
+        self.flow.comes_from(key, from);
         let kept = self.store.put(key, &Record { created_ms: entry.created_ms, expires_ms, sealed }, now)?;
+        if kept {
+            self.flow.stored();
+        }
+        if from.is_none() {
+            self.flow.counters.now().received_put += u64::from(kept);
+        }
         Ok(Response::Stored { kept })
     }
 
-    /// Takes an entry of another peer, when it is newer than ours. Answers
+    /// Takes an entry of another peer, `from`, when it is newer than ours. Answers
     /// whether it was taken.
-    pub(super) fn adopt(&self, key: &str, sealed: &[u8]) -> bool {
+    pub(super) fn adopt(&self, key: &str, sealed: &[u8], from: Origin) -> bool {
         let Some(secret) = &self.secret else { return false };
         let now = now_ms();
         match Entry::open(secret, key, sealed) {
             // Only what is newer: else two peers would pass one entry to and fro.
             Ok(entry) if self.store.has(key, now).is_none_or(|(_, ours, _)| ours < entry.created_ms) => {
-                let kept = matches!(self.put(key, sealed.to_vec(), now), Ok(Response::Stored { kept: true }));
+                let kept =
+                    matches!(self.put(key, sealed.to_vec(), now, Some(from)), Ok(Response::Stored { kept: true }));
+                self.flow.counters.now().received_follow += u64::from(kept);
                 self.metrics.copied.inc_by(u64::from(kept));
                 kept
             }

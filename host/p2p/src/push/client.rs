@@ -110,26 +110,30 @@ pub(crate) async fn exchange_on(
     write(&mut stream, token.as_bytes(), deadline).await?;
     let unlimited = Budget::new(super::MAX_TOKEN * 2);
     let reply = timeout_at(deadline, receive(&mut stream, Some(envelope), &unlimited)).await;
-    match reply.map_err(|_| unacknowledged())?.map_err(|e| io_failure("read", &e))? {
+    read_answer(reply.map_err(|_| unacknowledged())?.map_err(|e| io_failure("read", &e))?)
+}
+
+/// What an answer of the peer exchange says.
+///
+/// # Errors
+/// As for [`exchange_peers`].
+pub(crate) fn read_answer(payload: Payload) -> Result<PeerList, Failure> {
+    let different = |what: &str| Failure::new("different-secret", "answer", what);
+    match payload {
         Payload::Opened(plaintext) => PeerList::read(&plaintext),
         Payload::TooLarge | Payload::Exhausted => Err(Failure::new("too-large", "read", "the answer is too long")),
         Payload::Unreadable { length: 0, .. } => {
             Err(Failure::new("closed", "read", "the peer closed the stream without an answer"))
         }
-        Payload::Unreadable { beginning, .. } if beginning.trim_ascii() == REFUSAL.as_bytes() => Err(Failure::new(
-            "different-secret",
-            "answer",
-            "the peer cannot read our message: it holds another shared secret",
-        )),
-        Payload::Plain(_) => {
-            Err(Failure::new("different-secret", "answer", "the peer answered in the clear: it holds no shared secret"))
+        Payload::Unreadable { beginning, .. } if beginning.trim_ascii() == REFUSAL.as_bytes() => {
+            Err(different("the peer cannot read our message: it holds another shared secret"))
         }
-        Payload::Unreadable { beginning, .. } => Err(Failure::new(
-            "different-secret",
-            "answer",
-            "the peer's answer does not open: it was made with another shared secret, or is none",
-        )
-        .with("banner", crate::banner::escape(&beginning))),
+        Payload::Plain(_) => Err(different("the peer answered in the clear: it holds no shared secret")),
+        Payload::Unreadable { beginning, .. } => {
+            let failure =
+                different("the peer's answer does not open: it was made with another shared secret, or is none");
+            Err(failure.with("banner", crate::banner::escape(&beginning)))
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) enum NotRepresentable {
 /// The value of a pushed entry, as of `now_ms`.
 pub(crate) fn into_blob(entry: PushEntry, now_ms: u64) -> Blob {
     let created_ms = milliseconds(entry.timestamp).max(1);
-    let ttl_ms = (entry.ttl < FOREVER_S || entry.ttl > FOREVER_S).then(|| {
+    let ttl_ms = (entry.ttl != FOREVER_S).then(|| {
         let life = whole((entry.ttl * 1000.0).ceil());
         created_ms.saturating_add(life).saturating_sub(now_ms)
     });

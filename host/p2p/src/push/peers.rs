@@ -74,6 +74,15 @@ pub(crate) fn is_worth_telling(address: &Multiaddr) -> bool {
     ip_is_good && matches!(parts[1..], [Protocol::Tcp(1..), Protocol::P2p(_)])
 }
 
+/// Whether `address` leads nowhere but to the own machine.
+pub(crate) fn is_loopback(address: &Multiaddr) -> bool {
+    match address.iter().next() {
+        Some(Protocol::Ip4(ip)) => ip.is_loopback(),
+        Some(Protocol::Ip6(ip)) => ip.is_loopback(),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

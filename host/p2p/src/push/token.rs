@@ -66,10 +66,10 @@ impl Envelope {
 pub(super) fn may_end_at(length: usize) -> bool {
     let groups = length / 4;
     // The last group of four holds one to three bytes.
-    length % 4 == 0
+    length.is_multiple_of(4)
         && (1..=3).any(|last| {
             let bytes = (groups.saturating_sub(1)) * 3 + last;
-            bytes > FIXED && (bytes - FIXED) % BLOCK == 0
+            bytes > FIXED && (bytes - FIXED).is_multiple_of(BLOCK)
         })
 }
 

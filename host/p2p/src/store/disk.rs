@@ -28,11 +28,7 @@ impl Disk {
             Some(path) => open_file(path)?,
             None => builder().create_with_backend(InMemoryBackend::new()).map_err(fault)?,
         };
-        Ok(Self {
-            path: path.map(Path::to_path_buf),
-            database: RwLock::new(Some(database)),
-            trouble: Mutex::default(),
-        })
+        Ok(Self { path: path.map(Path::to_path_buf), database: RwLock::new(Some(database)), trouble: Mutex::default() })
     }
 
     /// Reads at one moment of the database.

@@ -63,6 +63,8 @@ impl Index {
     pub(super) fn count_on(&mut self, from: &Self) {
         self.evictions += from.evictions;
         self.expirations += from.expirations;
+        // Those who follow have seen these numbers.
+        self.last_seq = self.last_seq.max(from.last_seq);
     }
 
     /// Everything that is kept, of every owner, dead or alive; and the counts.
@@ -142,7 +144,10 @@ impl Index {
     pub(super) fn after(&self, prefix: &str, cursor: u64, max_bytes: u64, now_ms: u64) -> (Vec<String>, u64, bool) {
         let (mut keys, mut next, mut taken) = (Vec::new(), cursor, 0);
         for (seq, key) in self.by_seq.range(cursor.saturating_add(1)..) {
-            let Some(meta) = self.peek(key, now_ms).filter(|_| key.starts_with(prefix)) else { continue };
+            let Some(meta) = self.peek(key, now_ms).filter(|_| key.starts_with(prefix)) else {
+                next = *seq;
+                continue;
+            };
             if !keys.is_empty() && taken + meta.size > max_bytes {
                 return (keys, next, true);
             }
@@ -151,6 +156,11 @@ impl Index {
             keys.push(key.clone());
         }
         (keys, next, false)
+    }
+
+    /// The cursor after which the `count` newest entries of all come.
+    pub(super) fn before_newest(&self, count: usize) -> u64 {
+        self.by_seq.keys().rev().nth(count).copied().unwrap_or_default()
     }
 
     /// Live entries whose names do not start with `prefix`.

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const DRAIN: u64 = 64 * 1024 * 1024;
 const CHUNK: usize = 64 * 1024;
 /// What a frame may hold without a share; every question but `put` fits.
-const FREE: usize = 4 * 1024;
+pub(crate) const FREE: usize = 4 * 1024;
 
 /// A frame that was read.
 #[derive(Debug)]

@@ -167,7 +167,7 @@ async fn a_new_peer_copies_what_an_old_one_holds() {
     for n in 0..50_u8 {
         writer.put(&format!("k{n}"), &blob(&[n; 2000]), &PermitAll).await.unwrap();
     }
-    let new = Peer::start(PeerConfig { backfill: vec![address], max_value: 10_000, ..config() }).await.unwrap();
+    let new = Peer::start(PeerConfig { peers: vec![address], max_value: 10_000, ..config() }).await.unwrap();
     let reader = client(&[&new.addresses()[0]]).await;
     let started = Instant::now();
     while new.stats().entries < 50 {

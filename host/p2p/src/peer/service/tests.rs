@@ -28,7 +28,12 @@ fn answer(admission: Admission) -> Response {
     match admission {
         Admission::Answer(response) => response,
         Admission::Work(frame) => panic!("{frame:?} was let through"),
+        Admission::DialBack(_) => panic!("a dial-back was let through"),
     }
+}
+
+fn since(store: u64, cursor: u64) -> Frame<Request> {
+    Frame::Message(Request::Since { own_store: 0, store, cursor, wait_ms: 0, max_bytes: 10_000 })
 }
 
 fn put(key: &str, sealed: Vec<u8>) -> Frame<Request> {
@@ -59,9 +64,12 @@ fn nothing_is_done_before_the_agreement() {
     assert_eq!(kind(&answer(service.admit(&mut connection, Frame::Message(Request::Stats)))), "unauthenticated");
     let agree = Frame::Message(Request::Agree { proof: Bytes(vec![0; 32]) });
     assert_eq!(kind(&answer(service.admit(&mut connection, agree))), "unauthenticated", "without hello");
+    let back = || Frame::Message(Request::DialBack { port: 9100, timeout_ms: 1000 });
+    assert_eq!(kind(&answer(service.admit(&mut connection, back()))), "unauthenticated");
     let proof = prove(&service, &mut connection, &secret("ours"));
     assert!(matches!(answer(service.admit(&mut connection, proof)), Response::Agreed { .. }));
     assert!(matches!(service.admit(&mut connection, get()), Admission::Work(_)));
+    assert!(matches!(service.admit(&mut connection, back()), Admission::DialBack(_)));
     assert_eq!(
         kind(&answer(service.admit(&mut Connection::new(PeerId::random()), get()))),
         "unauthenticated",
@@ -113,20 +121,32 @@ fn what_does_not_authenticate_is_not_stored() {
     assert_eq!(kind(&service.work(put("k", seal(&large, &secret("ours"), "k")))), "too-large");
     assert_eq!(service.stats().entries, 0);
     assert!(matches!(service.work(put("k", good)), Response::Stored { kept: true }));
-    let Response::Entries { entries, next: 1, more: false } =
-        service.work(Frame::Message(Request::Since { cursor: 0 }))
-    else {
+    let Response::Entries { entries, next: 1, more: false, .. } = service.work(since(service.flow.id, 0)) else {
         panic!()
     };
     assert_eq!(entries[0].key, "k");
     let size = |request| service.answer_size(&Frame::Message(request));
     assert!(size(Request::Get { key: "k".into() }) >= entries[0].sealed.0.len());
-    assert_eq!((size(Request::Get { key: "j".into() }), size(Request::Since { cursor: 0 })), (0, 1000));
-    let fresh = super::tests::service();
-    assert!(fresh.adopt("k", &entries[0].sealed.0));
-    assert!(!fresh.adopt("k", &entries[0].sealed.0), "the same again");
-    assert!(!fresh.adopt("j", &entries[0].sealed.0), "another name");
-    assert!(
-        matches!(service.work(Frame::Message(Request::Since { cursor: 1 })), Response::Entries { entries, .. } if entries.is_empty())
+    assert_eq!(
+        (
+            size(Request::Get { key: "j".into() }),
+            size(Request::Since { own_store: 0, store: 0, cursor: 0, wait_ms: 0, max_bytes: 1 })
+        ),
+        (0, 1000)
     );
+    let fresh = super::tests::service();
+    let origin = Origin { peer: PeerId::random(), store: 7 };
+    assert!(fresh.adopt("k", &entries[0].sealed.0, origin));
+    assert!(!fresh.adopt("k", &entries[0].sealed.0, origin), "the same again");
+    assert!(!fresh.adopt("j", &entries[0].sealed.0, origin), "another name");
+    let count = |response: Response| match response {
+        Response::Entries { entries, .. } => entries.len(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(count(service.work(since(service.flow.id, 1))), 0);
+    assert_eq!(count(service.work(since(service.flow.id ^ 1, 1))), 1, "a cursor of another store begins anew");
+    let all = Position::default();
+    assert_eq!(count(fresh.since(all, 10_000, Some(&origin)).unwrap()), 0, "it told us itself");
+    assert_eq!(count(fresh.since(all, 10_000, Some(&Origin { store: 8, ..origin })).unwrap()), 1);
+    assert_eq!(count(fresh.since(all, 10, None).unwrap()), 0, "larger than asked for");
 }

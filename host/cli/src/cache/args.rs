@@ -1,0 +1,227 @@
+//! The command line of `seaworthy cache`.
+
+use crate::args::{ConfigArgs, duration, name_value, positive};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CacheArgs {
+    #[command(subcommand)]
+    pub(crate) command: CacheCommand,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Write a value to stdout or a file; exit code 6 when the key is not there
+    Get(GetArgs),
+    /// Store a value in every tier that stores
+    Put(PutArgs),
+    /// Remove a key from every tier
+    Rm(KeyArgs),
+    /// Say what each tier knows of a key, without its value
+    Stat(StatArgs),
+    /// List keys, from the tiers that can
+    List(ListArgs),
+    /// Say what each tier can do and holds
+    Stats(StatsArgs),
+    /// Load the cache and measure throughput, hit rate and latency
+    Bench(Box<BenchArgs>),
+}
+
+/// Which cache.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct TierArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Only this tier; may be repeated, and keeps the configured order
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tier: Vec<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct GetArgs {
+    /// The key
+    pub(crate) key: String,
+    /// Write the value to this file; `-` writes even binary values to a terminal
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tiers: TierArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PutArgs {
+    /// The key
+    pub(crate) key: String,
+    /// File that holds the value; `-` is stdin
+    #[arg(default_value = "-")]
+    pub(crate) file: PathBuf,
+    /// How long it may be served, e.g. 5m; without it the tier's own default
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) ttl: Option<Duration>,
+    /// Something to keep with the value; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_value)]
+    pub(crate) meta: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) tiers: TierArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// The key
+    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) tiers: TierArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StatArgs {
+    /// The key
+    pub(crate) key: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) tiers: TierArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only keys that begin with this
+    #[arg(default_value = "")]
+    pub(crate) prefix: String,
+    /// At most so many from each tier
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) limit: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) tiers: TierArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StatsArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) tiers: TierArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Operations at once: clients that each wait for an answer before they ask again
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) clients: u16,
+    /// Sessions that the clients share, each with connections and adapter instances of
+    /// its own, as a runner has them [default: one a client]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) sessions: Option<u16>,
+    /// How long to measure; a trace ends earlier when it has been played
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub(crate) duration: Duration,
+    /// How long to run before measuring
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = positive)]
+    pub(crate) warmup: Duration,
+    /// Store every key once before anything else
+    #[arg(long, conflicts_with = "trace")]
+    pub(crate) fill: bool,
+    /// Different keys
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) keys: u32,
+    /// Bytes of a value, or the bounds between which each size is chosen
+    #[arg(long, value_name = "SIZE|LO-HI", default_value = "1KiB", value_parser = sizes)]
+    pub(crate) value_size: (usize, usize),
+    /// The part of operations that read, 0 to 1
+    #[arg(long, value_name = "RATIO", default_value_t = 0.9, value_parser = ratio)]
+    pub(crate) read_ratio: f64,
+    /// How unevenly keys are asked for: 0 is evenly, 1 is the law of Zipf
+    #[arg(long, value_name = "EXPONENT", default_value_t = 1.0, value_parser = exponent)]
+    pub(crate) zipf: f64,
+    /// The same seed makes the same keys, values and order
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Life of the values, so that nothing stays behind for ever
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub(crate) ttl: Duration,
+    /// Play recorded operations instead: lines `get KEY`, `put KEY [SIZE]`, `rm KEY`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["keys", "read_ratio", "zipf"])]
+    pub(crate) trace: Option<PathBuf>,
+    /// Reach the peers without the adapter component, to tell the protocol's cost from its own
+    #[arg(long)]
+    pub(crate) direct: bool,
+    /// Leave what was stored in the cache
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) tiers: TierArgs,
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
+        _ => Err("takes a number from 0 to 1".into()),
+    }
+}
+
+fn exponent(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(exponent) if (0.0..=5.0).contains(&exponent) => Ok(exponent),
+        _ => Err("takes a number from 0 to 5".into()),
+    }
+}
+
+/// `4KiB`, or `64B-1MiB`.
+fn sizes(text: &str) -> Result<(usize, usize), String> {
+    let (low, high) = match text.split_once('-') {
+        Some((low, high)) => (size(low)?, size(high)?),
+        None => (size(text)?, size(text)?),
+    };
+    if low > high {
+        return Err("the first size is larger than the second".into());
+    }
+    Ok((low, high))
+}
+
+/// A size as checks.toml has it; a number alone is bytes.
+pub(crate) fn size(text: &str) -> Result<usize, String> {
+    let wrong = || "write a size such as 512, 4KiB or 1MiB".to_owned();
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: usize = match unit.trim() {
+        "" | "B" => 1,
+        "kB" | "KB" => 1000,
+        "KiB" => 1 << 10,
+        "MB" => 1_000_000,
+        "MiB" => 1 << 20,
+        _ => return Err(wrong()),
+    };
+    number.parse::<usize>().ok().and_then(|number| number.checked_mul(factor)).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(size("512"), Ok(512));
+        assert_eq!(size("4KiB"), Ok(4096));
+        assert_eq!(sizes("64B-1MiB"), Ok((64, 1 << 20)));
+        for wrong in ["", "KiB", "4 parsecs", "1MiB-1KiB", "-5", "99999999999999999999"] {
+            assert!(sizes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn ratios_are_bounded() {
+        assert_eq!(ratio("0.9"), Ok(0.9));
+        assert!(ratio("1.1").is_err() && ratio("NaN").is_err() && exponent("inf").is_err());
+    }
+}

@@ -1,0 +1,222 @@
+use super::random::Random;
+use super::sample;
+use super::workload::{Step, Todo};
+use crate::cache::failure;
+use seaworthy_cache::{Blob, CacheError, Latencies, Tiers};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Under this name the times of the whole cache stand beside those of its tiers.
+pub(crate) const ALL: &str = "(all)";
+
+/// Wrong values and errors that are kept as examples.
+const EXAMPLES: usize = 5;
+
+/// What all clients counted together.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(Mutex<Counts>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) operations: u64,
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) puts: u64,
+    pub(crate) removals: u64,
+    pub(crate) bytes_read: u64,
+    pub(crate) bytes_written: u64,
+    /// By kind.
+    pub(crate) errors: BTreeMap<String, u64>,
+    pub(crate) wrong_values: u64,
+    /// Some of the errors and wrong values, in words.
+    pub(crate) examples: Vec<String>,
+}
+
+impl Counts {
+    pub(crate) fn error_count(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
+    fn example(&mut self, text: impl FnOnce() -> String) {
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(text());
+        }
+    }
+}
+
+impl Tally {
+    pub(crate) fn counts(&self) -> Counts {
+        self.lock().clone()
+    }
+
+    pub(crate) fn reset(&self) {
+        *self.lock() = Counts::default();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        // Counters stay usable whatever happened to another thread.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the clients of one measurement share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) tally: Tally,
+    pub(crate) latencies: Arc<Latencies>,
+    /// Makes every value different from the one before.
+    versions: AtomicU64,
+}
+
+impl Shared {
+    /// Does one step on `tiers`, counts it, and checks what comes back.
+    pub(crate) async fn play(&self, tiers: &Tiers, step: &Step, ttl: Duration, random: &mut Random) {
+        let started = Instant::now();
+        match step.action {
+            Todo::Get => {
+                let found = tiers.get(&step.key).await;
+                let elapsed = started.elapsed();
+                let failed = failure::first(&found.tried).cloned();
+                match found.outcome {
+                    Ok(Some(hit)) => self.hit(step, &hit.tier, &hit.blob.bytes, elapsed),
+                    // One tier missed and another could not tell: an error is never a miss.
+                    Ok(None) => match failed {
+                        Some(error) => self.failed(step, &error),
+                        None => {
+                            self.latencies.record(ALL, "get-miss", elapsed, 0);
+                            self.tally.lock().misses += 1;
+                        }
+                    },
+                    Err(error) => self.failed(step, &error),
+                }
+            }
+            Todo::Put(length) => {
+                let version = self.versions.fetch_add(1, Ordering::Relaxed);
+                let bytes = sample::make(&step.key, version, length, random);
+                let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+                let started = Instant::now();
+                match tiers.put(&step.key, Blob::new(bytes).with_ttl_ms(ttl_ms)).await.outcome {
+                    Ok(()) => {
+                        self.latencies.record(ALL, "put", started.elapsed(), length as u64);
+                        let mut counts = self.tally.lock();
+                        counts.puts += 1;
+                        counts.bytes_written += length as u64;
+                    }
+                    Err(error) => self.failed(step, &error),
+                }
+            }
+            Todo::Remove => match tiers.invalidate(&step.key).await.outcome {
+                Ok(()) => {
+                    self.latencies.record(ALL, "invalidate", started.elapsed(), 0);
+                    self.tally.lock().removals += 1;
+                }
+                Err(error) => self.failed(step, &error),
+            },
+        }
+        self.tally.lock().operations += 1;
+    }
+
+    fn hit(&self, step: &Step, tier: &str, bytes: &[u8], elapsed: Duration) {
+        self.latencies.record(ALL, "get", elapsed, bytes.len() as u64);
+        let mut counts = self.tally.lock();
+        counts.hits += 1;
+        counts.bytes_read += bytes.len() as u64;
+        if let Err(wrong) = sample::check(&step.key, bytes) {
+            counts.wrong_values += 1;
+            counts.example(|| format!("tier {tier} served a wrong value for `{}`: {wrong}", step.key));
+        }
+    }
+
+    fn failed(&self, step: &Step, error: &CacheError) {
+        self.latencies.record_error(ALL, &error.kind);
+        let mut counts = self.tally.lock();
+        *counts.errors.entry(error.kind.clone()).or_default() += 1;
+        counts.example(|| format!("`{}`: {error}", step.key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_trait::async_trait;
+    use seaworthy_cache::{Backend, Capability, Entry, Operation, PutPolicy, Tier};
+
+    /// A tier that stores and then serves what `spoil` makes of it.
+    struct Spoiling {
+        stored: Mutex<BTreeMap<String, Blob>>,
+        spoil: fn(&mut Vec<u8>),
+    }
+
+    #[async_trait]
+    impl Backend for Spoiling {
+        async fn open(&self) -> Result<Capability, CacheError> {
+            Ok(Capability::of([Operation::Get, Operation::Put, Operation::Invalidate]))
+        }
+
+        async fn get(&self, key: &str) -> Result<Option<Blob>, CacheError> {
+            if key == "unreachable" {
+                return Err(CacheError::unreachable("get", "nobody there"));
+            }
+            Ok(self.stored.lock().unwrap().get(key).cloned().map(|mut blob| {
+                (self.spoil)(&mut blob.bytes);
+                blob
+            }))
+        }
+
+        async fn put(&self, key: &str, value: Blob) -> Result<(), CacheError> {
+            self.stored.lock().unwrap().insert(key.into(), value);
+            Ok(())
+        }
+
+        async fn stat(&self, _key: &str) -> Result<Option<Entry>, CacheError> {
+            Err(CacheError::unsupported("stat", "no"))
+        }
+
+        async fn invalidate(&self, key: &str) -> Result<(), CacheError> {
+            self.stored.lock().unwrap().remove(key);
+            Ok(())
+        }
+
+        async fn list(&self, _prefix: &str, _limit: u32) -> Result<Vec<Entry>, CacheError> {
+            Err(CacheError::unsupported("list", "no"))
+        }
+    }
+
+    async fn played(spoil: fn(&mut Vec<u8>), steps: &[(Todo, &str)]) -> (Counts, Arc<Latencies>) {
+        let backend = Arc::new(Spoiling { stored: Mutex::default(), spoil });
+        let tiers = Tiers::new(vec![Tier::new("t", backend)], PutPolicy::First);
+        let shared = Shared::default();
+        let mut random = Random::new(1, 0);
+        for (action, key) in steps {
+            let step = Step { action: *action, key: (*key).to_owned() };
+            shared.play(&tiers, &step, Duration::from_secs(60), &mut random).await;
+        }
+        (shared.tally.counts(), shared.latencies.clone())
+    }
+
+    const ROUND: [(Todo, &str); 4] =
+        [(Todo::Put(100), "a"), (Todo::Get, "a"), (Todo::Get, "absent"), (Todo::Get, "unreachable")];
+
+    #[tokio::test]
+    async fn what_happened_is_counted() {
+        let (counts, latencies) = played(|_| {}, &ROUND).await;
+        assert_eq!((counts.operations, counts.hits, counts.misses, counts.puts), (4, 1, 1, 1));
+        assert_eq!((counts.bytes_read, counts.bytes_written), (100, 100));
+        assert_eq!((counts.errors["unreachable"], counts.wrong_values), (1, 0), "an error is no miss");
+        let seen: Vec<(String, u64)> = latencies.rows().into_iter().map(|r| (r.operation, r.count)).collect();
+        assert_eq!(seen, [("get".into(), 1), ("get-miss".into(), 1), ("put".into(), 1)]);
+    }
+
+    #[tokio::test]
+    async fn a_corrupted_value_is_noticed() {
+        let spoilings: [fn(&mut Vec<u8>); 4] =
+            [|bytes| bytes[60] ^= 1, |bytes| bytes.truncate(99), |bytes| bytes.clear(), |bytes| bytes.push(0)];
+        for spoil in spoilings {
+            let (counts, _) = played(spoil, &ROUND).await;
+            assert_eq!(counts.wrong_values, 1);
+            assert!(counts.examples[0].contains("tier t served a wrong value for `a`"), "{:?}", counts.examples);
+        }
+    }
+}
