@@ -17,6 +17,8 @@ pub struct PeerOptions {
     pub listen: String,
     /// Its shared secret.
     pub secret: String,
+    /// Further arguments, e.g. `--peer ADDRESS`.
+    pub arguments: Vec<OsString>,
     /// Command that it is run through, e.g. into a network namespace.
     pub through: Vec<OsString>,
     /// Where it keeps its identity and entries; without one, where nothing stays.
@@ -27,7 +29,13 @@ impl PeerOptions {
     /// On `listen`, with the secret that the scenes use.
     #[must_use]
     pub fn on(listen: &str) -> Self {
-        Self { listen: listen.into(), secret: crate::lab::SECRET.into(), through: Vec::new(), state: None }
+        Self {
+            listen: listen.into(),
+            secret: crate::lab::SECRET.into(),
+            arguments: Vec::new(),
+            through: Vec::new(),
+            state: None,
+        }
     }
 }
 
@@ -36,6 +44,8 @@ impl PeerOptions {
 struct Announcement {
     peer_id: String,
     addresses: Vec<String>,
+    #[serde(default)]
+    metrics: Option<String>,
 }
 
 /// A running `seaworthy peer`. Ended when it is dropped.
@@ -62,6 +72,7 @@ impl Peer {
             .args(&words[1..])
             .args(["peer", "--json", "--listen", &options.listen, "--secret-env", "CACHE_P2P_SHARED_SECRET", "--state"])
             .arg(state)
+            .args(&options.arguments)
             .env_clear()
             .env("CACHE_P2P_SHARED_SECRET", &options.secret)
             .stdin(Stdio::null())
@@ -146,6 +157,18 @@ impl Peer {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).with_context(|| path.clone())?;
         let kib = line.trim().trim_end_matches("kB").trim();
         Ok(kib.parse::<u64>().with_context(|| line.to_owned())? / 1024)
+    }
+
+    /// Where it serves its numbers; it was started with `--metrics` then.
+    #[must_use]
+    pub fn metrics(&self) -> Option<&str> {
+        self.said.metrics.as_deref()
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Asks it to end and answers its exit code.

@@ -155,7 +155,12 @@ fn read_host<'a>(parts: &mut impl Iterator<Item = Part<'a>>, text: &str) -> Resu
     };
     let (at, value) = value_of(parts, text, kind)?;
     // `peer` or `host` may well be the name of a machine; as an IP address it can only be a stand-in.
-    let stand_in = if kind.starts_with("ip") { is_placeholder(value) } else { is_placeholder_name(value) };
+    let stand_in = if kind.starts_with("ip") {
+        // `::` has no letter either, and is an address.
+        value.parse::<IpAddr>().is_err() && is_placeholder(value)
+    } else {
+        is_placeholder_name(value)
+    };
     if stand_in {
         return Err(invalid(
             at,

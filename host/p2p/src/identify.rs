@@ -90,7 +90,7 @@ impl Identification {
         framed
     }
 
-    fn is_sensible(&self) -> bool {
+    pub(crate) fn is_sensible(&self) -> bool {
         !self.public_key.is_empty() || !self.agent_version.is_empty() || !self.protocols.is_empty()
     }
 }

@@ -37,6 +37,8 @@ mod store;
 mod wire;
 
 pub mod address;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod push;
 pub mod secret;
 pub mod sharing;

@@ -23,6 +23,7 @@ fn right_addresses() {
     assert_eq!((a.canonical.as_str(), a.peer_id), ("/dns4/cache.example.com/tcp/443", None));
     assert_eq!(parse(&format!("/ip6/0:0::1/tcp/1/ipfs/{ID}")).unwrap().canonical, format!("/ip6/::1/tcp/1/p2p/{ID}"));
     assert_eq!(parse("/ip4/0.0.0.0/tcp/1").unwrap().details["scope"], "unspecified");
+    assert_eq!(parse("/ip6/::/tcp/1").unwrap().details["scope"], "unspecified");
 }
 
 #[test]

@@ -53,7 +53,11 @@ impl Budget {
 /// Reads one frame of at most `max` bytes.
 ///
 /// *Behaviour*: memory grows with the bytes that come, not with the length that
-/// is claimed, and all beyond the first 4 KiB is taken out of `budget`.
+/// is claimed, and all beyond the first 4 KiB is taken out of `budget`. A frame that
+/// its sender ends before its end is `Malformed`, so that the sender gets to know.
+///
+/// # Errors
+/// The stream broke, or it ended within the length.
 pub(crate) async fn read<T, S>(io: &mut S, max: usize, budget: &Budget) -> io::Result<(Frame<T>, Share)>
 where
     T: DeserializeOwned,
@@ -82,7 +86,12 @@ where
             }
         }
         body.resize(wanted.min(at + if at == 0 { FREE } else { CHUNK }), 0);
-        io.read_exact(&mut body[at..]).await?;
+        match io.read_exact(&mut body[at..]).await {
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                return Ok((Frame::Malformed(format!("a frame that claims {length} bytes and is cut short")), None));
+            }
+            other => other?,
+        }
     }
     Ok((parse(&body), share))
 }
@@ -201,7 +210,9 @@ mod tests {
         assert!(matches!(decode::<Response>(&frame[..5]), Frame::Malformed(_)));
         assert!(matches!(decode::<Response>(&[0, 0, 0, 0]), Frame::Malformed(_)));
         assert!(matches!(decode::<Response>(&[0, 0, 0, 3, 1, 0xf6, 0xf6]), Frame::Malformed(_)));
-        assert!(read::<Response, _>(&mut Cursor::new(&frame[..6]), 100, &Budget::new(0)).await.is_err());
+        let cut = read::<Response, _>(&mut Cursor::new(&frame[..6]), 100, &Budget::new(0)).await.unwrap().0;
+        assert!(matches!(&cut, Frame::Malformed(why) if why.contains("cut short")), "{cut:?}");
+        assert!(read::<Response, _>(&mut Cursor::new(&frame[..3]), 100, &Budget::new(0)).await.is_err());
         // A field too many.
         let mut extra = vec![0, 0, 0, 0, 1];
         ciborium::into_writer(&serde_json::json!({"get": {"key": "k", "more": 1}}), &mut extra).unwrap();
