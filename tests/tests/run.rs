@@ -13,14 +13,14 @@ mod packaging;
 mod packing;
 #[path = "run/peers.rs"]
 mod peers;
-#[path = "run/python_cache.rs"]
-mod python_cache;
 #[path = "run/process.rs"]
 mod process;
-#[path = "run/sharing.rs"]
-mod sharing;
+#[path = "run/python_cache.rs"]
+mod python_cache;
 #[path = "run/service.rs"]
 mod service;
+#[path = "run/sharing.rs"]
+mod sharing;
 #[path = "run/suite.rs"]
 mod suite;
 
