@@ -3,8 +3,8 @@
 mod advertise;
 mod backfill;
 mod behaviour;
-mod candidates;
 mod discovery;
+mod echo;
 mod error;
 mod finder;
 mod handshakes;

@@ -1,14 +1,15 @@
 use super::discovery::Discovery;
+use super::echo::Ping;
 use super::handshakes::Handshakes;
 use crate::node::PROTOCOL_VERSION;
 use crate::wire::{self, Budget, CACHE_PROTOCOL, Frame, Request, Response, Share};
 use futures::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use libp2p::StreamProtocol;
 use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::identify;
 use libp2p::identity::PublicKey;
 use libp2p::request_response::{self, Codec, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{identify, ping};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +41,7 @@ pub(super) struct Behaviour {
     limits: connection_limits::Behaviour,
     handshakes: Handshakes,
     identify: identify::Behaviour,
-    ping: ping::Behaviour,
+    ping: Ping,
     pub(super) cache: request_response::Behaviour<CacheCodec>,
     pub(super) discovery: Discovery,
 }
@@ -69,7 +70,7 @@ impl Behaviour {
                     // What others are told is chosen; see `Advertiser`.
                     .with_hide_listen_addrs(true),
             ),
-            ping: ping::Behaviour::default(),
+            ping: Ping::default(),
             cache: request_response::Behaviour::with_codec(codec, [protocol], config),
             discovery,
         }
