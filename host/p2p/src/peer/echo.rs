@@ -43,11 +43,11 @@ impl Handler {
 
 async fn echo(mut stream: Stream) -> io::Result<()> {
     let mut payload = [0; PAYLOAD];
-    loop {
-        stream.read_exact(&mut payload).await?;
+    while stream.read_exact(&mut payload).await.is_ok() {
         stream.write_all(&payload).await?;
         stream.flush().await?;
     }
+    stream.close().await
 }
 
 impl ConnectionHandler for Handler {
