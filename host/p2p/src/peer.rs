@@ -3,7 +3,7 @@
 mod advertise;
 mod behaviour;
 mod bucket;
-mod candidates;
+mod echo;
 mod contact;
 mod counters;
 mod dial_back;

@@ -1,6 +1,7 @@
 //! Round trips of the ping protocol: 32 random bytes, echoed (libp2p/specs, ping).
 
 use crate::session::{Session, io_failure};
+use futures::future::Either;
 use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 use seaworthy_model::Failure;
 use std::io;
@@ -12,11 +13,18 @@ pub(crate) const PROTOCOL: &str = "/ipfs/ping/1.0.0";
 /// Bytes of one ping.
 pub(crate) const PAYLOAD: usize = 32;
 
-/// Pings `count` times on one stream; answers the round trips in order.
+/// Pings `count` times; answers the round trips in order.
+///
+/// *Behaviour*: on one stream, but over QUIC each on its own: rust-libp2p answers
+/// only the first ping of a QUIC stream in time.
 pub(crate) async fn ping(session: &Session, count: u32, deadline: Instant) -> Result<Vec<Duration>, Failure> {
     let mut stream = session.open(PROTOCOL, "ping", deadline).await?;
     let mut trips = Vec::new();
     for number in 1..=count {
+        if number > 1 && matches!(stream, Either::Right(_)) {
+            let _ = stream.close().await;
+            stream = session.open(PROTOCOL, "ping", deadline).await?;
+        }
         let payload: [u8; PAYLOAD] = rand::random();
         let started = Instant::now();
         let echo = async {

@@ -1,4 +1,5 @@
 use super::discovery::Discovery;
+use super::echo::Ping;
 use super::handshakes::Handshakes;
 use super::hold::Hold;
 use super::push_codec::{PushCodec, ReplyKind};
@@ -8,10 +9,10 @@ use crate::wire::{self, Budget, CACHE_PROTOCOL, Frame, Request, Response, SMALL_
 use futures::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use libp2p::StreamProtocol;
 use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::identify;
 use libp2p::identity::PublicKey;
 use libp2p::request_response::{self, Codec, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{identify, ping};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -51,7 +52,7 @@ pub(super) struct Behaviour {
     limits: connection_limits::Behaviour,
     handshakes: Handshakes,
     identify: identify::Behaviour,
-    ping: ping::Behaviour,
+    ping: Ping,
     pub(super) cache: request_response::Behaviour<CacheCodec>,
     pub(super) push: request_response::Behaviour<PushCodec>,
     pub(super) peer_exchange: request_response::Behaviour<PushCodec>,
@@ -92,7 +93,7 @@ impl Behaviour {
                     // What others are told is chosen; see `Advertiser`.
                     .with_hide_listen_addrs(true),
             ),
-            ping: ping::Behaviour::default(),
+            ping: Ping::default(),
             cache: request_response::Behaviour::with_codec(codec, [protocol], config),
             push: push(PUSH_PROTOCOL, ReplyKind::Word),
             peer_exchange: push(PEER_EXCHANGE_PROTOCOL, ReplyKind::Message),

@@ -2,12 +2,11 @@
 //! AutoNAT, hole punching, mDNS and Kademlia. Each is off unless asked for.
 
 use super::behaviour::MUXED;
-use super::candidates::Candidates;
 use libp2p::identity::PublicKey;
 use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
-use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{StreamProtocol, autonat, dcutr, kad, mdns, relay};
+use libp2p::swarm::{FromSwarm, NetworkBehaviour, NewExternalAddrCandidate};
+use libp2p::{Multiaddr, StreamProtocol, autonat, dcutr, kad, mdns, relay};
 use std::io;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -70,7 +69,6 @@ pub(super) struct Discovery {
     dcutr: Toggle<dcutr::Behaviour>,
     mdns: Toggle<mdns::tokio::Behaviour>,
     pub(super) kademlia: Toggle<kad::Behaviour<MemoryStore>>,
-    pub(super) candidates: Toggle<Candidates>,
 }
 
 impl Discovery {
@@ -108,8 +106,18 @@ impl Discovery {
             dcutr: on.dcutr.then(|| dcutr::Behaviour::new(own)).into(),
             mdns: mdns.transpose()?.into(),
             kademlia: kademlia.into(),
-            candidates: on.autonat.then(Candidates::default).into(),
         })
+    }
+}
+
+impl Discovery {
+    /// Has others dial `address` back, where that is switched on. *Behaviour*: the
+    /// swarm passes on only candidates that it does not tell others yet, so ours are
+    /// handed over here.
+    pub(super) fn test(&mut self, address: &Multiaddr) {
+        if let Some(client) = self.autonat_client.as_mut() {
+            client.on_swarm_event(FromSwarm::NewExternalAddrCandidate(NewExternalAddrCandidate { addr: address }));
+        }
     }
 }
 

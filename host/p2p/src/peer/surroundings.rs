@@ -180,9 +180,7 @@ impl Surroundings {
         }
         for new in told.iter().filter(|a| !self.told.contains(a)) {
             swarm.add_external_address(new.clone());
-            if let Some(candidates) = swarm.behaviour_mut().discovery.candidates.as_mut() {
-                candidates.offer(new.clone());
-            }
+            swarm.behaviour_mut().discovery.test(new);
         }
         let mut all = told.clone();
         all.extend(self.reservations.addresses());

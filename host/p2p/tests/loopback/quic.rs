@@ -57,7 +57,8 @@ async fn the_cache_is_the_same() {
     assert!(!agree(&node(), &address, &secret("theirs"), 5 * SECOND, &PermitAll).await.unwrap());
     let error = node().request(&address, "/no/such/1.0.0", b"", 5 * SECOND, 9, &PermitAll).await.unwrap_err();
     assert_eq!((error.kind.as_str(), error.stage.as_str()), ("unsupported", "stream"));
-    let echo = [7; 32];
+    // Two pings on one stream: both are answered.
+    let echo = [7; 64];
     let answer = node().request(&address, "/ipfs/ping/1.0.0", &echo, 5 * SECOND, 99, &PermitAll).await.unwrap();
     assert_eq!(answer, echo);
 }
