@@ -337,3 +337,21 @@ fn local_peer(number: u16, peers: &[String], interfaces: Option<&system::Seen>) 
 }
 
 seaworthy_check_sdk::export_check!(Initialization);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_directories_are_one_fact() {
+        let row = |path: &str| [("path", path), ("exists", "true"), ("writable", "true")].map(|(k, v)| argument(k, v));
+        let rows = vec![row("/a").to_vec(), row("/b").to_vec()];
+        let seen = system::Seen { id: 1, topic: "directory".into(), elapsed: 1, outcome: Ok(rows) };
+        let mut run = Run { findings: Findings::new(), parts: Vec::new(), unknown: Vec::new() };
+        run.directories(&seen);
+        let outcome = run.findings.conclude("", Evidence::one(1));
+        let facts: Vec<_> = outcome.facts.iter().map(|fact| (fact.key.as_str(), fact.value.as_str())).collect();
+        assert_eq!(facts, [(facts::CACHE_DIRECTORY, "/a")]);
+        assert_eq!(run.parts.len(), 2);
+    }
+}
