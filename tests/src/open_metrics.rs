@@ -174,7 +174,8 @@ fn sample(line: &str) -> Result<(String, BTreeMap<String, String>, f64)> {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "# HELP a_bytes Bytes of it.\n# TYPE a_bytes counter\n# UNIT a_bytes bytes\na_bytes_total{x=\"y\"} 3\n";
+    const GOOD: &str =
+        "# HELP a_bytes Bytes of it.\n# TYPE a_bytes counter\n# UNIT a_bytes bytes\na_bytes_total{x=\"y\"} 3\n";
 
     #[test]
     fn good_pages_are_read_and_others_are_not() -> Result<()> {

@@ -35,8 +35,6 @@ impl PeerOptions {
 struct Announcement {
     peer_id: String,
     addresses: Vec<String>,
-    #[serde(default)]
-    metrics: Option<String>,
 }
 
 /// A running `seaworthy peer`. Ended when it is dropped.
@@ -125,18 +123,6 @@ impl Peer {
     /// When it announced no TCP address.
     pub fn at(&self, host: &str) -> Result<String> {
         Ok(format!("/{host}/tcp/{}/p2p/{}", self.port()?, self.id()))
-    }
-
-    /// Where it serves its numbers; it was started with `--metrics` then.
-    #[must_use]
-    pub fn metrics(&self) -> Option<&str> {
-        self.said.metrics.as_deref()
-    }
-
-    /// Its process id.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// Asks it to end and answers its exit code.

@@ -7,18 +7,18 @@ mod addresses;
 mod cache;
 #[path = "run/formats.rs"]
 mod formats;
+#[path = "run/packaging.rs"]
+mod packaging;
 #[path = "run/packing.rs"]
 mod packing;
 #[path = "run/peers.rs"]
 mod peers;
 #[path = "run/process.rs"]
 mod process;
-#[path = "run/sharing.rs"]
-mod sharing;
-#[path = "run/packaging.rs"]
-mod packaging;
 #[path = "run/service.rs"]
 mod service;
+#[path = "run/sharing.rs"]
+mod sharing;
 #[path = "run/suite.rs"]
 mod suite;
 

@@ -136,16 +136,17 @@ impl Peer {
         let identity = identity::load(config.identity.as_deref())?;
         let peer_id = identity.public().to_peer_id();
         let agent = config.agent.clone();
+        let mut registry = metrics::registry();
         let limits = behaviour::Limits {
             max_frame: config.max_value + crate::wire::FRAME_OVERHEAD,
             max_connections: config.max_connections,
             request_timeout: config.request_timeout,
             hide_interfaces: !announce.is_empty(),
+            unfinished: metrics::unfinished(&mut registry),
             envelope: config.secret.as_ref().map(|secret| Arc::new(Envelope::new(secret))),
         };
         let rates = Rates { requests: config.max_requests_per_second, bytes: config.max_bytes_per_second };
         let dialler = dial_back::Dialler::new(identity.clone(), config.agent.clone());
-        let mut registry = metrics::registry();
         let mut swarm = SwarmBuilder::with_existing_identity(identity)
             .with_tokio()
             .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, muxer)

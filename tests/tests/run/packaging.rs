@@ -79,7 +79,8 @@ fn arguments(_: &Loopback) -> Result<()> {
         ensure!(help.stdout.contains(&variable), "`peer` does not read {variable}");
     }
     for (file, text) in [("docker-compose.yml", compose), ("docker/Dockerfile", read("docker/Dockerfile")?)] {
-        let asks = text.contains("[CMD, /seaworthy, peer, health]") || text.contains(r#"["/seaworthy", "peer", "health"]"#);
+        let asks =
+            text.contains("[CMD, /seaworthy, peer, health]") || text.contains(r#"["/seaworthy", "peer", "health"]"#);
         ensure!(asks, "{file} has no health check");
     }
     Ok(())

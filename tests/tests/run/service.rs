@@ -112,7 +112,9 @@ fn pages(_: &Loopback) -> Result<()> {
     // Many who say nothing keep nobody waiting for longer than they are waited for.
     let silent: Vec<_> = (0..40).map(|_| std::net::TcpStream::connect(peer.metrics)).collect::<Result<_, _>>()?;
     let start = Instant::now();
-    peer.until(Duration::from_secs(10), "an answer beside silent connections", |peer| Ok(peer.get("/healthz").is_ok()))?;
+    peer.until(Duration::from_secs(10), "an answer beside silent connections", |peer| {
+        Ok(peer.get("/healthz").is_ok())
+    })?;
     drop(silent);
     ensure!(start.elapsed() < Duration::from_secs(10));
     Ok(())

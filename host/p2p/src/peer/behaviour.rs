@@ -10,6 +10,7 @@ use libp2p::identity::PublicKey;
 use libp2p::request_response::{self, Codec, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{identify, ping};
+use prometheus_client::metrics::counter::Counter;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -37,6 +38,8 @@ pub(super) struct Limits {
     pub(super) request_timeout: Duration,
     /// Whether identify is silent about the interfaces' addresses.
     pub(super) hide_interfaces: bool,
+    /// Counts requests that are begun and never end.
+    pub(super) unfinished: Counter,
     /// Of the Python protocols; none without a secret.
     pub(super) envelope: Option<Arc<Envelope>>,
 }
@@ -61,7 +64,12 @@ impl Behaviour {
             // Handshakes end after their own timeout, so that a crowd of slow
             // ones delays others for that long at most.
             .with_max_pending_incoming(Some(limits.max_connections.max(64)));
-        let codec = CacheCodec { max_frame: limits.max_frame, budget: Budget::new(BUDGET), scope: None };
+        let codec = CacheCodec {
+            max_frame: limits.max_frame,
+            budget: Budget::new(BUDGET),
+            scope: None,
+            unfinished: limits.unfinished.clone(),
+        };
         let messages = Budget::new(PUSH_BUDGET);
         let push = |name, reply| {
             let codec = PushCodec { envelope: limits.envelope.clone(), budget: Arc::clone(&messages), reply };
@@ -101,6 +109,25 @@ pub(super) struct CacheCodec {
     max_frame: usize,
     budget: Arc<Budget>,
     scope: Option<Arc<Scope>>,
+    unfinished: Counter,
+}
+
+/// A request that is being read. The swarm says nothing of one that never ends, so
+/// it is counted here when it is dropped before its end.
+struct Unfinished<'c>(Option<&'c Counter>);
+
+impl Unfinished<'_> {
+    fn end(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(counter) = self.0 {
+            counter.inc();
+        }
+    }
 }
 
 /// What the codecs of one connection share.
@@ -121,7 +148,8 @@ impl Scope {
 impl Clone for CacheCodec {
     fn clone(&self) -> Self {
         let scope = self.scope.as_ref().map_or_else(Arc::default, Arc::clone);
-        Self { max_frame: self.max_frame, budget: Arc::clone(&self.budget), scope: Some(scope) }
+        let (budget, unfinished) = (Arc::clone(&self.budget), self.unfinished.clone());
+        Self { max_frame: self.max_frame, budget, scope: Some(scope), unfinished }
     }
 }
 
@@ -158,7 +186,9 @@ impl Codec for CacheCodec {
     {
         let agreed = self.scope.as_ref().is_some_and(|scope| scope.agreed.load(Relaxed));
         let most = if agreed { self.max_frame } else { SMALL_FRAME.min(self.max_frame) };
+        let unfinished = Unfinished(Some(&self.unfinished));
         let (frame, share) = wire::read(io, most, &self.budget).await?;
+        unfinished.end();
         Ok(Received { frame, share, scope: self.scope.clone() })
     }
 
