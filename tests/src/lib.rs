@@ -12,6 +12,7 @@
 mod binary;
 mod guests;
 pub mod lab;
+pub mod load;
 pub mod open_metrics;
 mod peer;
 mod python;

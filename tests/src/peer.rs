@@ -5,6 +5,7 @@ use nix::unistd::Pid;
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -20,13 +21,21 @@ pub struct PeerOptions {
     pub arguments: Vec<OsString>,
     /// Command that it is run through, e.g. into a network namespace.
     pub through: Vec<OsString>,
+    /// Where it keeps its identity and entries; without one, where nothing stays.
+    pub state: Option<PathBuf>,
 }
 
 impl PeerOptions {
     /// On `listen`, with the secret that the scenes use.
     #[must_use]
     pub fn on(listen: &str) -> Self {
-        Self { listen: listen.into(), secret: crate::lab::SECRET.into(), arguments: Vec::new(), through: Vec::new() }
+        Self {
+            listen: listen.into(),
+            secret: crate::lab::SECRET.into(),
+            arguments: Vec::new(),
+            through: Vec::new(),
+            state: None,
+        }
     }
 }
 
@@ -51,7 +60,8 @@ impl Peer {
     /// # Errors
     /// When it ends, or says nothing for 20 s.
     pub fn start(options: &PeerOptions) -> Result<Self> {
-        let state = scratch()?;
+        let scratch = scratch()?;
+        let state = options.state.as_deref().unwrap_or(scratch.path());
         let binary = crate::binary()?;
         let mut words = options.through.clone();
         words.push(binary.into());
@@ -59,7 +69,7 @@ impl Peer {
         command
             .args(&words[1..])
             .args(["peer", "--json", "--listen", &options.listen, "--secret-env", "CACHE_P2P_SHARED_SECRET", "--state"])
-            .arg(state.path())
+            .arg(state)
             .args(&options.arguments)
             .env_clear()
             .env("CACHE_P2P_SHARED_SECRET", &options.secret)
@@ -83,7 +93,7 @@ impl Peer {
                 if let Some(mut stderr) = child.stderr.take() {
                     std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
                 }
-                Ok(Self { child, said, _state: state })
+                Ok(Self { child, said, _state: scratch })
             }
             Err(e) => {
                 let _ = child.kill();
@@ -123,6 +133,34 @@ impl Peer {
     /// When it announced no TCP address.
     pub fn at(&self, host: &str) -> Result<String> {
         Ok(format!("/{host}/tcp/{}/p2p/{}", self.port()?, self.id()))
+    }
+
+    /// Kills it, as `kill -9` does, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When it cannot be killed.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill().context("cannot kill the peer")?;
+        self.child.wait().context("cannot wait for the peer")?;
+        Ok(())
+    }
+
+    /// The most memory that it ever had, in MiB (VmHWM).
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn peak_mib(&self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).with_context(|| path.clone())?;
+        let kib = line.trim().trim_end_matches("kB").trim();
+        Ok(kib.parse::<u64>().with_context(|| line.to_owned())? / 1024)
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Asks it to end and answers its exit code.

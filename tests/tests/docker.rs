@@ -8,6 +8,8 @@ mod bridge;
 mod compose;
 #[path = "docker/networks.rs"]
 mod networks;
+#[path = "docker/sharing.rs"]
+mod sharing;
 #[path = "docker/variables.rs"]
 mod variables;
 
@@ -23,5 +25,6 @@ fn main() -> ExitCode {
     scenes.extend(networks::scenes());
     scenes.extend(variables::scenes());
     scenes.extend(compose::scenes());
+    scenes.extend(sharing::scenes());
     run_scenes("docker", lab, scenes)
 }

@@ -33,7 +33,7 @@ const HOST: [(&str, &[&str]); 11] = [
             "seaworthy-report",
         ],
     ),
-    // The peers with faults, of which a diagnosis has to be shown.
+    // The peers with faults, of which a diagnosis has to be shown, and the client that puts load on one.
     ("seaworthy-tests", &["seaworthy-model", "seaworthy-p2p"]),
 ];
 

@@ -13,6 +13,8 @@ mod packaging;
 mod packing;
 #[path = "run/peers.rs"]
 mod peers;
+#[path = "run/python_cache.rs"]
+mod python_cache;
 #[path = "run/process.rs"]
 mod process;
 #[path = "run/service.rs"]
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
     let mut scenes: Vec<Scene<Loopback>> = Vec::new();
     scenes.extend(suite::scenes());
     scenes.extend(addresses::scenes());
+    scenes.extend(python_cache::scenes());
     scenes.extend(packing::scenes());
     scenes.extend(peers::scenes());
     scenes.extend(cache::scenes());

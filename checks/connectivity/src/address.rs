@@ -41,6 +41,11 @@ impl Endpoint {
         self.with_port(self.port)
     }
 
+    /// Whether it is reached over UDP, at least as far as its relay.
+    pub(crate) fn is_quic(&self) -> bool {
+        self.address.contains("/quic-v1")
+    }
+
     pub(crate) fn with_port(&self, port: u16) -> String {
         let port = port.to_string();
         if self.host.contains(':') {
@@ -101,11 +106,15 @@ fn readable(address: &seaworthy_check_sdk::p2p::swarm::Address) -> (Plan, Option
         ];
         return leave(codes::ADDR_UNSPECIFIED, message.concat());
     }
-    if address.transport != "tcp" {
-        let message = ["the transport ", &address.transport, " is not supported; the cache speaks TCP"];
+    if !matches!(address.transport.as_str(), "tcp" | "udp") {
+        let message = ["the transport ", &address.transport, " is not supported; the cache speaks TCP and QUIC"];
         return leave(codes::ADDR_UNSUPPORTED_TRANSPORT, message.concat());
     }
-    let base = base_of(&address.canonical).to_owned();
+    let base = match &address.peer_id {
+        Some(id) => address.canonical.strip_suffix(id.as_str()).and_then(|rest| rest.strip_suffix("/p2p/")),
+        None => None,
+    };
+    let base = base.unwrap_or(&address.canonical).to_owned();
     let endpoint = Endpoint {
         address: address.canonical.clone(),
         base,
@@ -141,6 +150,10 @@ fn code_of(reason: &str) -> Code {
 /// What can be dialled of an address that is wrong, to learn the id of the peer there:
 /// host and port are right, only the peer's id or the notation is not.
 fn repaired(text: &str, reason: &str, suggestion: Option<&str>) -> Option<Endpoint> {
+    // Who answers there is the relay, and not the peer whose id is wrong.
+    if text.contains("/p2p-circuit") {
+        return None;
+    }
     let base = match reason {
         "placeholder-peer-id" | "bad-peer-id" => base_of(text),
         "missing-value" => text.strip_suffix("/p2p").or_else(|| text.strip_suffix("/ipfs"))?,
@@ -149,14 +162,21 @@ fn repaired(text: &str, reason: &str, suggestion: Option<&str>) -> Option<Endpoi
     };
     let mut parts = base.strip_prefix('/')?.split('/');
     let (kind, host, transport, port) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let known = matches!(kind, "ip4" | "ip6" | "dns" | "dns4" | "dns6") && transport == "tcp" && parts.next().is_none();
+    let transport = match (transport, parts.next()) {
+        ("tcp", None) => true,
+        ("udp", Some("quic-v1")) => parts.next().is_none(),
+        _ => false,
+    };
+    let known = matches!(kind, "ip4" | "ip6" | "dns" | "dns4" | "dns6") && transport;
     let port = port.parse().ok().filter(|port| *port != 0)?;
     known.then(|| Endpoint { address: base.into(), base: base.into(), host: host.into(), port, peer_id: None })
 }
 
-/// The part before the peer: `/KIND/HOST/TRANSPORT/PORT`.
+/// The part before the peer: `/KIND/HOST/TRANSPORT/PORT`, with `/quic-v1` where it follows.
 fn base_of(text: &str) -> &str {
-    text.match_indices('/').nth(4).map_or(text, |(end, _)| &text[..end])
+    let ends = |n| text.match_indices('/').nth(n).map_or(text, |(end, _)| &text[..end]);
+    let longer = ends(5);
+    if longer.ends_with("/quic-v1") { longer } else { ends(4) }
 }
 
 #[cfg(test)]
@@ -203,7 +223,17 @@ mod tests {
             (good("10.0.0.1", "tcp", Some("A")), None, Some("/ip4/10.0.0.1/tcp/9100/p2p/A")),
             (good("10.0.0.1", "tcp", None), Some("addr.missing-peer-id"), Some("/ip4/10.0.0.1/tcp/9100")),
             (good("0.0.0.0", "tcp", Some("A")), Some("addr.unspecified"), None),
-            (good("10.0.0.1", "udp", Some("A")), Some("addr.unsupported-transport"), None),
+            (good("10.0.0.1", "sctp", Some("A")), Some("addr.unsupported-transport"), None),
+            (
+                bad("/ip4/10.0.0.1/udp/9100/quic-v1/p2p/YOUR_PEER_ID", "placeholder-peer-id", None),
+                Some("addr.placeholder-peer-id"),
+                Some("/ip4/10.0.0.1/udp/9100/quic-v1"),
+            ),
+            (
+                bad("/ip4/10.0.0.1/tcp/9100/p2p/R/p2p-circuit/p2p/YOUR_PEER_ID", "placeholder-peer-id", None),
+                Some("addr.placeholder-peer-id"),
+                None,
+            ),
             (
                 bad("/ip4/10.0.0.1/tcp/9100/p2p/YOUR_PEER_ID", "placeholder-peer-id", None),
                 Some("addr.placeholder-peer-id"),
@@ -221,6 +251,23 @@ mod tests {
             let entries = entries(&[one]);
             assert_eq!(entries[0].fault.as_ref().map(|f| f.code.code), code);
             assert_eq!(dialled(&entries[0]), address);
+        }
+    }
+
+    #[test]
+    fn the_base_is_all_but_the_peer() {
+        for (canonical, transport, base) in [
+            ("/ip4/10.0.0.1/tcp/9100/p2p/A", "tcp", "/ip4/10.0.0.1/tcp/9100"),
+            ("/ip4/10.0.0.1/udp/9100/quic-v1/p2p/A", "udp", "/ip4/10.0.0.1/udp/9100/quic-v1"),
+            ("/ip4/10.0.0.1/tcp/9100/p2p/R/p2p-circuit/p2p/A", "tcp", "/ip4/10.0.0.1/tcp/9100/p2p/R/p2p-circuit"),
+        ] {
+            let mut parsed = good("10.0.0.1", transport, Some("A"));
+            if let Ok(address) = &mut parsed.outcome {
+                address.canonical = canonical.into();
+            }
+            let entries = entries(&[parsed]);
+            let Plan::Dial(endpoint) = &entries[0].plan else { panic!("{canonical}") };
+            assert_eq!((endpoint.base.as_str(), endpoint.is_quic()), (base, transport == "udp"));
         }
     }
 

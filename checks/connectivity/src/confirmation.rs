@@ -21,6 +21,8 @@ const HTTP_REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 pub(crate) enum Stage {
     /// No TCP connection.
     Connect,
+    /// No answer over UDP.
+    Datagram,
     /// A connection, but no libp2p greeting.
     Greeting,
 }
@@ -57,6 +59,13 @@ pub(crate) fn confirm(failed: &[(&Endpoint, Stage)], budget: Budget) -> Vec<Conf
             Stage::Connect => {
                 ask(Question::Again, endpoint.socket(), &[], 0);
                 for port in CONTROL_PORTS.into_iter().filter(|port| *port != endpoint.port) {
+                    ask(Question::Control(port), endpoint.with_port(port), &[], 0);
+                }
+            }
+            // TCP on the same machine tells a dead machine from UDP that is dropped.
+            Stage::Datagram => {
+                let ports = CONTROL_PORTS.into_iter().filter(|port| *port != endpoint.port);
+                for port in std::iter::once(endpoint.port).chain(ports) {
                     ask(Question::Control(port), endpoint.with_port(port), &[], 0);
                 }
             }

@@ -23,7 +23,9 @@ use reply::Reply;
 use seaworthy_check_sdk::env::vars;
 use seaworthy_check_sdk::kit::progress;
 use seaworthy_check_sdk::p2p::swarm::{self, Dialed};
-use seaworthy_check_sdk::{Check, CitedFinding, Context, ContextExt, Evidence, Failure, Findings, Outcome, millis};
+use seaworthy_check_sdk::{
+    Check, CitedFinding, Context, ContextExt, Evidence, Failure, Findings, Outcome, millis, row_value,
+};
 use telling::Lesson;
 
 seaworthy_check_sdk::descriptor!();
@@ -123,10 +125,18 @@ impl Attempt<'_> {
         self.dialed.ladder.iter().find(|rung| rung.name == name).map_or(0, |rung| rung.elapsed)
     }
 
+    /// The connection alone: TCP, or QUIC with its handshake.
+    fn connect_us(&self) -> u64 {
+        self.rung_us(if self.endpoint.is_quic() { "quic" } else { "connect" })
+    }
+
     fn stage(&self) -> Option<Stage> {
         let failure = self.dialed.outcome.as_ref().err()?;
         match self.failed_rung(failure) {
             "connect" => Some(Stage::Connect),
+            "quic" if !matches!(failure.kind.as_str(), "unsupported" | "protocol" | "self-dial") => {
+                Some(Stage::Datagram)
+            }
             "multistream" if failure.kind != "protocol" => Some(Stage::Greeting),
             _ => None,
         }
@@ -148,6 +158,12 @@ impl Attempt<'_> {
                 let verdict = verdict::of_connect(&first, confirmation.again.as_ref(), &control, &confirmation.around);
                 // Silence alone, and nobody waited long enough for it to mean something.
                 verdict.filter(|v| self.budget.is_patient() || v.code.code != codes::PEER_SILENT.code)
+            }
+            "quic" => {
+                let first = Reply::of(failure, self.rung_us("quic"));
+                let control: Vec<Reply> = confirmation.control.iter().map(|(_, reply)| reply.clone()).collect();
+                let udp = row_value(&failure.details, "udp");
+                verdict::of_quic(&failure.kind, udp, &first, &control, &confirmation.around, self.budget.is_patient())
             }
             rung => verdict::of_rung(rung, &failure.kind, &confirmation.afterwards, self.budget.is_patient()),
         }
@@ -257,7 +273,7 @@ impl Report {
         ];
         let mut summary = summary.concat();
         self.record_facts(entries, attempts, &reached, &evidence);
-        if let Some(slowest) = reached.iter().map(|a| a.rung_us("connect")).max() {
+        if let Some(slowest) = reached.iter().map(|a| a.connect_us()).max() {
             summary.push_str(&[", connected within ", &millis(slowest), " ms"].concat());
         } else if self.untried.is_none() {
             let finding = codes::PEERS_NONE_REACHABLE
@@ -288,7 +304,7 @@ impl Report {
         }
         let pings = reached.iter().filter_map(|a| a.dialed.outcome.as_ref().ok()?.ping_rtt).max();
         for (key, micros) in [
-            (facts::CONNECT_MS, reached.iter().map(|a| a.rung_us("connect")).max()),
+            (facts::CONNECT_MS, reached.iter().map(|a| a.connect_us()).max()),
             (facts::IDENTIFY_MS, reached.iter().map(|a| a.rung_us("identify")).max()),
             (facts::PING_MS, pings),
         ] {

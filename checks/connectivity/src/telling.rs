@@ -57,7 +57,7 @@ pub(crate) fn unusable(
     if let Some(code) = failure.os_code {
         finding = finding.detail("errno", code.to_string());
     }
-    for key in ["protocol", "banner", "offers", "tried", "gai-code"] {
+    for key in ["protocol", "banner", "offers", "tried", "gai-code", "udp", "status", "relay-peer-id"] {
         if let Some(value) = row_value(&failure.details, key) {
             finding = finding.detail(key, value);
         }

@@ -100,6 +100,47 @@ fn of_icmp(icmp: &Icmp) -> Option<Verdict> {
     }
 }
 
+/// Judges a QUIC dial that failed with a failure of `kind`. Over UDP nothing but
+/// silence comes from a filter, and nothing but ICMP from a closed port; `udp` is
+/// what the dial heard beside the handshake, `control` what TCP ports answered.
+pub(crate) fn of_quic(
+    kind: &str,
+    udp: Option<&str>,
+    first: &Reply,
+    control: &[Reply],
+    around: &Surroundings,
+    patient: bool,
+) -> Option<Verdict> {
+    use Sureness::{Certain, Likely};
+    match (kind, udp) {
+        ("connection-refused", _) => verdict(
+            codes::PEER_UDP_CLOSED,
+            if around.own { Certain } else { Likely },
+            "an ICMP message says that nothing takes UDP on this port; where only TCP is published or listened on, it is so",
+        ),
+        ("timeout", Some("answered")) => verdict(
+            codes::PEER_HANDSHAKE_FAILED,
+            Likely,
+            "a QUIC listener answers, and the handshake does not come through: it is overloaded, or large packets get \
+             lost on the way",
+        ),
+        ("timeout", _) if control.iter().any(Reply::shows_life) => verdict(
+            codes::PEER_UDP_BLOCKED,
+            Likely,
+            "the machine answers over TCP and never over UDP, where a closed port would be told by ICMP: something on \
+             the way drops UDP",
+        ),
+        ("timeout", _) if !patient => None,
+        ("unsupported", _) | ("protocol", Some("foreign")) => {
+            verdict(codes::PEER_NOT_LIBP2P, Certain, "the UDP port answers, and what it speaks is not libp2p over QUIC")
+        }
+        ("timeout" | "host-unreachable" | "network-unreachable" | "permission-denied", _) => {
+            of_connect(first, None, control, around)
+        }
+        _ => of_rung("quic", kind, &Afterwards::default(), patient),
+    }
+}
+
 fn of_silence(again: Option<&Reply>, control: &[Reply], around: &Surroundings) -> Option<Verdict> {
     use Sureness::{Certain, Likely, Possible};
     if again == Some(&Reply::Connected) {
@@ -161,6 +202,18 @@ pub(crate) fn of_rung(rung: &str, kind: &str, after: &Afterwards, patient: bool)
     }
     let not_libp2p = "the port is open, and what it says is not libp2p";
     match (rung, kind) {
+        ("relay", "relay-refused") => {
+            verdict(codes::PEER_RELAY_FAILED, Certain, "the relay answers and does not connect to the peer")
+        }
+        ("relay", "unsupported") => {
+            verdict(codes::PEER_RELAY_FAILED, Certain, "what answers is a libp2p peer, and no relay")
+        }
+        ("relay", "wrong-peer-id") => {
+            verdict(codes::PEER_RELAY_FAILED, Certain, "the relay has another identity than the address names")
+        }
+        ("relay", _) => {
+            verdict(codes::PEER_RELAY_FAILED, Likely, "the way ends at the relay, which did not do its part")
+        }
         (_, "wrong-peer-id") => {
             verdict(codes::PEER_WRONG_ID, Certain, "the peer proved another key in the encrypted handshake")
         }
@@ -373,6 +426,41 @@ mod tests {
             assert_eq!(of_rung(rung, kind, &after, true).unwrap().code.code, code, "{rung} {kind}");
         }
         assert!(of_rung("resolve", "denied", &Afterwards::default(), true).is_none());
+    }
+
+    #[test]
+    fn over_udp_silence_and_icmp_have_verdicts_of_their_own() {
+        let far = Surroundings { has_route: Some(true), ..Surroundings::default() };
+        let refused = [Reply::Silence, Reply::Refused];
+        let silent = [Reply::Silence];
+        let icmp = icmp("3", "3", 0);
+        for (kind, udp, first, control, around, code, sureness) in [
+            ("timeout", Some("silent"), &Reply::Silence, &refused[..], &far, "peer.udp-blocked", Likely),
+            ("timeout", Some("silent"), &Reply::Silence, &silent, &far, "peer.silent", Possible),
+            ("timeout", None, &Reply::Silence, &silent, &neighbour("reachable"), "peer.filtered", Likely),
+            ("timeout", Some("silent"), &Reply::Silence, &[], &neighbour("incomplete"), "peer.host-down", Certain),
+            ("timeout", Some("answered"), &Reply::Silence, &refused, &far, "peer.handshake-failed", Likely),
+            ("connection-refused", None, &icmp, &[], &far, "peer.udp-closed", Likely),
+            ("unsupported", None, &icmp, &[], &far, "peer.not-libp2p", Certain),
+            ("protocol", Some("foreign"), &icmp, &[], &far, "peer.not-libp2p", Certain),
+            ("protocol", None, &icmp, &[], &far, "peer.handshake-failed", Certain),
+            ("network-unreachable", None, &Reply::NoRoute, &[], &far, "peer.no-route", Certain),
+            ("self-dial", None, &Reply::Silence, &[], &far, "peer.self", Certain),
+        ] {
+            let verdict = of_quic(kind, udp, first, control, around, true).expect(kind);
+            assert_eq!((verdict.code.code, verdict.sureness), (code, sureness), "{kind} {udp:?}");
+        }
+        assert!(of_quic("timeout", Some("silent"), &Reply::Silence, &silent, &far, false).is_none());
+        assert!(of_quic("denied", None, &Reply::Silence, &[], &far, true).is_none());
+    }
+
+    #[test]
+    fn what_a_relay_does_is_no_fault_of_the_handshake() {
+        for kind in ["relay-refused", "unsupported", "wrong-peer-id", "closed", "timeout"] {
+            let verdict = of_rung("relay", kind, &Afterwards::default(), true).unwrap();
+            assert_eq!(verdict.code.code, "peer.relay-failed", "{kind}");
+        }
+        assert!(of_rung("relay", "timeout", &Afterwards::default(), false).is_none());
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! `p2p/dependencies`: what the cache client needs is installed and right.
 //!
-//! [`python`] judges what an interpreter has, [`version`] compares versions;
-//! neither calls the host.
+//! [`python`] judges what an interpreter has, [`release`] whether the client's release
+//! has peer-to-peer code, [`requirement`] how it was installed, [`version`] compares
+//! versions; none of them calls the host.
 
 pub mod python;
+pub mod release;
+pub mod requirement;
 pub mod version;
 
-use python::{Distribution, Interpreter, normal};
-use seaworthy_check_sdk::env::system;
+use python::{Distribution, Interpreter, Mentions, normal};
+use seaworthy_check_sdk::env::{system, vars};
 use seaworthy_check_sdk::{Check, Code, Context, ContextExt, Evidence, Findings, Outcome, argument, query, row_value};
 
 seaworthy_check_sdk::descriptor!();
@@ -20,24 +23,35 @@ impl Check for Dependencies {
 
     fn run(_id: &str, context: Context) -> Result<Outcome, String> {
         let client = context.setting("client").unwrap_or("auto");
-        let mut arguments = vec![argument("names", python::ASKED.join(","))];
+        let product = context.setting("distribution").unwrap_or("ipfs-accelerate-py");
+        let mut arguments = vec![
+            argument("names", [&python::ASKED.join(","), ",", product].concat()),
+            argument("mentions-in", product),
+        ];
+        arguments.extend([release::PROTOCOL, release::SWITCH].map(|text| argument("mention", text)));
         arguments.extend(context.settings_all("interpreters").map(|path| argument("interpreter", path)));
         let names = |setting: &str| context.settings_all(setting).map(|name| argument("name", name)).collect();
         let (programs, libraries): (Vec<_>, Vec<_>) = (names("executables"), names("libraries"));
-        let mut queries = vec![query("python", arguments)];
+        let read = vars::read(
+            &["CACHE_ENABLE_P2P", "CACHE_BOOTSTRAP_PEERS", "GITHUB_WORKSPACE", "RUNNER_WORKSPACE"].map(String::from),
+        );
+        let value = |name: &str| read.variables.iter().find(|v| v.name == name).and_then(|v| v.value.as_deref());
+        let mut queries = vec![query("python", arguments), query("process", vec![])];
         for (topic, wanted) in [("executables", programs), ("libraries", libraries)] {
             if !wanted.is_empty() {
                 queries.push(query(topic, wanted));
             }
         }
         let seen = system::inspect(&queries);
-        let evidence = Evidence::of(seen.iter().map(|answer| answer.id))?;
+        let mut evidence = Evidence::of(seen.iter().map(|answer| answer.id))?.and(read.id);
         let mut findings = Findings::new();
         let mut parts = Vec::new();
         for answer in &seen {
             let rows = match &answer.outcome {
                 Ok(rows) => rows,
                 Err(_) if answer.topic == "python" && client == "seaworthy" => continue,
+                // Where we were started only says where else to look.
+                Err(_) if answer.topic == "process" => continue,
                 Err(failure) => {
                     let reason = format!("could not look at {}: {}", answer.topic, failure.message);
                     return Ok(findings.inconclusive(reason, evidence));
@@ -47,14 +61,127 @@ impl Check for Dependencies {
             parts.push(match answer.topic.as_str() {
                 "executables" => absent(&mut findings, codes::DEP_EXECUTABLE_MISSING, "program", rows, id),
                 "libraries" => absent(&mut findings, codes::DEP_LIBRARY_MISSING, "library", rows, id),
-                _ => judge_python(&mut findings, client, &interpreters(rows), id),
+                "process" => continue,
+                _ => {
+                    let all = interpreters(rows);
+                    if client != "seaworthy"
+                        && release::wanted(value("CACHE_ENABLE_P2P"), value("CACHE_BOOTSTRAP_PEERS"))
+                    {
+                        ignored(&mut findings, &all, product, &Evidence::one(id).and(read.id));
+                    }
+                    judge_python(&mut findings, client, &all, id)
+                }
             });
+        }
+        if client != "seaworthy" {
+            let here = seen.iter().find(|answer| answer.topic == "process").and_then(|s| s.outcome.as_ref().ok());
+            let here = here.and_then(|rows| row_value(rows.first()?, "cwd"));
+            let mut folders: Vec<&str> = Vec::new();
+            for folder in here.into_iter().chain(["GITHUB_WORKSPACE", "RUNNER_WORKSPACE"].into_iter().filter_map(value))
+            {
+                if folder.starts_with('/') && !folders.contains(&folder) {
+                    folders.push(folder);
+                }
+            }
+            evidence = evidence.with(unquoted(&mut findings, &folders));
         }
         if parts.is_empty() {
             parts.push(OWN_CACHE.into());
         }
         Ok(findings.conclude(parts.join("; "), evidence))
     }
+}
+
+/// Reports a release of the client that takes the switch and has nothing behind it.
+fn ignored(findings: &mut Findings, all: &[Interpreter], product: &str, evidence: &Evidence) {
+    let Some(found) = release::ignoring(all, product) else { return };
+    let names = if found.names_switch { "names" } else { "does not even name" };
+    let message = [
+        product,
+        " ",
+        &found.version,
+        " ignores CACHE_ENABLE_P2P: it ",
+        names,
+        " the variable, and nothing in its ",
+        &found.files,
+        " sources speaks ",
+        release::PROTOCOL,
+        " (",
+        &found.interpreter,
+        ")",
+    ];
+    let finding = codes::DEP_FLAG_IGNORED
+        .at(product)
+        .message(message.concat())
+        .observed([product, " ", &found.version].concat())
+        .expected(["a release that speaks ", release::PROTOCOL].concat())
+        .detail("interpreter", found.interpreter)
+        .detail("version", found.version);
+    findings.add(finding.likely().cite_all(evidence));
+}
+
+/// Looks in the folders for what an unquoted `pip install NAME>=VERSION` leaves behind,
+/// and for such lines in workflows, scripts and Dockerfiles. Answers what was seen.
+fn unquoted(findings: &mut Findings, folders: &[&str]) -> Vec<u32> {
+    if folders.is_empty() {
+        return Vec::new();
+    }
+    let mut left = vec![argument("name", "=*")];
+    let mut scripts: Vec<(String, String)> =
+        ["*.sh", "Dockerfile*", "*.Dockerfile"].map(|glob| argument("name", glob)).into();
+    let mut workflows: Vec<(String, String)> = ["*.yml", "*.yaml"].map(|glob| argument("name", glob)).into();
+    for list in [&mut scripts, &mut workflows] {
+        list.extend([argument("contains", "install"), argument("contains", ">")]);
+    }
+    for folder in folders {
+        left.push(argument("path", *folder));
+        scripts.push(argument("path", *folder));
+        workflows.push(argument("path", [folder.trim_end_matches('/'), "/.github/workflows"].concat()));
+    }
+    let seen = system::inspect(&[query("entries", left), query("lines", scripts), query("lines", workflows)]);
+    for answer in &seen {
+        for row in answer.outcome.iter().flatten() {
+            let text = |key: &str| row_value(row, key).unwrap_or_default();
+            let finding = match text("row-kind") {
+                "entry" if requirement::is_leftover(text("name")) => {
+                    let path = [text("folder").trim_end_matches('/'), "/", text("name")].concat();
+                    let message = [
+                        "a file called `",
+                        text("name"),
+                        "` is in ",
+                        text("folder"),
+                        ": a shell took the version of an unquoted requirement for a redirection, and pip never saw it",
+                    ];
+                    codes::DEP_UNQUOTED_REQUIREMENT
+                        .at(path)
+                        .message(message.concat())
+                        .detail("file", text("name"))
+                        .likely()
+                }
+                "line" => {
+                    let Some(written) = requirement::unquoted(text("text")) else { continue };
+                    let place = [text("path"), ":", text("line")].concat();
+                    let message = [
+                        &place,
+                        " installs `",
+                        &written,
+                        "` without quotation marks: the shell takes `>` for a redirection, and pip never sees the version",
+                    ];
+                    codes::DEP_UNQUOTED_REQUIREMENT
+                        .at(&place)
+                        .message(message.concat())
+                        .observed(&written)
+                        .expected(["'", &written, "'"].concat())
+                        .detail("requirement", &written)
+                        .detail("path", text("path"))
+                        .detail("line", text("line"))
+                }
+                _ => continue,
+            };
+            findings.add(finding.cite(answer.id));
+        }
+    }
+    seen.iter().map(|answer| answer.id).collect()
 }
 
 const OWN_CACHE: &str = "seaworthy's own cache needs nothing beyond this binary";
@@ -130,6 +257,11 @@ fn interpreters(rows: &[Vec<(String, String)>]) -> Vec<Interpreter> {
                     name: normal(&text(other, "name")),
                     version: text(other, "version"),
                     modules: text(other, "modules"),
+                    mentions: row_value(other, "mentions").map(|found| Mentions {
+                        found: found.into(),
+                        files: text(other, "files-read"),
+                        complete: row_value(other, "complete") == Some("true"),
+                    }),
                 })
                 .collect();
             Interpreter { version: text(row, "version"), distributions, path }

@@ -47,6 +47,19 @@ pub struct Distribution {
     pub version: String,
     /// Its top-level modules, comma separated; empty when its metadata names none.
     pub modules: String,
+    /// What was found in its sources, where they were searched.
+    pub mentions: Option<Mentions>,
+}
+
+/// Texts found in a distribution's sources.
+#[derive(Clone, Debug, Default)]
+pub struct Mentions {
+    /// Those found, comma separated.
+    pub found: String,
+    /// How many files were read.
+    pub files: String,
+    /// Every source was read.
+    pub complete: bool,
 }
 
 impl Interpreter {
@@ -235,7 +248,7 @@ mod tests {
             version: "3.12.3".into(),
             distributions: distributions
                 .iter()
-                .map(|(n, v)| Distribution { name: normal(n), version: (*v).into(), modules: String::new() })
+                .map(|(n, v)| Distribution { name: normal(n), version: (*v).into(), ..Distribution::default() })
                 .collect(),
         }
     }

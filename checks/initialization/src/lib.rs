@@ -1,11 +1,16 @@
 //! `cache/initialization`: the cache can start as it is configured.
 //!
-//! [`port`] judges who holds the port, [`tier`] what opened; neither calls the host.
+//! [`port`] judges who holds the port, [`tier`] what opened, [`listener`] and
+//! [`registry`] what the Python cache does with them; none of these calls the host.
 
+pub mod listener;
 pub mod port;
+mod python_cache;
+pub mod registry;
 pub mod tier;
 
 use port::State;
+use python_cache::Watch;
 use seaworthy_check_sdk::cache::caches;
 use seaworthy_check_sdk::env::{system, vars};
 use seaworthy_check_sdk::{Check, Context, ContextExt, Evidence, Findings, Outcome, argument, ip, query, row_value};
@@ -13,7 +18,7 @@ use tier::{Closed, Tier, Wanted};
 
 seaworthy_check_sdk::descriptor!();
 
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 12] = [
     "CACHE_ENABLE_P2P",
     "CACHE_LISTEN_PORT",
     "CACHE_BOOTSTRAP_PEERS",
@@ -23,6 +28,9 @@ const VARIABLES: [&str; 9] = [
     "CACHE_DEFAULT_TTL",
     "IPFS_ACCELERATE_CACHE_DIR",
     "IPFS_ACCELERATE_P2P_CACHE_DIR",
+    "RUNNER_NAME",
+    "RUNNER_TEMP",
+    "HOME",
 ];
 
 /// The check.
@@ -47,8 +55,11 @@ impl Check for Initialization {
             directory: ["CACHE_DIR", "IPFS_ACCELERATE_CACHE_DIR"]
                 .into_iter()
                 .find_map(|name| value(name).map(|path| (name, path))),
-            directory_demanded: context.setting("test-directory") == Some("true"),
+            // Only the Python cache reads the longer name, and it always keeps entries there.
+            directory_demanded: context.setting("test-directory") == Some("true")
+                || value("CACHE_DIR").is_none() && value("IPFS_ACCELERATE_CACHE_DIR").is_some(),
         };
+        let python = context.inherited("client").is_some_and(|fact| fact.value == "python");
         let mut run = Run { findings: Findings::new(), parts: Vec::new(), unknown: Vec::new() };
         let usable = run.tiers(&opened, &wanted, read.id);
         let evidence = Evidence::one(read.id).with(opened.iter().map(|tier| tier.id));
@@ -66,29 +77,54 @@ impl Check for Initialization {
             .map(str::to_owned)
             .chain(context.addresses())
             .collect();
-        let directories = directories(&wanted, value("IPFS_ACCELERATE_P2P_CACHE_DIR"), &opened);
+        let home = value("HOME").filter(|_| python);
+        let registry = value("IPFS_ACCELERATE_P2P_CACHE_DIR").map(str::to_owned);
+        let registry = registry.or_else(|| python_cache::default_registry(home).filter(|_| !wanted.p2p_off()));
+        let watch = Watch {
+            client: python,
+            p2p: !wanted.p2p_off(),
+            expected: context.setting("expect-listener") == Some("true"),
+            process: context.setting("cache-process"),
+            log: context.setting("log-file"),
+            port: number,
+            registry: registry.clone().filter(|path| path.starts_with('/') && !wanted.p2p_off()),
+            runner: value("RUNNER_NAME"),
+            temporary: value("RUNNER_TEMP"),
+            has_peers: !peers.is_empty(),
+        };
+        let default = wanted.directory.is_none().then(|| python_cache::default_folder(home)).flatten();
+        let directories = directories(&wanted, default.as_deref(), registry.as_deref(), &opened);
+        let demanded = number.is_some() || !directories.is_empty() || watch.expected || watch.log.is_some();
         let mut queries = Vec::new();
         if let Some(number) = number {
             let address = context.setting("listen-address").unwrap_or("0.0.0.0");
             let arguments =
                 vec![argument("address", address), argument("port", number.to_string()), argument("protocol", "tcp")];
-            queries.extend([query("port", arguments), query("interfaces", vec![])]);
+            queries.push(query("port", arguments));
+        }
+        if number.is_some() || watch.registry.is_some() {
+            queries.push(query("interfaces", vec![]));
         }
         if !directories.is_empty() {
             queries.push(query("directory", directories.iter().map(|path| argument("path", path)).collect()));
         }
+        queries.extend(watch.queries());
         let seen = if queries.is_empty() { Vec::new() } else { system::inspect(&queries) };
         let answer = |topic: &str| seen.iter().find(|answer| answer.topic == topic);
+        let mut taken = false;
         if let (Some(number), Some(probe)) = (number, answer("port")) {
             let glob = context.setting("port-owner").unwrap_or("*seaworthy*");
-            run.port(number, probe, glob, local_peer(number, &peers, answer("interfaces")));
+            let state = run.port(number, probe, glob, local_peer(number, &peers, answer("interfaces")));
+            taken = state == Some(State::Taken);
         }
         if let Some(directory) = answer("directory") {
             run.directories(directory);
         }
+        watch.judge(&seen, taken, &mut run.findings);
+        watch.remarks(&peers, read.id, &mut run.findings);
         let evidence = evidence.with(seen.iter().map(|answer| answer.id));
         let Run { findings, parts, unknown } = run;
-        if usable == Usable::NotConfigured && findings.is_empty() && unknown.is_empty() && seen.is_empty() {
+        if usable == Usable::NotConfigured && findings.is_empty() && unknown.is_empty() && !demanded {
             return Ok(findings.not_configured(parts.join("; "), evidence));
         }
         if unknown.is_empty() || !findings.is_empty() {
@@ -172,17 +208,18 @@ impl Run {
         Usable::Judged
     }
 
-    fn port(&mut self, number: u16, seen: &system::Seen, glob: &str, local_peer: bool) {
+    /// Answers who has the port, where that could be found out.
+    fn port(&mut self, number: u16, seen: &system::Seen, glob: &str, local_peer: bool) -> Option<State> {
         let row = match &seen.outcome {
             Ok(rows) => rows.first(),
             Err(failure) => {
                 self.unknown.push(format!("port {number} could not be tested: {}", failure.message));
-                return;
+                return None;
             }
         };
         let Some(row) = row else {
             self.unknown.push(format!("the host did not answer for port {number}"));
-            return;
+            return None;
         };
         let owner = row_value(row, "owner-process").filter(|owner| !owner.is_empty());
         let probe = port::Probe {
@@ -200,7 +237,7 @@ impl Run {
             State::Refused => format!("port {number} cannot be bound"),
         });
         let (code, message) = match state {
-            State::Free | State::Ours => return,
+            State::Free | State::Ours => return Some(state),
             State::Taken => (codes::CACHE_PORT_IN_USE, format!("the cache's port {number} is held by {holder}")),
             State::Refused => {
                 let message = format!("the cache's port {number} cannot be bound: {}", probe.error_kind);
@@ -219,6 +256,7 @@ impl Run {
             }
         }
         self.findings.add(finding.cite(seen.id));
+        Some(state)
     }
 
     fn directories(&mut self, seen: &system::Seen) {
@@ -229,12 +267,16 @@ impl Run {
                 return;
             }
         };
+        let mut told = false;
         for row in rows {
             let path = row_value(row, "path").unwrap_or_default();
             let is = |key: &str| row_value(row, key) == Some("true");
             // A directory that is missing is made at the first start.
             if is("writable") || (!is("exists") && is("creatable")) {
-                self.findings.fact(facts::CACHE_DIRECTORY, path, &Evidence::one(seen.id));
+                // The first is the cache's own; a fact is reported once.
+                if !std::mem::replace(&mut told, true) {
+                    self.findings.fact(facts::CACHE_DIRECTORY, path, &Evidence::one(seen.id));
+                }
                 self.parts.push(format!("{path} can be written"));
                 continue;
             }
@@ -260,14 +302,19 @@ fn reason(context: &[(String, String)]) -> Option<&str> {
     row_value(context, "trap").map(|_| "trap").or_else(|| row_value(context, "reason"))
 }
 
-/// The directories in use: the cache's own where something keeps entries in it, the registry,
-/// and those of the tiers.
-fn directories(wanted: &Wanted<'_>, registry: Option<&str>, opened: &[caches::Tier]) -> Vec<String> {
+/// The directories in use: the cache's own where something keeps entries in it, the one that
+/// the Python cache takes by default, the registry, and those of the tiers.
+fn directories(
+    wanted: &Wanted<'_>,
+    default: Option<&str>,
+    registry: Option<&str>,
+    opened: &[caches::Tier],
+) -> Vec<String> {
     let names = opened.iter().map(|tier| (tier.label.as_str(), tier.adapter.as_str()));
     let main = wanted.directory.map(|(_, path)| path).filter(|_| wanted.uses_directory(names));
     let mut all: Vec<String> = Vec::new();
     let of_tiers = opened.iter().filter_map(|tier| row_value(&tier.details, "directory"));
-    for path in main.into_iter().chain(registry).chain(of_tiers) {
+    for path in main.into_iter().chain(default).chain(registry).chain(of_tiers) {
         // Anything else than an absolute path is a matter of Environment Variables.
         if path.starts_with('/') && !all.iter().any(|other| other == path) {
             all.push(path.to_owned());

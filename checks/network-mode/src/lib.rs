@@ -7,6 +7,7 @@
 //! we are, [`sense`] what an address means from there, [`telling`] how it is said.
 
 mod place;
+mod public_address;
 mod sense;
 mod telling;
 
@@ -45,7 +46,9 @@ impl Check for NetworkMode {
         };
         let (interfaces, listeners) = (rows(&seen, "interfaces"), rows(&seen, "listeners"));
         let place = Place::read(&container, interfaces, rows(&seen, "routes"));
-        let mut run = Run { place, listeners, evidence, findings: Findings::new() };
+        let known = known_host(rows(&seen, "hosts"));
+        let leads_out = public_address::leads_out(rows(&seen, "routes")) && place.has_network();
+        let mut run = Run { place, listeners, known_host: known, leads_out, evidence, findings: Findings::new() };
         run.judge_addresses(&context)
     }
 }
@@ -60,6 +63,10 @@ fn rows<'a>(seen: &'a [system::Seen], topic: &str) -> &'a [Row] {
 struct Run<'a> {
     place: Place,
     listeners: &'a [Row],
+    /// What /etc/hosts says of the engine's name for its host.
+    known_host: Option<&'a str>,
+    /// There is a way out to other networks.
+    leads_out: bool,
     evidence: Evidence,
     findings: Findings,
 }
@@ -80,6 +87,7 @@ impl Run<'_> {
             Lookup::Found(addresses) => addresses.first().map(ToString::to_string),
             _ => None,
         });
+        let host_internal = host_internal.or_else(|| self.known_host.map(str::to_owned));
 
         let (mut fine, mut wrong, mut inward) = (0, 0, 0);
         for (id, peer) in &peers {
@@ -101,22 +109,18 @@ impl Run<'_> {
         self.judge_network(inward > 0 && inward == parsed.len());
         self.judge_own_port();
         self.record_facts(host_internal.as_deref());
-        let seen = parsed.iter().map(|p| p.id).chain(answers.iter().map(|a| a.id));
+        let (stall, looked_at) = public_address::look(self.leads_out);
+        if let Some(finding) = stall {
+            self.findings.add(finding);
+        }
+        let seen = parsed.iter().map(|p| p.id).chain(answers.iter().map(|a| a.id)).chain(looked_at);
         let evidence = self.evidence.clone().with(seen);
         Ok(std::mem::take(&mut self.findings).conclude(telling::summary(&self.place, fine, wrong), evidence))
     }
 
     /// Looks up the names whose answer depends on the network, each once.
     fn look_up(&self, peers: &[(u32, Peer)], budget: u32) -> Vec<Answer> {
-        let mut names: Vec<&str> = Vec::new();
-        if self.place.has_own_loopback() && self.place.has_network() {
-            names.push(HOST_NAME);
-        }
-        for (_, peer) in peers {
-            if sense::needs_lookup(peer, &self.place) && !names.contains(&peer.host.as_str()) {
-                names.push(&peer.host);
-            }
-        }
+        let names = to_look_up(peers.iter().map(|(_, peer)| peer), &self.place);
         let timeout = LOOKUP_MS.min(budget / 2);
         let queries: Vec<dns::Query> = names.iter().map(|name| dns::Query { name: (*name).into(), timeout }).collect();
         if queries.is_empty() {
@@ -217,6 +221,29 @@ impl Run<'_> {
     }
 }
 
+/// The names to ask the resolver for, each once. A resolver that is silent costs its whole
+/// time-out, so the engine's name for its host is asked for only where a peer uses it or
+/// Docker Desktop answers it; on Linux it stands in /etc/hosts or nowhere.
+fn to_look_up<'p>(peers: impl Iterator<Item = &'p Peer>, place: &Place) -> Vec<&'p str> {
+    let mut names: Vec<&str> = Vec::new();
+    if place.desktop && place.has_own_loopback() && place.has_network() {
+        names.push(HOST_NAME);
+    }
+    for peer in peers {
+        if sense::needs_lookup(peer, place) && !names.contains(&peer.host.as_str()) {
+            names.push(&peer.host);
+        }
+    }
+    names
+}
+
+/// The address that /etc/hosts gives the engine's name for its host.
+fn known_host(hosts: &[Row]) -> Option<&str> {
+    let named =
+        |row: &&Row| row_value(row, "names").is_some_and(|names| names.split(' ').any(|name| name == HOST_NAME));
+    hosts.iter().find(named).and_then(|row| row_value(row, "address"))
+}
+
 /// The parts of an address that could be read; what could not is said by `net/connectivity`.
 fn peer(parsed: &swarm::Parsed) -> Option<Peer> {
     let address = parsed.outcome.as_ref().ok()?;
@@ -228,4 +255,33 @@ fn peer(parsed: &swarm::Parsed) -> Option<Peer> {
         port: address.port,
         peer_id: address.peer_id.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(host: &str) -> Peer {
+        Peer { text: String::new(), host: host.into(), is_name: true, transport: "tcp".into(), port: 1, peer_id: None }
+    }
+
+    #[test]
+    fn the_resolver_is_asked_only_for_what_somebody_uses() {
+        let own = vec![seaworthy_check_sdk::ip::parse("172.17.0.2").unwrap()];
+        let bridge = Place { kind: "docker".into(), mode: "bridge".into(), own, ..Place::default() };
+        assert!(to_look_up([].iter(), &bridge).is_empty());
+        assert_eq!(to_look_up([peer(HOST_NAME), peer(HOST_NAME)].iter(), &bridge), [HOST_NAME]);
+        let desktop = Place { desktop: true, ..bridge };
+        assert_eq!(to_look_up([].iter(), &desktop), [HOST_NAME]);
+    }
+
+    #[test]
+    fn the_hosts_file_is_enough() {
+        let row = |address: &str, names: &str| -> Row {
+            vec![("address".into(), address.into()), ("names".into(), names.into())]
+        };
+        let rows = [row("127.0.0.1", "localhost"), row("172.17.0.1", "gw host.docker.internal")];
+        assert_eq!(known_host(&rows), Some("172.17.0.1"));
+        assert_eq!(known_host(&rows[..1]), None);
+    }
 }

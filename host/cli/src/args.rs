@@ -165,7 +165,7 @@ pub(crate) struct PeerArgs {
     #[command(flatten)]
     pub(crate) service: crate::peer::ServiceArgs,
     /// Where to listen; may be repeated
-    #[arg(long, value_name = "MULTIADDR", default_value = "/ip4/0.0.0.0/tcp/9100")]
+    #[arg(long, value_name = "MULTIADDR", default_values = ["/ip4/0.0.0.0/tcp/9100", "/ip4/0.0.0.0/udp/9100/quic-v1"])]
     pub(crate) listen: Vec<String>,
     /// Folder for the identity and the entries [default: the user's state folder]
     #[arg(long, env = "SEAWORTHY_STATE", value_name = "DIR")]
@@ -173,12 +173,40 @@ pub(crate) struct PeerArgs {
     /// Address to tell others instead of the interfaces' own; may be repeated
     #[arg(long, value_name = "MULTIADDR")]
     pub(crate) announce: Vec<String>,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
     /// Variable that holds the shared secret
     #[arg(long, value_name = "NAME", default_value = "CACHE_P2P_SHARED_SECRET")]
     pub(crate) secret_env: String,
     /// Print one line of JSON with peer id and addresses instead of text
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How a peer is found and reached beyond its own addresses.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct NetworkArgs {
+    /// Pass connections on for peers that cannot be dialled
+    #[arg(long)]
+    pub(crate) relay_server: bool,
+    /// Relay through which others reach this peer, with its /p2p/ID; may be repeated
+    #[arg(long, value_name = "MULTIADDR")]
+    pub(crate) relay: Vec<String>,
+    /// Let other peers dial back, and tell nobody of addresses that they cannot reach
+    #[arg(long)]
+    pub(crate) autonat: bool,
+    /// Turn relayed connections into direct ones where both sides can
+    #[arg(long)]
+    pub(crate) dcutr: bool,
+    /// Find peers on the same network segment, and be found there
+    #[arg(long)]
+    pub(crate) mdns: bool,
+    /// Find peers of peers
+    #[arg(long)]
+    pub(crate) kademlia: bool,
+    /// Connections of others at a time
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) max_connections: u32,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -4,7 +4,7 @@ use crate::args::ExplainArgs;
 use crate::configuration;
 use crate::error::CliError;
 use seaworthy_model::{CheckDescriptor, CodeDescriptor, ExitCode};
-use seaworthy_policy::Overrides;
+use seaworthy_policy::{Overrides, Policy};
 use std::fmt::Write as _;
 
 pub(crate) fn explain(arguments: &ExplainArgs) -> Result<ExitCode, CliError> {
@@ -44,7 +44,7 @@ pub(crate) fn explain(arguments: &ExplainArgs) -> Result<ExitCode, CliError> {
             }
             (None, Some((check, code)), _) => code_page(check, code),
             (None, None, Some(check)) => check_page(check),
-            (None, None, None) => return Err(unknown(subject, &checks)),
+            (None, None, None) => return Err(unknown(subject, &checks, &policy)),
         };
         crate::stdout::print(&seaworthy_report::safe::text(&page))?;
         Ok(ExitCode::Passed)
@@ -84,17 +84,14 @@ fn check_page(check: &CheckDescriptor) -> String {
 }
 
 /// Names what is near.
-fn unknown(subject: &str, checks: &[&CheckDescriptor]) -> CliError {
+fn unknown(subject: &str, checks: &[&CheckDescriptor], policy: &Policy) -> CliError {
     let causes = seaworthy_diagnose::catalogue().iter().map(|cause| cause.code);
     let codes = checks.iter().flat_map(|check| check.codes.iter().map(|code| code.code.as_str()));
     let ids = checks.iter().map(|check| check.id.as_str());
-    let nearest = causes
-        .chain(codes)
-        .chain(ids)
-        .map(|name| (strsim::jaro_winkler(name, subject), name))
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let hint = nearest
-        .map_or("`seaworthy list codes` has all of them".to_owned(), |(_, name)| format!("did you mean `{name}`?"));
+    let own = policy.checks.iter().map(|check| check.value.id.value.as_str());
+    // Where two are as near the later one is named: the ids of this policy, as `run` takes them.
+    let known = causes.chain(codes).chain(["exit-codes"]).chain(ids).chain(own);
+    let hint = seaworthy_policy::nearest(subject, known)
+        .map_or("`seaworthy list codes` has all of them".to_owned(), |name| format!("did you mean `{name}`?"));
     CliError::Usage(format!("there is no code, cause or check `{subject}`; {hint}"))
 }

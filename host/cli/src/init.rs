@@ -3,20 +3,16 @@
 use crate::args::InitArgs;
 use crate::error::CliError;
 use crate::{configuration, output, vantage};
-use seaworthy_model::{Environment, ExitCode};
-use std::collections::BTreeMap;
+use seaworthy_model::ExitCode;
 use std::path::Path;
 
 pub(crate) fn init(arguments: &InitArgs) -> Result<ExitCode, CliError> {
-    let (environment, facts) = match arguments.detect {
-        true => {
-            let environment = configuration::environment();
-            let facts = vantage::facts(&environment);
-            (environment, facts)
-        }
-        false => (Environment::default(), BTreeMap::new()),
+    let text = if arguments.detect {
+        let environment = configuration::environment();
+        seaworthy_policy::init_detect(&vantage::facts(&environment), &environment)
+    } else {
+        seaworthy_policy::init_template()
     };
-    let text = seaworthy_policy::init_detect(&facts, &environment);
     if arguments.path == Path::new("-") {
         crate::stdout::print(&text)?;
         return Ok(ExitCode::Passed);

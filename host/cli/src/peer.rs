@@ -13,13 +13,13 @@ use crate::configuration;
 use crate::error::CliError;
 use crate::signals::Stop;
 use crate::stdout;
-use endpoint::Endpoint;
 use anyhow::Context as _;
+use endpoint::Endpoint;
 use seaworthy_model::{ExitCode, Secret};
 use seaworthy_p2p::{Peer, PeerConfig, PeerError, SharedSecret};
 use std::net::SocketAddr;
-use tokio::signal::unix::{SignalKind, signal};
 use std::os::unix::fs::DirBuilderExt as _;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A value is held in memory as a whole, several times over when many are in progress.
 const MAX_VALUE: u64 = 128 * 1024 * 1024;
@@ -35,6 +35,10 @@ async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
     let mut stop = Stop::listen_with_hangup().context("cannot listen for signals")?;
     // A limit on the size of files is then an error of one put, not the end of the peer.
     let _file_too_large = signal(SignalKind::from_raw(nix::libc::SIGXFSZ)).context("cannot listen for signals")?;
+    // The allocator asks for huge pages, and a value here and there fills each of them: twice the memory.
+    if let Err(error) = nix::sys::prctl::set_thp_disable(true) {
+        tracing::debug!(%error, "huge pages stay on");
+    }
     let environment = configuration::environment();
     let text = environment
         .text(&arguments.secret_env)
@@ -84,13 +88,23 @@ async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
         peers,
         max_value,
         max_store_bytes: service.max_bytes,
-        max_connections: service.max_connections,
+        relay_server: arguments.network.relay_server,
+        relays: arguments.network.relay,
+        autonat: arguments.network.autonat,
+        dcutr: arguments.network.dcutr,
+        mdns: arguments.network.mdns,
+        kademlia: arguments.network.kademlia,
+        max_connections: arguments.network.max_connections,
         ..PeerConfig::default()
     };
     let peer = Peer::start(config).await.map_err(refusal)?;
     let monitor = peer.monitor();
     let watchdog = tokio::spawn(notify::watchdog(monitor.clone()));
     let endpoint = endpoint.map(|endpoint| tokio::spawn(endpoint.serve(monitor)));
+    for reservation in peer.reservations().iter().filter(|r| !r.held) {
+        let why = reservation.problem.as_deref().unwrap_or("it has not answered yet");
+        tracing::warn!(relay = reservation.relay, why, "no slot at a relay yet; trying on");
+    }
     tracing::info!(
         peer = peer.peer_id(),
         addresses = peer.addresses().join(","),
@@ -138,9 +152,11 @@ fn peers(flags: Vec<String>, variable: Option<&str>) -> Result<Vec<String>, CliE
 fn refusal(error: PeerError) -> CliError {
     let text = format!("the peer cannot start: {error}");
     match error {
-        PeerError::Address { .. } | PeerError::Announce { .. } | PeerError::Peer { .. } => CliError::Usage(text),
+        PeerError::Address { .. } | PeerError::Announce { .. } | PeerError::Peer { .. } | PeerError::Relay { .. } => {
+            CliError::Usage(text)
+        }
         PeerError::Identity(_) | PeerError::Store(_) => CliError::Config(text),
-        PeerError::Listen { .. } | PeerError::NoAddress { .. } | PeerError::Transport(_) => {
+        PeerError::Listen { .. } | PeerError::NoAddress { .. } | PeerError::Discovery(_) | PeerError::Transport(_) => {
             CliError::Runtime(anyhow::Error::msg(text))
         }
     }
@@ -156,11 +172,14 @@ fn print_addresses(peer: &Peer, metrics: Option<SocketAddr>, json: bool) -> Resu
         }
         return stdout::print(&format!("{line}\n"));
     }
+    // Runners of every make read TCP addresses; not all know QUIC.
+    let tcp: Vec<&str> = addresses.iter().map(String::as_str).filter(|a| !a.contains("/quic-v1")).collect();
+    let pasted = if tcp.is_empty() { addresses.join(",") } else { tcp.join(",") };
     stdout::print(&format!(
         "peer {}\n{}\n\n# for each runner; keep the address that the runner can reach\nexport CACHE_ENABLE_P2P=true\nexport CACHE_BOOTSTRAP_PEERS={}\n",
         peer.peer_id(),
         addresses.join("\n"),
-        addresses.join(",")
+        pasted
     ))?;
     match metrics {
         Some(metrics) => stdout::print(&format!("\n# metrics: http://{metrics}/metrics\n")),
@@ -194,6 +213,7 @@ mod tests {
         let any = || PeerConfig { listen: listen("/ip4/127.0.0.1/tcp/0"), ..PeerConfig::default() };
         assert_eq!(exit_code(PeerConfig { listen: listen("localhost:9100"), ..any() }).await, ExitCode::Usage);
         assert_eq!(exit_code(PeerConfig { announce: listen("/ip4/192.0.2.1/tcp/0"), ..any() }).await, ExitCode::Usage);
+        assert_eq!(exit_code(PeerConfig { relays: listen("/ip4/192.0.2.1/tcp/9100"), ..any() }).await, ExitCode::Usage);
         let below = Some(std::path::PathBuf::from("/dev/null/below"));
         assert_eq!(exit_code(PeerConfig { identity: below.clone(), ..any() }).await, ExitCode::Config);
         let secret = Some(SharedSecret::derive(&Secret::new("s".into())));

@@ -10,12 +10,14 @@ pub(crate) struct Place {
     pub(crate) peer: Option<String>,
     /// `ip4`, `dns4` ... as written; none where the address was no multiaddr.
     kind: Option<String>,
+    /// Whether the port is one of QUIC.
+    quic: bool,
     /// Whether a part of the text had to be left out to read the rest.
     partial: bool,
 }
 
 /// Parts of a multiaddr that stand alone and are dropped with their transport.
-const TRANSPORTS: &[&str] = &["quic", "quic-v1", "ws", "wss", "tls", "http", "https", "noise", "webtransport"];
+const TRANSPORTS: &[&str] = &["quic", "ws", "wss", "tls", "http", "https", "noise"];
 
 /// A text without the quotes around it. In a list only one end may have them.
 /// *Behaviour*: a shell takes quotes away; `docker --env-file` leaves them in the value.
@@ -31,7 +33,7 @@ impl Place {
     }
 
     fn multiaddr(text: &str) -> Option<Self> {
-        let mut place = Self { host: String::new(), port: None, peer: None, kind: None, partial: false };
+        let mut place = Self { host: String::new(), port: None, peer: None, kind: None, quic: false, partial: false };
         let mut parts = text.trim_matches('/').split('/');
         while let Some(name) = parts.next() {
             match name {
@@ -44,6 +46,9 @@ impl Place {
                     place.partial |= place.port.is_none();
                 }
                 "p2p" | "ipfs" => place.peer = parts.next().filter(|id| !id.is_empty()).map(str::to_owned),
+                "quic-v1" => place.quic = true,
+                // Over QUIC too; what the cache speaks instead is TCP.
+                "webtransport" => place.quic = false,
                 name => place.partial |= !TRANSPORTS.contains(&name),
             }
         }
@@ -66,7 +71,7 @@ impl Place {
         let peer = rest.split_once("/p2p/").map(|(_, peer)| peer.trim_matches('/').to_owned());
         let port = written.and_then(port);
         let partial = written.is_some() && port.is_none();
-        (!host.is_empty()).then(|| Self { host: host.to_owned(), port, peer, kind: None, partial })
+        (!host.is_empty()).then(|| Self { host: host.to_owned(), port, peer, kind: None, quic: false, partial })
     }
 
     /// The host as an IP address, where it is one.
@@ -97,7 +102,12 @@ impl Place {
         (host && peer && !self.partial).then(|| self.to_multiaddr())
     }
 
-    /// As a multiaddr, with TCP, the only transport of the cache.
+    /// The same place over TCP.
+    pub(crate) fn over_tcp(&self) -> Self {
+        Self { quic: false, ..self.clone() }
+    }
+
+    /// As a multiaddr, with QUIC where it was written so, else with TCP.
     pub(crate) fn to_multiaddr(&self) -> String {
         let kind = match (self.ip(), &self.kind) {
             (Some(IpAddr::V4(_)), _) => "ip4",
@@ -105,7 +115,9 @@ impl Place {
             (None, Some(kind)) if kind.starts_with("dns") => kind,
             (None, _) => "dns4",
         };
-        let mut text = format!("/{kind}/{}/tcp/{}", self.host, self.port.unwrap_or(9100));
+        let port = self.port.unwrap_or(9100);
+        let way = if self.quic { format!("udp/{port}/quic-v1") } else { format!("tcp/{port}") };
+        let mut text = format!("/{kind}/{}/{way}", self.host);
         if let Some(peer) = &self.peer {
             text.push_str("/p2p/");
             text.push_str(peer);
@@ -146,7 +158,9 @@ mod tests {
             ("[fd00::1]:7", "/ip6/fd00::1/tcp/7"),
             ("http://cache.test:80/p2p/12D3", "/dns4/cache.test/tcp/80/p2p/12D3"),
             ("tcp://u:p@cache:81", "/dns4/cache/tcp/81"),
-            ("/ip4/1.2.3.4/udp/5/quic-v1/ipfs/Qm", "/ip4/1.2.3.4/tcp/5/p2p/Qm"),
+            ("/ip4/1.2.3.4/udp/5/quic-v1/ipfs/Qm", "/ip4/1.2.3.4/udp/5/quic-v1/p2p/Qm"),
+            ("/ip4/1.2.3.4/udp/5/quic-v1/webtransport/p2p/Qm", "/ip4/1.2.3.4/tcp/5/p2p/Qm"),
+            ("/ip4/1.2.3.4/udp/5/quic/p2p/Qm", "/ip4/1.2.3.4/tcp/5/p2p/Qm"),
         ] {
             assert_eq!(Place::read(text).unwrap().to_multiaddr(), expected, "{text}");
         }

@@ -50,7 +50,7 @@ pub use envelope::Blob;
 pub use identity::IdentityError;
 pub use ladder::Rung;
 pub use node::{DialAttempt, Dialed, Node, NodeConfig, NodeError, PeerInfo};
-pub use peer::{Health, Monitor, Peer, PeerConfig, PeerCounters, PeerError};
+pub use peer::{Health, Monitor, Peer, PeerConfig, PeerCounters, PeerError, RelayLimits, Reservation};
 pub use secret::SharedSecret;
 pub use store::StoreError;
 pub use wire::{CACHE_PROTOCOL, PeerStats};

@@ -1,8 +1,8 @@
 //! `/seaworthy/cache/1.0.0` on the wire.
 //!
 //! # Stack
-//! TCP, multistream-select, Noise XX, yamux; one stream carries one request and
-//! one answer. The dialler writes its frame and closes its write half; the
+//! TCP, multistream-select, Noise XX, yamux; or QUIC version 1; either also through
+//! a relay (circuit v2). One stream carries one request and one answer. The dialler writes its frame and closes its write half; the
 //! listener writes its frame and closes.
 //!
 //! # Frame

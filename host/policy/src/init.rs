@@ -10,14 +10,32 @@ use std::collections::BTreeMap;
 /// the embedded suite, to be changed at will.
 #[must_use]
 pub fn init_detect(facts: &BTreeMap<String, String>, environment: &Environment) -> String {
-    let fact = |key: &str| facts.get(key).map(String::as_str).filter(|v| !matches!(*v, "" | "none" | "unknown"));
+    written(Some(facts), environment)
+}
+
+/// The same of a place that was not looked at: `seaworthy init`. The file says so, and
+/// assumes nothing of where it will be used.
+#[must_use]
+pub fn init_template() -> String {
+    written(None, &Environment::default())
+}
+
+/// `facts` are none where nobody looked.
+fn written(facts: Option<&BTreeMap<String, String>>, environment: &Environment) -> String {
+    let seen = facts.is_some();
+    let fact = |key: &str| facts?.get(key).map(String::as_str).filter(|v| !matches!(*v, "" | "none" | "unknown"));
     let list = |name: &str| environment.text(name).map_or_else(Vec::new, split);
     let peers = list("CACHE_BOOTSTRAP_PEERS");
     let backends = list("CACHE_BACKENDS");
     let github = environment.text("GITHUB_ACTIONS") == Some("true");
 
     let mut text = String::from("# What must be reachable from this runner, and what may block a merge.\n");
-    text.push_str("# `seaworthy validate` checks it, `seaworthy show-config` prints what comes of it.\n#\n# Seen when this file was made:\n");
+    text.push_str("# `seaworthy validate` checks it, `seaworthy show-config` prints what comes of it.\n#\n");
+    text.push_str(if seen {
+        "# Seen when this file was made:\n"
+    } else {
+        "# This place was not looked at; `seaworthy init --detect` fills in what is found.\n"
+    });
     let place = match (fact("kind"), fact("network-mode"), fact("gateway")) {
         (None, _, _) => "not a container".to_owned(),
         (Some(kind), mode, gateway) => {
@@ -25,15 +43,15 @@ pub fn init_detect(facts: &BTreeMap<String, String>, environment: &Environment) 
             format!("a container ({kind}{mode}{})", gateway.map(|g| format!(", gateway {g}")).unwrap_or_default())
         }
     };
-    comment(&mut text, &format!("  {place}"));
-    comment(
-        &mut text,
-        &match peers.len() {
+    if seen {
+        comment(&mut text, &format!("  {place}"));
+        let count = match peers.len() {
             0 => "  no peers: CACHE_BOOTSTRAP_PEERS is not set".to_owned(),
             n => format!("  {n} peer{} in CACHE_BOOTSTRAP_PEERS", if n == 1 { "" } else { "s" }),
-        },
-    );
-    comment(&mut text, "  no plugins");
+        };
+        comment(&mut text, &count);
+        comment(&mut text, "  no plugins");
+    }
     text.push_str("version = 1\n\n[vars]\n");
     text.push_str("# The default holds where the variable is not set.\n");
     text.push_str(&format!(

@@ -1,13 +1,21 @@
 /// The known word nearest to `word`, when one is near enough to have been meant.
 ///
 /// *Behaviour*: similarity is Jaro-Winkler over the letters alone, so that
-/// `fail_on` finds `fail-on`; below 0.8 nothing is suggested.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// `fail_on` finds `fail-on`; the last part of a dotted name counts for the whole, so
+/// that `conectivity` finds `net.connectivity`. Below 0.8 nothing is suggested.
+#[must_use]
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_ascii_lowercase().replace(['_', ' '], "-");
     let wanted = plain(word);
+    let score = |candidate: &str| {
+        let candidate = plain(candidate);
+        let last = candidate.rsplit(['.', '/']).next().unwrap_or_default();
+        // A whole name that is as near goes before a part of one.
+        strsim::jaro_winkler(&wanted, &candidate).max(0.95 * strsim::jaro_winkler(&wanted, last))
+    };
     known
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&wanted, &plain(candidate)), candidate))
+        .map(|candidate| (score(candidate), candidate))
         .filter(|(score, _)| *score >= 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
@@ -37,6 +45,9 @@ mod tests {
     fn near_words_only() {
         assert_eq!(nearest("timeot", ["timeout", "retries"]), Some("timeout"));
         assert_eq!(nearest("fail_on", ["fail-on", "on-error"]), Some("fail-on"));
+        assert_eq!(nearest("conectivity", ["env.variables", "net.connectivity"]), Some("net.connectivity"));
+        assert_eq!(nearest("refused", ["peer.reset", "peer.refused"]), Some("peer.refused"));
+        assert_eq!(nearest("timeout", ["net.timeout", "timeouts"]), Some("timeouts"));
         assert_eq!(nearest("zzz", ["timeout"]), None);
         assert_eq!(hint("zzz", ["b", "a"]).unwrap(), "known: `a`, `b`");
     }

@@ -53,7 +53,8 @@ fn unit(_: &Loopback) -> Result<()> {
 fn flags(text: &str) -> Vec<String> {
     let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
     let words = lines.flat_map(|line| line.split([' ', ',', '"', '[', ']']));
-    words.filter(|word| word.starts_with("--")).map(|word| word.split('=').next().unwrap_or(word).to_owned()).collect()
+    let words = words.filter(|word| word.starts_with("--") && *word != "---");
+    words.map(|word| word.split('=').next().unwrap_or(word).to_owned()).collect()
 }
 
 fn variables(text: &str) -> impl Iterator<Item = String> + '_ {

@@ -203,6 +203,7 @@ fn log(_: &Loopback) -> Result<()> {
     let mut events = Vec::new();
     for line in &lines {
         let event: Value = serde_json::from_str(line).with_context(|| format!("no JSON: {line}"))?;
+        ensure!(line.matches("\"message\":").count() == 1, "a field of an event has the name of its text: {line}");
         ensure!(["timestamp", "level", "target", "message"].iter().all(|key| event[key].is_string()), "{line}");
         events.push(event);
     }

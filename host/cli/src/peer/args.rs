@@ -16,9 +16,6 @@ pub(crate) struct ServiceArgs {
     /// Longest value that is taken
     #[arg(long, env = "SEAWORTHY_MAX_VALUE", value_name = "SIZE", value_parser = super::size::parse, default_value = "8MiB")]
     pub(crate) max_value: u64,
-    /// Connections at a time
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) max_connections: u32,
     /// Another peer, whose entries this one copies; may be repeated. Without the
     /// flag, the comma list of CACHE_BOOTSTRAP_PEERS; this peer's own address in it
     /// is skipped

@@ -33,9 +33,14 @@ mod tests {
 
     #[test]
     fn sizes_are_read_as_written() {
-        for (text, bytes) in
-            [("1GiB", 1 << 30), ("20 GB", 20_000_000_000), ("4096", 4096), ("7b", 7), (" 3kib ", 3072), ("2TiB", 2 << 40)]
-        {
+        for (text, bytes) in [
+            ("1GiB", 1 << 30),
+            ("20 GB", 20_000_000_000),
+            ("4096", 4096),
+            ("7b", 7),
+            (" 3kib ", 3072),
+            ("2TiB", 2 << 40),
+        ] {
             assert_eq!(parse(text), Ok(bytes), "{text}");
         }
         for text in ["", "GiB", "1.5GiB", "-1", "0", "0MiB", "5 parsecs", "1M", "99999999999TiB"] {

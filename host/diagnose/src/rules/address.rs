@@ -80,8 +80,8 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "address.unsupported-transport",
         "A peer's address uses a transport that the cache does not speak",
-        "The cache speaks libp2p over TCP. A QUIC, WebSocket or WebTransport address may be right for other programs, and is skipped by \
-         this one.",
+        "The cache speaks libp2p over TCP and over QUIC (`/udp/PORT/quic-v1`). A WebSocket or WebTransport address may be right for other \
+         programs, and is skipped by this one.",
         Layer::Config,
         |_, s| (s.code() == "addr.unsupported-transport").then_some(s.finding.confidence),
     ),

@@ -13,20 +13,27 @@ mod identity;
 mod libp2p;
 mod listener;
 mod network;
+mod python;
+mod registry;
 mod secret;
 mod sharing;
+mod transport;
 
 use crate::rule::Rule;
 
 /// Every rule.
 pub(crate) static RULES: &[&[Rule]] = &[
     environment::RULES,
+    // These know more of a symptom than the rules of its layer.
+    python::RULES,
+    registry::RULES,
     address::RULES,
     docker::RULES,
     dns::RULES,
     listener::RULES,
     firewall::RULES,
     network::RULES,
+    transport::RULES,
     libp2p::RULES,
     identity::RULES,
     secret::RULES,

@@ -10,7 +10,7 @@ const GATEWAY: &str = "/ip4/172.17.0.1/tcp/9100/p2p/12D3KooWPeer";
 
 fn peer(code: &str, target: &str) -> F {
     let layer = match code.split('.').next_back().unwrap() {
-        "refused" | "rejected" | "filtered" | "silent" | "reset" => Layer::Tcp,
+        "refused" | "rejected" | "filtered" | "silent" | "reset" | "udp-blocked" | "udp-closed" => Layer::Tcp,
         "dns-not-found" | "dns-failure" => Layer::Dns,
         "wrong-id" | "self" => Layer::Identity,
         "no-cache-protocol" => Layer::Protocol,
@@ -172,6 +172,52 @@ fn firewalls_by_how_they_answer() {
 }
 
 #[test]
+fn udp_is_not_tcp() {
+    let quic = "/ip4/172.17.0.1/udp/9100/quic-v1/p2p/A";
+    // Sockets that listen on TCP say nothing about UDP.
+    for report in [None, Some(host(&[("0.0.0.0", 9100)])), Some(host(&[("127.0.0.1", 9100)]))] {
+        let of =
+            |code: &str| diagnose(suite(BRIDGE, vec![], vec![peer(code, quic), none_reachable()]), report.as_ref());
+        let blocked = of("peer.udp-blocked");
+        assert_eq!(causes(&blocked), [("firewall.udp", Likely)]);
+        says(&blocked, "iptables -I INPUT -i docker0 -s 172.17.0.0/16 -d 172.17.0.1 -p udp --dport 9100 -j ACCEPT");
+        assert_eq!(commands(&blocked)[0], "export CACHE_BOOTSTRAP_PEERS=/ip4/172.17.0.1/tcp/9100/p2p/A");
+        let closed = of("peer.udp-closed");
+        assert_eq!(causes(&closed), [("listener.no-udp", Certain)]);
+        says(&closed, "docker run -p 9100:9100 -p 9100:9100/udp");
+        assert_eq!(closed.causes[0].explains.len(), 2, "none-reachable follows");
+    }
+    let lost = diagnose(suite(BRIDGE, vec![], vec![peer("peer.handshake-failed", quic)]), None);
+    assert_eq!(causes(&lost), [("quic.handshake-failed", Certain)]);
+    says(&lost, "ping -M do -s 1252 172.17.0.1");
+    let wrong = peer("peer.wrong-id", quic).detail("seen-peer-id", "B").detail("expected-peer-id", "A");
+    says(&diagnose(suite(BRIDGE, vec![], vec![wrong]), None), "/ip4/172.17.0.1/udp/9100/quic-v1/p2p/B");
+}
+
+#[test]
+fn a_relay_is_told_by_what_it_answered() {
+    let target = "/ip4/10.0.0.5/tcp/9100/p2p/R/p2p-circuit/p2p/A";
+    let of = |status: &str| {
+        let mut found = peer("peer.relay-failed", target).detail("relay-peer-id", "R");
+        if !status.is_empty() {
+            found = found.detail("status", status);
+        }
+        diagnose(suite(BRIDGE, vec![], vec![found, none_reachable()]), None)
+    };
+    for (status, says_so) in [
+        ("NO_RESERVATION", "seaworthy peer --relay /ip4/10.0.0.5/tcp/9100/p2p/R"),
+        ("CONNECTION_FAILED", "seaworthy peer --relay /ip4/10.0.0.5/tcp/9100/p2p/R"),
+        ("", "seaworthy peer --relay-server"),
+    ] {
+        let diagnosis = of(status);
+        assert_eq!(causes(&diagnosis), [("relay.no-way", Certain)], "{status}");
+        says(&diagnosis, says_so);
+    }
+    let full = of("RESOURCE_LIMIT_EXCEEDED");
+    assert_eq!((full.causes[0].remediations[0].id.as_str(), commands(&full).len()), ("spare-relay", 0));
+}
+
+#[test]
 fn silence_elsewhere() {
     let of = |code: &str, target: &str| causes_of(suite(USER_DEFINED, vec![], vec![peer(code, target)]));
     assert_eq!(of("peer.silent", "/ip4/172.21.0.9/tcp/9100/p2p/A"), [("docker.other-network".into(), Likely)]);
@@ -285,7 +331,7 @@ fn addresses_are_corrected() {
         ),
         (
             "addr.unsupported-transport",
-            "/ip4/10.0.0.5/udp/9100/quic-v1/p2p/A",
+            "/ip4/10.0.0.5/udp/9100/quic-v1/webtransport/p2p/A",
             None,
             "address.unsupported-transport",
             "/ip4/10.0.0.5/tcp/9100/p2p/A",
@@ -596,7 +642,7 @@ fn layers_of_one_target_and_order_of_causes() {
 
 #[test]
 fn every_rule_has_a_case_here() {
-    let source = [include_str!("causes.rs"), include_str!("tiers.rs")].concat();
+    let source = [include_str!("causes.rs"), include_str!("python.rs"), include_str!("tiers.rs")].concat();
     for page in catalogue() {
         assert!(source.contains(&format!("\"{}\"", page.code)), "{} has no case", page.code);
     }

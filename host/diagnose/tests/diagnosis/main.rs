@@ -3,6 +3,7 @@
 
 mod causes;
 mod gate;
+mod python;
 mod record;
 mod remedies;
 mod tiers;

@@ -1,3 +1,5 @@
+use super::discovery::Discovery;
+use super::handshakes::Handshakes;
 use super::hold::Hold;
 use super::push_codec::{PushCodec, ReplyKind};
 use crate::node::PROTOCOL_VERSION;
@@ -30,14 +32,16 @@ pub(super) const STREAMS: usize = 64;
 pub(super) const MUXED: usize = 2 * STREAMS;
 /// Connections of one peer: a client, its successor after a reconnect, diagnoses.
 const PER_PEER: u32 = 16;
+/// Connections that we make: to relays, to peers that were found, dials back for AutoNAT.
+const OUTGOING: u32 = 128;
+/// Handshakes in progress from one IP address: many containers share that of their host.
+const PER_ADDRESS: usize = 256;
 
 /// Bounds of what others may take.
 pub(super) struct Limits {
     pub(super) max_frame: usize,
     pub(super) max_connections: u32,
     pub(super) request_timeout: Duration,
-    /// Whether identify is silent about the interfaces' addresses.
-    pub(super) hide_interfaces: bool,
     /// Counts requests that are begun and never end.
     pub(super) unfinished: Counter,
     /// Of the Python protocols; none without a secret.
@@ -48,19 +52,23 @@ pub(super) struct Limits {
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
     limits: connection_limits::Behaviour,
+    handshakes: Handshakes,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
     pub(super) cache: request_response::Behaviour<CacheCodec>,
     pub(super) push: request_response::Behaviour<PushCodec>,
     pub(super) peer_exchange: request_response::Behaviour<PushCodec>,
     pub(super) hold: Hold,
+    pub(super) discovery: Discovery,
 }
 
 impl Behaviour {
-    pub(super) fn new(key: PublicKey, agent: String, limits: &Limits) -> Self {
+    pub(super) fn new(key: PublicKey, agent: String, limits: &Limits, discovery: Discovery) -> Self {
         let connections = ConnectionLimits::default()
             .with_max_established_incoming(Some(limits.max_connections))
             .with_max_established_per_peer(Some(PER_PEER))
+            .with_max_established_outgoing(Some(OUTGOING))
+            .with_max_pending_outgoing(Some(OUTGOING))
             // Handshakes end after their own timeout, so that a crowd of slow
             // ones delays others for that long at most.
             .with_max_pending_incoming(Some(limits.max_connections.max(64)));
@@ -85,16 +93,19 @@ impl Behaviour {
         let protocol = (StreamProtocol::new(CACHE_PROTOCOL), ProtocolSupport::Full);
         Self {
             limits: connection_limits::Behaviour::new(connections),
+            handshakes: Handshakes::new(PER_ADDRESS),
             identify: identify::Behaviour::new(
                 identify::Config::new(PROTOCOL_VERSION.into(), key)
                     .with_agent_version(agent)
-                    .with_hide_listen_addrs(limits.hide_interfaces),
+                    // What others are told is chosen; see `Advertiser`.
+                    .with_hide_listen_addrs(true),
             ),
             ping: ping::Behaviour::default(),
             cache: request_response::Behaviour::with_codec(codec, [protocol], config),
             push: push(PUSH_PROTOCOL, ReplyKind::Word),
             peer_exchange: push(PEER_EXCHANGE_PROTOCOL, ReplyKind::Message),
             hold: Hold::default(),
+            discovery,
         }
     }
 

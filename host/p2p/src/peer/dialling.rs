@@ -2,11 +2,13 @@
 
 use super::PeerError;
 use super::contact::Contact;
+use super::finder::Found;
 use libp2p::PeerId;
 use libp2p::multiaddr::{Multiaddr, Protocol};
 use seaworthy_model::Failure;
 use std::net::IpAddr;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 /// Between two tries: doubled after each that fails, from the first to the last of these.
@@ -16,6 +18,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 const LOOK_UP: Duration = Duration::from_secs(10);
 /// Addresses of a name that are tried.
 const MAX_ADDRESSES: usize = 8;
+/// Peers that nobody named and that are kept.
+const MOST_FOUND: usize = 32;
 
 /// Reads the addresses of the configured peers.
 pub(super) fn read(texts: &[String]) -> Result<Vec<Target>, PeerError> {
@@ -100,6 +104,19 @@ pub(super) async fn keep(contact: Contact, target: Target) {
         }
         // Not all at once after an outage.
         sleep(pause.mul_f64(rand::random_range(0.75..1.25))).await;
+    }
+}
+
+/// Keeps a connection with peers that are found later, up to a bound. Whether they
+/// hold our secret shows when they are asked.
+pub(super) async fn keep_found(contact: Contact, mut found: mpsc::Receiver<Found>) {
+    let mut kept = Vec::new();
+    while let Some(peer) = found.recv().await {
+        let Some(target) = peer.addresses.iter().find_map(|text| Target::read(text).ok()) else { continue };
+        if kept.len() < MOST_FOUND && !kept.contains(&peer.peer_id) {
+            kept.push(peer.peer_id);
+            tokio::spawn(keep(contact.clone(), target));
+        }
     }
 }
 

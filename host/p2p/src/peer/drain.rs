@@ -1,5 +1,4 @@
 use super::behaviour::BehaviourEvent;
-use super::listen;
 use super::serve::Server;
 use futures::StreamExt as _;
 use libp2p::PeerId;
@@ -56,7 +55,7 @@ impl Server {
     /// An event after the end was asked for: a request that comes now is dropped,
     /// which its sender sees as a connection that ends, and tries elsewhere.
     fn last(&mut self, event: &SwarmEvent<BehaviourEvent>) {
-        listen::note(event, &self.listening);
+        self.surroundings.on_event(&mut self.swarm, event);
         let late = matches!(
             event,
             SwarmEvent::Behaviour(BehaviourEvent::Cache(request_response::Event::Message {

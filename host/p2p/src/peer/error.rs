@@ -12,7 +12,9 @@ pub enum PeerError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An address to listen on cannot be read.
-    #[error("`{address}` is not an address to listen on ({reason}); write /ip4/0.0.0.0/tcp/9100 or /ip6/::/tcp/9100")]
+    #[error(
+        "`{address}` is not an address to listen on ({reason}); write /ip4/0.0.0.0/tcp/9100 or /ip4/0.0.0.0/udp/9100/quic-v1"
+    )]
     Address {
         /// As it was given.
         address: String,
@@ -51,6 +53,19 @@ pub enum PeerError {
         /// Where.
         address: String,
     },
+    /// An address of a relay cannot be read.
+    #[error(
+        "`{address}` is not the address of a relay ({reason}); write /ip4/192.0.2.7/tcp/9100/p2p/ID as the relay prints it"
+    )]
+    Relay {
+        /// As it was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Other peers cannot be looked for.
+    #[error("cannot look for other peers: {0}; start without mDNS")]
+    Discovery(String),
     /// The encrypted transport cannot be set up.
     #[error("cannot set up the encrypted transport: {0}")]
     Transport(String),

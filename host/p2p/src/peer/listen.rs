@@ -1,5 +1,5 @@
 use super::PeerError;
-use super::behaviour::Behaviour;
+use super::behaviour::{Behaviour, BehaviourEvent};
 use futures::StreamExt as _;
 use libp2p::core::transport::TransportError;
 use libp2p::multiaddr::Protocol;
@@ -7,8 +7,7 @@ use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, Swarm};
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::{PoisonError, RwLock};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -32,7 +31,7 @@ pub(super) fn to_listen(texts: &[String]) -> Result<Vec<Multiaddr>, PeerError> {
 pub(super) fn to_announce(texts: &[String]) -> Result<Vec<Multiaddr>, PeerError> {
     let read = |text: &String| {
         let address = read(text)?;
-        if address.iter().any(|part| part == Protocol::Tcp(0)) {
+        if address.iter().any(|part| matches!(part, Protocol::Tcp(0) | Protocol::Udp(0))) {
             return Err("nobody can dial port 0; give the port that others reach".to_owned());
         }
         if socket(&address).is_some_and(|s| s.ip().is_unspecified()) {
@@ -53,22 +52,29 @@ fn read(text: &str) -> Result<Multiaddr, String> {
         [
             Protocol::Ip4(_) | Protocol::Ip6(_) | Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_),
             Protocol::Tcp(_),
+        ]
+        | [
+            Protocol::Ip4(_) | Protocol::Ip6(_) | Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_),
+            Protocol::Udp(_),
+            Protocol::QuicV1,
         ] => Ok(address),
-        _ => Err("it is not a host and a TCP port".into()),
+        [_, Protocol::Udp(_)] => Err("it does not say what is spoken over UDP; add /quic-v1".into()),
+        _ => Err("it is not a host and a TCP or QUIC port".into()),
     }
 }
 
 /// Takes the ports, and waits until every listener has named its addresses.
+/// Answers what happened meanwhile, in order.
 pub(super) async fn listen(
     swarm: &mut Swarm<Behaviour>,
     wanted: &[Multiaddr],
-    listening: &RwLock<Vec<Multiaddr>>,
-) -> Result<(), PeerError> {
+) -> Result<Vec<SwarmEvent<BehaviourEvent>>, PeerError> {
     // All are looked at before one is taken: 0.0.0.0 and :: on one port are in each other's way here only.
     for address in wanted {
         is_free(address).map_err(|reason| PeerError::Listen { address: address.to_string(), reason })?;
     }
     let mut silent = HashMap::new();
+    let mut events = Vec::new();
     for address in wanted {
         let id = swarm.listen_on(address.clone()).map_err(|e| match e {
             TransportError::Other(reason) => PeerError::Listen { address: address.to_string(), reason },
@@ -90,9 +96,9 @@ pub(super) async fn listen(
                 if let SwarmEvent::NewListenAddr { listener_id, .. } = &event {
                     silent.remove(listener_id);
                 }
-                note(&event, listening);
+                events.push(event);
             }
-            (Err(_), None) => return Ok(()),
+            (Err(_), None) => return Ok(events),
             (Err(_), Some(address)) => return Err(PeerError::NoAddress { address: address.to_string() }),
         }
     }
@@ -103,12 +109,15 @@ pub(super) async fn listen(
 /// first taken without it.
 fn is_free(address: &Multiaddr) -> io::Result<()> {
     match socket(address) {
-        Some(socket) if socket.port() != 0 => TcpListener::bind(socket).map(drop),
-        _ => Ok(()),
+        Some(socket) if socket.port() == 0 => Ok(()),
+        Some(socket) if address.iter().any(|part| part == Protocol::QuicV1) => UdpSocket::bind(socket).map(drop),
+        Some(socket) => TcpListener::bind(socket).map(drop),
+        None => Ok(()),
     }
 }
 
-fn socket(address: &Multiaddr) -> Option<SocketAddr> {
+/// The IP address and the TCP or UDP port with which an address begins.
+pub(super) fn socket(address: &Multiaddr) -> Option<SocketAddr> {
     let mut parts = address.iter();
     let ip = match parts.next()? {
         Protocol::Ip4(ip) => IpAddr::V4(ip),
@@ -116,31 +125,7 @@ fn socket(address: &Multiaddr) -> Option<SocketAddr> {
         _ => return None,
     };
     match parts.next()? {
-        Protocol::Tcp(port) => Some(SocketAddr::new(ip, port)),
+        Protocol::Tcp(port) | Protocol::Udp(port) => Some(SocketAddr::new(ip, port)),
         _ => None,
     }
-}
-
-/// Keeps the list of listen addresses up to date.
-pub(super) fn note<T>(event: &SwarmEvent<T>, listening: &RwLock<Vec<Multiaddr>>) {
-    let mut listening = listening.write().unwrap_or_else(PoisonError::into_inner);
-    match event {
-        SwarmEvent::NewListenAddr { address, .. } if !listening.contains(address) => listening.push(address.clone()),
-        SwarmEvent::ExpiredListenAddr { address, .. } => listening.retain(|a| a != address),
-        SwarmEvent::ListenerClosed { addresses, .. } => listening.retain(|a| !addresses.contains(a)),
-        _ => {}
-    }
-}
-
-/// Announced addresses; when there are none, real ones, loopback last. Each with the peer id.
-pub(super) fn dialable(announce: &[Multiaddr], listening: &RwLock<Vec<Multiaddr>>, peer_id: &str) -> Vec<String> {
-    let full = |a: &Multiaddr| format!("{a}/p2p/{peer_id}");
-    if !announce.is_empty() {
-        return announce.iter().map(full).collect();
-    }
-    let listening = listening.read().unwrap_or_else(PoisonError::into_inner);
-    let mut own: Vec<&Multiaddr> =
-        listening.iter().filter(|a| socket(a).is_some_and(|s| !s.ip().is_unspecified())).collect();
-    own.sort_by_key(|a| socket(a).is_some_and(|s| s.ip().is_loopback()));
-    own.into_iter().map(full).collect()
 }

@@ -1,12 +1,13 @@
 //! A peer seen from beside: its numbers, and whether it does its work.
 
 use super::service::Service;
-use libp2p::Multiaddr;
+use super::surroundings::Place;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// How often the task of a peer shows that it moves.
 pub(super) const BEAT: Duration = Duration::from_secs(1);
@@ -59,7 +60,7 @@ pub struct Monitor {
     pub(super) service: Weak<Service>,
     pub(super) registry: Arc<Registry>,
     pub(super) pulse: Arc<Pulse>,
-    pub(super) listening: Arc<RwLock<Vec<Multiaddr>>>,
+    pub(super) place: watch::Receiver<Place>,
 }
 
 impl Monitor {
@@ -84,7 +85,7 @@ impl Monitor {
         if self.pulse.stopping.load(Relaxed) {
             reasons.push("the peer is shutting down".into());
         }
-        if self.listening.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
+        if self.place.borrow().listeners == 0 {
             reasons.push("no listener is open: nobody can connect".into());
         }
         match self.service.upgrade() {
@@ -107,7 +108,7 @@ mod tests {
             service: Weak::new(),
             registry: Arc::new(Registry::default()),
             pulse: Arc::new(pulse),
-            listening: Arc::default(),
+            place: watch::channel(Place::default()).1,
         };
         let health = monitor.health();
         assert!(!health.alive && !health.ready);

@@ -3,20 +3,19 @@ use super::bucket::Rates;
 use super::contact::Contact;
 use super::dial_back::{Dialler, Wanted};
 use super::flow::{Origin, Position};
-use super::listen;
 use super::metrics::Question;
 use super::monitor::{BEAT, Pulse};
 use super::relations::Relations;
 use super::service::{Admission, Connection, Service};
 use super::since::{self, Follower};
+use super::surroundings::Surroundings;
 use crate::wire::{Budget, Frame, Request, Response};
 use futures::StreamExt as _;
-use libp2p::PeerId;
 use libp2p::request_response::{self, InboundRequestId, Message, ResponseChannel};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Multiaddr, Swarm};
+use libp2p::{PeerId, Swarm};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
@@ -36,7 +35,7 @@ pub(super) type Done = (ResponseChannel<Answer>, Answer);
 pub(super) struct Server {
     pub(super) swarm: Swarm<Behaviour>,
     pub(super) service: Arc<Service>,
-    pub(super) listening: Arc<RwLock<Vec<Multiaddr>>>,
+    pub(super) surroundings: Surroundings,
     pub(super) pulse: Arc<Pulse>,
     pub(super) connections: HashMap<ConnectionId, Connection>,
     pub(super) relations: Relations,
@@ -52,7 +51,7 @@ impl Server {
     pub(super) fn new(
         swarm: Swarm<Behaviour>,
         service: Arc<Service>,
-        listening: Arc<RwLock<Vec<Multiaddr>>>,
+        surroundings: Surroundings,
         dialler: Dialler,
         rates: Rates,
     ) -> Self {
@@ -61,7 +60,12 @@ impl Server {
         let dialler = Arc::new(dialler);
         let relations = Relations::new(rates, |commands| Contact::new(commands, &service, &done));
         let (connections, open, pulse) = (HashMap::new(), HashSet::new(), Arc::new(Pulse::new()));
-        Self { swarm, service, listening, pulse, connections, relations, open, done, results, answers, dialler }
+        Self { swarm, service, surroundings, pulse, connections, relations, open, done, results, answers, dialler }
+    }
+
+    /// Takes up what happened while the listeners began.
+    pub(super) fn begin(&mut self, early: Vec<SwarmEvent<BehaviourEvent>>) {
+        early.into_iter().for_each(|event| self.on_event(event));
     }
 
     pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
@@ -79,6 +83,7 @@ impl Server {
                 _ = purge.tick() => self.upkeep(Service::purge),
                 _ = recover.tick() => if self.service.needs_recovery() { self.upkeep(Service::recover) },
                 _ = beat.tick() => self.pulse.beat(),
+                due = self.surroundings.next() => self.surroundings.act(&mut self.swarm, due),
                 _ = &mut stop => break,
             }
         }
@@ -88,7 +93,7 @@ impl Server {
     }
 
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
-        listen::note(&event, &self.listening);
+        self.surroundings.on_event(&mut self.swarm, &event);
         self.relate(&event);
         self.watch(&event);
         match event {
@@ -197,12 +202,17 @@ impl Server {
 
     /// Dials apart from the swarm, and answers when that has ended.
     fn dial_back(&self, (peer, question): (PeerId, Question), channel: ResponseChannel<Answer>, wanted: Wanted) {
-        let (dialler, service, done) = (Arc::clone(&self.dialler), Arc::clone(&self.service), self.done.clone());
+        // It changes nothing here, so the end of the peer does not wait for it.
+        let (dialler, service, done) =
+            (Arc::clone(&self.dialler), Arc::downgrade(&self.service), self.done.downgrade());
         tokio::spawn(async move {
             let response = dialler.dial(wanted).await;
-            service.answered(&peer, question, &response);
-            drop(service);
-            let _ = done.send((channel, Answer { response, share: None })).await;
+            if let Some(service) = service.upgrade() {
+                service.answered(&peer, question, &response);
+            }
+            if let Some(done) = done.upgrade() {
+                let _ = done.send((channel, Answer { response, share: None })).await;
+            }
         });
     }
 

@@ -320,16 +320,16 @@ impl Service {
     pub(super) fn answered(&self, peer: &PeerId, question: Question, response: &Response) {
         let outcome = Outcome::of(response);
         self.metrics.answered(question, outcome);
-        let message = match response {
+        let detail = match response {
             Response::Refused { message, .. } => clip(message),
             _ => String::new(),
         };
         match outcome {
             Outcome::Done(_) => {}
-            Outcome::Failed => self.say_store_failure(&message),
+            Outcome::Failed => self.say_store_failure(&detail),
             Outcome::Refused(reason) => {
                 if let Some(unsaid) = self.due(reason) {
-                    tracing::info!(%peer, operation = question.operation, reason, message, unsaid, "refused a request");
+                    tracing::info!(%peer, operation = question.operation, reason, detail, unsaid, "refused a request");
                 }
             }
         }

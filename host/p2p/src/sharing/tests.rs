@@ -190,11 +190,18 @@ async fn who_answers_a_dial_back_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn propagation_is_seen_where_there_is_some() {
-    let (one, two) = (Peer::start(config()).await.unwrap(), Peer::start(config()).await.unwrap());
-    let (one, two) = (one.addresses().remove(0), two.addresses().remove(0));
+    let (first, second) = (Peer::start(config()).await.unwrap(), Peer::start(config()).await.unwrap());
+    let (one, two) = (first.addresses().remove(0), second.addresses().remove(0));
     let climbed = climb_to(&[wanting(&one, &["propagation"]), wanting(&two, &["propagation"])]).await;
     assert_eq!(climbed[0].fact("propagation", "never-at"), two, "they know nothing of each other");
     assert_eq!(climbed[1].fact("propagation", "never-at"), one);
+    // Peers that are connected tell each other.
+    let third = Peer::start(PeerConfig { peers: vec![one.clone()], ..config() }).await.unwrap();
+    let linked = third.addresses().remove(0);
+    let long = |address: &str| Climb { propagation: Duration::from_secs(5), ..wanting(address, &["propagation"]) };
+    let climbed = climb_to(&[long(&one), long(&linked)]).await;
+    assert!(climbed[0].fact("propagation", "read-at").starts_with(&linked), "{climbed:#?}");
+    assert!(climbed[1].fact("propagation", "read-at").starts_with(&one), "{climbed:#?}");
     // The same peer under two addresses has everything at once.
     let both = climb_to(&[wanting(&one, &["propagation"]), wanting(&one, &["propagation"])]).await;
     for climbed in both {

@@ -1,8 +1,6 @@
-use super::{StoreError, fault, lock};
-use redb::backends::{FileBackend, InMemoryBackend};
+use super::{StoreError, fault, file, lock};
+use redb::backends::InMemoryBackend;
 use redb::{Database, ReadTransaction, ReadableDatabase as _, TableDefinition, WriteTransaction};
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 
@@ -25,7 +23,7 @@ pub(super) struct Disk {
 impl Disk {
     pub(super) fn open(path: Option<&Path>) -> Result<Self, StoreError> {
         let database = match path {
-            Some(path) => open_file(path)?,
+            Some(path) => file::open(&builder(), path)?,
             None => builder().create_with_backend(InMemoryBackend::new()).map_err(fault)?,
         };
         Ok(Self { path: path.map(Path::to_path_buf), database: RwLock::new(Some(database)), trouble: Mutex::default() })
@@ -85,7 +83,7 @@ impl Disk {
         if let Some(path) = &self.path {
             // The lock on the file has to go before it can be had again.
             drop(database.take());
-            *database = Some(open_file(path)?);
+            *database = Some(file::open(&builder(), path)?);
         }
         let Some(open) = database.as_ref() else { return Err(StoreError::Closed) };
         write(open, |transaction| {
@@ -109,24 +107,6 @@ fn write<T>(
 
 fn builder() -> redb::Builder {
     let mut builder = Database::builder();
-    builder.set_cache_size(PAGES);
+    builder.set_cache_size(PAGES).set_check_integrity_on_open(true);
     builder
-}
-
-fn open_file(path: &Path) -> Result<Database, StoreError> {
-    let failed = |reason: String| StoreError::Open { path: path.into(), reason };
-    let file = private_file(path).map_err(|e| failed(e.to_string()))?;
-    let backend = FileBackend::new(file).map_err(|e| failed(e.to_string()))?;
-    builder().create_with_backend(backend).map_err(|e| failed(e.to_string()))
-}
-
-/// The store's file, in a folder made for this user alone. Entries are sealed, but
-/// who may read them may also guess at their secret without anybody noticing.
-fn private_file(path: &Path) -> std::io::Result<File> {
-    if let Some(parent) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
-    }
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    Ok(file)
 }

@@ -165,3 +165,55 @@ fn after_a_failure_it_is_opened_again() {
     assert_eq!(store.totals(), Totals { entries: 1, bytes: store.totals().bytes, evictions: 0, expired: 1 });
     assert!(store.put("b", &record(6, None, 10), 6).unwrap());
 }
+
+/// Puts of many threads share commits, and each is as good as one alone.
+#[test]
+fn threads_share_commits_within_the_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.redb");
+    let store = Store::open(Some(&path), "us", 100_000, 0).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..8_u64 {
+            let store = &store;
+            scope.spawn(move || {
+                for n in 0..30_u64 {
+                    let key = format!("{thread}/{}", n % 10);
+                    let length = usize::try_from(100 + 10 * thread + n).unwrap();
+                    assert!(store.put(&key, &record(n, None, length), n).unwrap());
+                    assert_eq!(store.get(&key, n).unwrap().unwrap().sealed.len(), length);
+                    if n % 10 == 7 {
+                        assert!(store.remove(&key, n).unwrap());
+                        assert!(!store.remove(&key, n).unwrap());
+                    }
+                    // All write this one; the newest wins, whoever commits it.
+                    store.put("shared", &record(n, None, 5), n).unwrap();
+                }
+            });
+        }
+    });
+    let check = |store: &Store| {
+        assert_eq!(store.usage(30).entries, 8 * 9 + 1);
+        assert_eq!(store.get("shared", 30).unwrap().unwrap().created_ms, 29);
+        for (thread, n) in (0..8_u64).flat_map(|thread| (20..30_u64).map(move |n| (thread, n))) {
+            let expected = usize::try_from(100 + 10 * thread + n).unwrap();
+            let found = store.get(&format!("{thread}/{}", n % 10), 30).unwrap();
+            assert_eq!(found.map(|r| r.sealed.len()), (n != 27).then_some(expected));
+        }
+    };
+    check(&store);
+    drop(store);
+    check(&Store::open(Some(&path), "us", 100_000, 30).unwrap());
+    let small = Store::open(Some(&path), "us", 2_000, 30).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4_u64 {
+            let small = &small;
+            scope.spawn(move || {
+                for n in 0..20 {
+                    small.put(&format!("new/{thread}/{n}"), &record(31, None, 300), 31).unwrap();
+                    assert!(small.usage(31).bytes <= 2_000);
+                }
+            });
+        }
+    });
+    assert!(small.usage(31).evictions > 70, "{:?}", small.usage(31));
+}

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
-fn blob(bytes: &[u8]) -> Blob {
+pub(crate) fn blob(bytes: &[u8]) -> Blob {
     Blob { bytes: bytes.to_vec(), ttl_ms: Some(60_000), ..Blob::default() }
 }
 
-async fn client(addresses: &[&str]) -> CacheClient {
+pub(crate) async fn client(addresses: &[&str]) -> CacheClient {
     let addresses: Vec<String> = addresses.iter().map(|a| (*a).to_owned()).collect();
     CacheClient::open(&node(), &addresses, Arc::new(secret("ours")), 5 * SECOND, &PermitAll).await.unwrap()
 }
@@ -189,7 +189,8 @@ async fn addresses_can_be_dialled() {
     assert_eq!(peer.addresses(), [format!("/dns4/runner.test/tcp/9100/p2p/{}", peer.peer_id())]);
     let peer = Peer::start(PeerConfig { listen: vec!["/ip4/0.0.0.0/tcp/0".into()], ..config() }).await.unwrap();
     let addresses = peer.addresses();
-    assert!(addresses.last().unwrap().starts_with("/ip4/127.0.0.1/tcp/"), "{addresses:?}");
+    let loopback = addresses.iter().filter(|a| a.starts_with("/ip4/127.")).count();
+    assert!(loopback == 0 || loopback == addresses.len(), "only where there is nothing else: {addresses:?}");
     for address in &addresses {
         assert!(!address.contains("0.0.0.0") && !address.contains("/tcp/0/"), "{address}");
     }

@@ -4,5 +4,8 @@
 
 mod cache;
 mod dial;
+mod discovery;
+mod quic;
+mod relay;
 mod service;
 mod support;

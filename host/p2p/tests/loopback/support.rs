@@ -60,3 +60,12 @@ pub(crate) async fn server(greeting: &'static [u8], keep: bool) -> SocketAddr {
 pub(crate) fn multiaddr(socket: SocketAddr) -> String {
     format!("/ip4/{}/tcp/{}", socket.ip(), socket.port())
 }
+
+/// Waits until it is so, and fails when it never is.
+pub(crate) async fn eventually(patience: Duration, so: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + patience;
+    while !so() {
+        assert!(tokio::time::Instant::now() < deadline, "not within {patience:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,5 +1,5 @@
 use crate::support::{Case, environment, facts};
-use seaworthy_policy::init_detect;
+use seaworthy_policy::{init_detect, init_template};
 
 #[test]
 fn what_is_written_loads_and_plans() {
@@ -47,4 +47,18 @@ fn what_was_seen_is_written() {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
     assert!(init_detect(&facts(&[]), &environment(&[])).contains("#  not a container"));
+}
+
+#[test]
+fn nothing_is_claimed_of_a_place_that_was_not_looked_at() {
+    let text = init_template();
+    assert!(text.contains("was not looked at") && text.contains("init --detect"), "{text}");
+    for claim in ["Seen when", "not a container", "no peers", "no plugins"] {
+        assert!(!text.contains(claim), "{claim} is in\n{text}");
+    }
+    let case = Case::file(&text);
+    let detected = init_detect(&facts(&[]), &environment(&[]));
+    let seen = Case::file(&detected);
+    assert_eq!(case.load().unwrap().checks.len(), seen.load().unwrap().checks.len());
+    case.plan().unwrap();
 }

@@ -1,5 +1,6 @@
 use super::{Arguments, Row, RowBuilder};
 use nix::sys::statvfs::statvfs;
+use procfs::process::MountInfo;
 use seaworthy_model::Failure;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Whether each folder can be written to, proved by a file that is made and
 /// removed. A missing folder is not made: the nearest one above it is tried, and
-/// `creatable` says what came of it.
+/// `creatable` says what came of it. `filesystem`, `mount-point` and `mount-source`
+/// say whose storage it is.
 pub(crate) fn inspect(arguments: &Arguments<'_>) -> Result<Vec<Row>, Failure> {
     let paths = arguments.wanted("directory", "path")?;
     if let Some(relative) = paths.iter().find(|p| !p.starts_with('/')) {
@@ -62,12 +64,25 @@ fn with_error(row: RowBuilder, error: Option<std::io::Error>) -> RowBuilder {
 }
 
 fn described(row: RowBuilder, path: &Path, found: &std::fs::Metadata) -> Row {
+    let mount = mount_of(path);
+    let row = row
+        .known("filesystem", mount.as_ref().map(|mount| mount.fs_type.clone()))
+        .known("mount-point", mount.as_ref().map(|mount| mount.mount_point.display().to_string()))
+        .known("mount-source", mount.and_then(|mount| mount.mount_source));
     let free = statvfs(path).ok().map(|s| s.blocks_available().saturating_mul(s.fragment_size()));
     row.known("free-bytes", free)
         .put("uid", found.uid())
         .put("gid", found.gid())
         .put("mode", format!("{:04o}", found.mode() & 0o7777))
         .done()
+}
+
+/// The mount that a path is on: the last of those with the longest way to it.
+fn mount_of(path: &Path) -> Option<MountInfo> {
+    let real = std::fs::canonicalize(path).ok()?;
+    let mounts = procfs::process::Process::myself().ok()?.mountinfo().ok()?;
+    let above = mounts.into_iter().filter(|mount| real.starts_with(&mount.mount_point));
+    above.max_by_key(|mount| mount.mount_point.as_os_str().len())
 }
 
 fn existing_parent(path: &Path) -> PathBuf {
@@ -111,6 +126,9 @@ mod tests {
         assert_eq!((value(&row, "exists"), value(&row, "writable")), ("true".into(), "true".into()));
         assert!(value(&row, "free-bytes").parse::<u64>().unwrap() > 0);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let mount = value(&row, "mount-point");
+        assert!(folder.path().starts_with(&mount) && value(&row, "filesystem") != "absent", "{row:?}");
+        assert_eq!(value(&look(Path::new("/proc")), "filesystem"), "proc");
     }
 
     #[test]

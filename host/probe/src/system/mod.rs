@@ -2,13 +2,16 @@
 //! of topics, one row for each thing found.
 
 mod directory;
+mod entries;
 mod executables;
 mod limits;
 mod listeners;
 mod neighbours;
 mod port;
 mod process;
+mod processes;
 mod python;
+mod registry;
 mod row;
 
 pub mod container;
@@ -29,18 +32,22 @@ pub struct Context {
 }
 
 /// The topics that [`inspect`] knows, in alphabetical order.
-pub const TOPICS: [&str; 14] = [
+pub const TOPICS: [&str; 18] = [
     "container",
     "directory",
+    "entries",
     "executables",
     "hosts",
     "interfaces",
     "libraries",
     "limits",
+    "lines",
     "listeners",
     "neighbours",
+    "peer-registry",
     "port",
     "process",
+    "processes",
     "python",
     "resolver",
     "routes",
@@ -73,6 +80,10 @@ pub fn inspect(topic: &str, arguments: &[(String, String)], context: &Context) -
         "libraries" => Ok(executables::inspect_libraries(&arguments, context)),
         "directory" => directory::inspect(&arguments),
         "port" => port::inspect(&arguments),
+        "entries" => entries::inspect(&arguments),
+        "lines" => entries::inspect_lines(&arguments),
+        "peer-registry" => registry::inspect(&arguments),
+        "processes" => processes::inspect(&arguments),
         _ => Err(Failure::new(
             "unsupported",
             "parse",
@@ -131,7 +142,9 @@ mod tests {
         for topic in TOPICS {
             let outcome = inspect(topic, &[], &context);
             match topic {
-                "directory" | "port" => assert_eq!(outcome.unwrap_err().kind, "invalid", "{topic}"),
+                "directory" | "entries" | "lines" | "peer-registry" | "port" => {
+                    assert_eq!(outcome.unwrap_err().kind, "invalid", "{topic}");
+                }
                 _ => {
                     let rows = outcome.unwrap_or_else(|e| panic!("{topic}: {e}"));
                     for (key, _) in rows.iter().flatten() {
@@ -142,6 +155,14 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn every_topic_is_described() {
+        let page = include_str!("../../../../docs/topics.md");
+        for topic in TOPICS {
+            assert!(page.contains(&format!("`{topic}`")), "{topic} is not in docs/topics.md");
         }
     }
 

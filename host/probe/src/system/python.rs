@@ -1,6 +1,8 @@
 //! Python interpreters and what is installed for them. Everything is read from
 //! files; nothing is executed, since a broken interpreter is one of the faults.
 
+mod mentions;
+
 use super::executables::{executable, find};
 use super::{Arguments, Context, Row, RowBuilder};
 use std::collections::BTreeSet;
@@ -19,12 +21,16 @@ struct Distribution {
     name: String,
     version: String,
     folder: PathBuf,
+    /// Its metadata.
+    info: PathBuf,
     modules: BTreeSet<String>,
 }
 
 pub(crate) fn inspect(arguments: &Arguments<'_>, context: &Context) -> Vec<Row> {
     let wanted: BTreeSet<String> = arguments.listed("names").into_iter().map(normal).collect();
     let given = arguments.all("interpreter");
+    let texts = arguments.all("mention");
+    let searched: BTreeSet<String> = arguments.listed("mentions-in").into_iter().map(normal).collect();
     let mut rows = Vec::new();
     for interpreter in interpreters(&given, context) {
         rows.push(
@@ -40,16 +46,21 @@ pub(crate) fn inspect(arguments: &Arguments<'_>, context: &Context) -> Vec<Row> 
         );
         for folder in &interpreter.folders {
             for found in distributions(folder, &wanted) {
-                rows.push(
-                    RowBuilder::default()
-                        .put("row-kind", "distribution")
-                        .put("interpreter", interpreter.path.display())
-                        .put("name", &found.name)
-                        .put("version", &found.version)
-                        .put("location", found.folder.display())
-                        .put("modules", found.modules.into_iter().collect::<Vec<_>>().join(","))
-                        .done(),
-                );
+                let row = RowBuilder::default()
+                    .put("row-kind", "distribution")
+                    .put("interpreter", interpreter.path.display())
+                    .put("name", &found.name)
+                    .put("version", &found.version)
+                    .put("location", found.folder.display());
+                let searched = !texts.is_empty() && searched.contains(&normal(&found.name));
+                let row = match searched.then(|| mentions::search(folder, &found.info, &texts)) {
+                    Some(seen) => row
+                        .put("mentions", seen.found.join(","))
+                        .put("files-read", seen.files)
+                        .put("complete", seen.complete),
+                    None => row,
+                };
+                rows.push(row.put("modules", found.modules.into_iter().collect::<Vec<_>>().join(",")).done());
             }
         }
     }
@@ -234,6 +245,7 @@ fn read(folder: &Path, info: &Path, stem: &str) -> Option<Distribution> {
         name: field("Name").unwrap_or_else(|| stem.split('-').next().unwrap_or(stem).to_owned()),
         version: field("Version")?,
         folder: folder.to_path_buf(),
+        info: info.to_path_buf(),
         modules,
     })
 }
@@ -321,6 +333,26 @@ mod tests {
             (value(&rows[2], "version"), value(&rows[2], "modules")),
             ("42.0.5".into(), "_cffi,cryptography,six".into())
         );
+    }
+
+    #[test]
+    fn a_distribution_is_searched_for_texts() {
+        let root = prefix();
+        let site = root.path().join("lib/python3.11/site-packages");
+        write(&site.join("cryptography/__init__.py"), "# speaks /x/1.0.0\n");
+        write(&site.join("six.py"), "import os\n");
+        let ask = |name: &str| {
+            let pairs = [("names", name), ("mentions-in", name), ("mention", "/x/1.0.0"), ("mention", "other")];
+            let pairs: Vec<_> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let path = root.path().join("bin").display().to_string();
+            let context = Context { environment: Environment::from_pairs([("PATH".to_owned(), path)]) };
+            inspect(&Arguments(&pairs), &context)
+        };
+        let rows = ask("cryptography");
+        assert_eq!((value(&rows[1], "mentions"), value(&rows[1], "files-read")), ("/x/1.0.0".into(), "2".into()));
+        // Without a list of files nothing is known of what it holds.
+        let rows = ask("flask-old");
+        assert_eq!((value(&rows[1], "files-read"), value(&rows[1], "complete")), ("0".into(), "false".into()));
     }
 
     #[test]

@@ -14,6 +14,10 @@ pub(crate) const ALL: &str = "(all)";
 /// Wrong values and errors that are kept as examples.
 const EXAMPLES: usize = 5;
 
+/// A client whose operation failed waits so long, so that a cache that is gone is not
+/// asked as fast as it can refuse.
+const AFTER_AN_ERROR: Duration = Duration::from_millis(10);
+
 /// What all clients counted together.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(Mutex<Counts>);
@@ -71,9 +75,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Does one step on `tiers`, counts it, and checks what comes back.
+    /// Does one step on `tiers`, counts it, and checks what comes back. After an error
+    /// it pauses.
     pub(crate) async fn play(&self, tiers: &Tiers, step: &Step, ttl: Duration, random: &mut Random) {
         let started = Instant::now();
+        let mut error = None;
         match step.action {
             Todo::Get => {
                 let found = tiers.get(&step.key).await;
@@ -82,14 +88,12 @@ impl Shared {
                 match found.outcome {
                     Ok(Some(hit)) => self.hit(step, &hit.tier, &hit.blob.bytes, elapsed),
                     // One tier missed and another could not tell: an error is never a miss.
-                    Ok(None) => match failed {
-                        Some(error) => self.failed(step, &error),
-                        None => {
-                            self.latencies.record(ALL, "get-miss", elapsed, 0);
-                            self.tally.lock().misses += 1;
-                        }
-                    },
-                    Err(error) => self.failed(step, &error),
+                    Ok(None) if failed.is_some() => error = failed,
+                    Ok(None) => {
+                        self.latencies.record(ALL, "get-miss", elapsed, 0);
+                        self.tally.lock().misses += 1;
+                    }
+                    Err(failure) => error = Some(failure),
                 }
             }
             Todo::Put(length) => {
@@ -104,7 +108,7 @@ impl Shared {
                         counts.puts += 1;
                         counts.bytes_written += length as u64;
                     }
-                    Err(error) => self.failed(step, &error),
+                    Err(failure) => error = Some(failure),
                 }
             }
             Todo::Remove => match tiers.invalidate(&step.key).await.outcome {
@@ -112,10 +116,14 @@ impl Shared {
                     self.latencies.record(ALL, "invalidate", started.elapsed(), 0);
                     self.tally.lock().removals += 1;
                 }
-                Err(error) => self.failed(step, &error),
+                Err(failure) => error = Some(failure),
             },
         }
         self.tally.lock().operations += 1;
+        if let Some(error) = error {
+            self.failed(step, &error);
+            tokio::time::sleep(AFTER_AN_ERROR).await;
+        }
     }
 
     fn hit(&self, step: &Step, tier: &str, bytes: &[u8], elapsed: Duration) {
