@@ -33,5 +33,5 @@ pub use scene::{NoStage, Scene, run_scenes};
 pub use served::{Answer, ServedPeer};
 pub use servers::{Announced, Spoken, server};
 pub use services::{SilentPorts, Stand};
-pub use vitals::{Memory, Numbers};
+pub use vitals::Memory;
 pub use workspace::{scratch, target_directory, workspace_root};

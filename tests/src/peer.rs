@@ -44,8 +44,6 @@ impl PeerOptions {
 struct Announcement {
     peer_id: String,
     addresses: Vec<String>,
-    #[serde(default)]
-    metrics: Option<String>,
 }
 
 /// A running `seaworthy peer`. Ended when it is dropped.
@@ -157,12 +155,6 @@ impl Peer {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).with_context(|| path.clone())?;
         let kib = line.trim().trim_end_matches("kB").trim();
         Ok(kib.parse::<u64>().with_context(|| line.to_owned())? / 1024)
-    }
-
-    /// Where it serves its numbers; it was started with `--metrics` then.
-    #[must_use]
-    pub fn metrics(&self) -> Option<&str> {
-        self.said.metrics.as_deref()
     }
 
     /// Its process id.

@@ -7,9 +7,10 @@ mod frames;
 #[path = "strangers/handshakes.rs"]
 mod handshakes;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use seaworthy_model::Status;
-use seaworthy_tests::{Memory, NoStage, Numbers, Peer, PeerOptions, Reading, Scene, Seaworthy, binary, run_scenes};
+use seaworthy_tests::open_metrics::Page;
+use seaworthy_tests::{Memory, NoStage, Peer, Reading, Scene, Seaworthy, ServedPeer, binary, run_scenes};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ pub(crate) struct Here;
 
 /// A peer that is watched while strangers are at it.
 pub(crate) struct Watched {
-    pub(crate) peer: Peer,
+    pub(crate) peer: ServedPeer,
     before: Memory,
 }
 
@@ -32,11 +33,18 @@ const CHECKS: [&str; 2] = ["net.connectivity", "cache.operations"];
 
 impl Watched {
     pub(crate) fn start() -> Result<Self> {
-        let mut options = PeerOptions::on("/ip4/127.0.0.1/tcp/0");
-        options.arguments.extend(["--metrics".into(), "127.0.0.1:0".into()]);
-        let peer = Peer::start(&options)?;
+        let peer = ServedPeer::start(&[], &[])?;
         let before = Memory::of(peer.pid())?;
         Ok(Self { peer, before })
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        self.peer.address.rsplit('/').next().unwrap_or_default()
+    }
+
+    pub(crate) fn port(&self) -> Result<u16> {
+        let port = self.peer.address.split("/tcp/").nth(1).and_then(|rest| rest.split('/').next()?.parse().ok());
+        port.with_context(|| format!("no port in {}", self.peer.address))
     }
 
     /// A runner checks this peer and puts into its cache and gets from it, all within `bound`.
@@ -46,7 +54,7 @@ impl Watched {
         // A crowd may keep others out until its handshakes run out of time; a client tries again.
         while asked.elapsed() < bound {
             let args = ["run", "-f", "json"].into_iter().chain(CHECKS);
-            let run = Peer::configure(Seaworthy::new(args)?, &self.peer.at("ip4/127.0.0.1")?).run()?;
+            let run = Peer::configure(Seaworthy::new(args)?, &self.peer.address).run()?;
             if run.code() == Some(0) && asked.elapsed() < bound {
                 let report = run.report()?;
                 for id in CHECKS {
@@ -57,7 +65,7 @@ impl Watched {
             }
             last = run.transcript();
         }
-        anyhow::bail!("a well-behaved client was not served within {bound:?}\n{last}")
+        bail!("a well-behaved client was not served within {bound:?}\n{last}")
     }
 
     /// That its memory stayed within bounds, the worst moment included.
@@ -69,18 +77,19 @@ impl Watched {
         Ok(())
     }
 
-    /// Waits until at least `count` samples are counted, for 20 s.
-    pub(crate) fn counts(&self, name: &str, labels: &[&str], count: f64) -> Result<()> {
-        let url = self.peer.metrics().context("it serves no numbers")?;
+    /// Waits until at least `count` are counted by `name`, for 20 s.
+    pub(crate) fn counts(&self, name: &str, labels: &[(&str, &str)], count: f64) -> Result<()> {
+        let mut counted = 0.0;
         let asked = Instant::now();
-        loop {
-            let counted = Numbers::at(url)?.sum(name, labels);
+        while asked.elapsed() < Duration::from_secs(20) {
+            let page = Page::parse(&self.peer.get("/metrics")?.body)?;
+            counted = if labels.is_empty() { page.sum(name) } else { page.value(name, labels)? };
             if counted >= count {
                 return Ok(());
             }
-            ensure!(asked.elapsed() < Duration::from_secs(20), "{name} {labels:?} is {counted} and not {count}");
             std::thread::sleep(Duration::from_millis(100));
         }
+        bail!("{name} {labels:?} is {counted} and not {count}\n{}", self.peer.log().join("\n"))
     }
 }
 

@@ -298,6 +298,7 @@ fn swarm(identity: Keypair, config: &PeerConfig, registry: &mut Registry) -> Res
         max_frame: config.max_value + crate::wire::FRAME_OVERHEAD,
         max_connections: config.max_connections,
         request_timeout: config.request_timeout,
+        unfinished: metrics::unfinished(registry),
         envelope: config.secret.as_ref().map(|secret| Arc::new(Envelope::new(secret))),
     };
     let on = Switches {

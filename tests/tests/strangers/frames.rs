@@ -25,14 +25,14 @@ const REFUSED: &str = "seaworthy_peer_refused_requests_total";
 
 fn stranger(watched: &Watched) -> Result<PythonPeer> {
     let mut stranger = PythonPeer::start(&PythonOptions { secret: None, ..PythonOptions::new(VERSION) })?;
-    stranger.dial(&watched.peer.at("ip4/127.0.0.1")?)?;
+    stranger.dial(&watched.peer.address)?;
     Ok(stranger)
 }
 
 /// The answer to `bytes` followed by `pad` zeros; empty when there was none.
 fn answer(stranger: &mut PythonPeer, watched: &Watched, protocol: &str, bytes: &[u8], pad: usize) -> Result<Vec<u8>> {
     let raw = STANDARD.encode(bytes);
-    let ask = json!({"do": "open", "to": watched.peer.id(), "protocol": protocol, "raw": raw, "pad": pad});
+    let ask = json!({"do": "open", "to": watched.id(), "protocol": protocol, "raw": raw, "pad": pad});
     match stranger.ask(ask)?["reply"].take() {
         Value::String(reply) => STANDARD.decode(reply).context("not base64"),
         _ => Ok(Vec::new()),
@@ -64,9 +64,9 @@ fn named() -> Result<()> {
             told.escape_ascii().to_string()
         );
     }
-    watched.counts(REFUSED, &["reason=\"malformed\""], 5.0)?;
-    watched.counts(REFUSED, &["reason=\"unsupported-version\""], 1.0)?;
-    watched.counts(REFUSED, &["reason=\"unauthenticated\""], 1.0)?;
+    watched.counts(REFUSED, &[("reason", "malformed")], 5.0)?;
+    watched.counts(REFUSED, &[("reason", "unsupported-version")], 1.0)?;
+    watched.counts(REFUSED, &[("reason", "unauthenticated")], 1.0)?;
     watched.serves_within(Duration::from_secs(4))?;
     watched.is_bounded()
 }
@@ -80,7 +80,7 @@ fn oversized() -> Result<()> {
         let told = answer(&mut stranger, &watched, CACHE, &frame, pad)?;
         ensure!(String::from_utf8_lossy(&told).contains("too-large"), "{:?}", told.escape_ascii().to_string());
     }
-    watched.counts(REFUSED, &["reason=\"too-large\""], 2.0)?;
+    watched.counts(REFUSED, &[("reason", "too-large")], 2.0)?;
     watched.serves_within(Duration::from_secs(4))?;
     watched.is_bounded()
 }
@@ -92,7 +92,8 @@ fn unfinished() -> Result<()> {
     let claim = STANDARD.encode([&(8_u32 * 1024 * 1024).to_be_bytes()[..], &[1, 2, 3]].concat());
     for _ in 0..4 {
         let mut stranger = stranger(&watched)?;
-        let ask = json!({"do": "open", "to": watched.peer.id(), "protocol": CACHE, "raw": claim, "streams": 60, "hold": true});
+        let ask =
+            json!({"do": "open", "to": watched.id(), "protocol": CACHE, "raw": claim, "streams": 60, "hold": true});
         let open = stranger.ask(ask)?["open"].as_u64().unwrap_or_default();
         ensure!(open >= 32, "only {open} streams could be opened");
         strangers.push(stranger);
@@ -101,7 +102,7 @@ fn unfinished() -> Result<()> {
     watched.is_bounded()?;
     // They end without another word.
     drop(strangers);
-    watched.counts("seaworthy_peer_errors_total", &[], 4.0 * 32.0)?;
+    watched.counts("seaworthy_peer_unfinished_requests_total", &[], 4.0 * 32.0)?;
     watched.serves_within(Duration::from_secs(4))
 }
 
@@ -115,7 +116,7 @@ fn unfinished_pushes() -> Result<()> {
     ensure!(started.elapsed() < Duration::from_secs(3), "the reply took {:?}", started.elapsed());
     let beginning = STANDARD.encode(b"gAAAAABlU_EA");
     let ask =
-        json!({"do": "open", "to": watched.peer.id(), "protocol": PUSH, "raw": beginning, "streams": 60, "hold": true});
+        json!({"do": "open", "to": watched.id(), "protocol": PUSH, "raw": beginning, "streams": 60, "hold": true});
     let open = stranger.ask(ask)?["open"].as_u64().unwrap_or_default();
     ensure!(open >= 16, "only {open} streams could be opened");
     watched.serves_within(Duration::from_secs(4))?;

@@ -22,7 +22,7 @@ const HEADER: &[u8] = b"\x13/multistream/1.0.0\n";
 const HANDSHAKE: Duration = Duration::from_secs(5 + 4);
 
 fn connect(watched: &Watched) -> Result<TcpStream> {
-    let stream = TcpStream::connect(("127.0.0.1", watched.peer.port()?)).context("the port does not answer")?;
+    let stream = TcpStream::connect(("127.0.0.1", watched.port()?)).context("the port does not answer")?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -76,7 +76,7 @@ fn garbage() -> Result<()> {
     for stream in &mut strangers {
         hung_up(stream, until)?;
     }
-    watched.counts(ERRORS, &["kind=\"handshake\""], 200.0)?;
+    watched.counts(ERRORS, &[("kind", "handshake")], 200.0)?;
     watched.is_bounded()
 }
 
@@ -95,7 +95,7 @@ fn slow() -> Result<()> {
     for stream in &mut strangers {
         hung_up(stream, started + HANDSHAKE)?;
     }
-    watched.counts(ERRORS, &["kind=\"handshake\""], 200.0)?;
+    watched.counts(ERRORS, &[("kind", "handshake")], 200.0)?;
     watched.is_bounded()
 }
 

@@ -13,6 +13,7 @@ use libp2p::identify;
 use libp2p::identity::PublicKey;
 use libp2p::request_response::{self, Codec, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
+use prometheus_client::metrics::counter::Counter;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -42,6 +43,8 @@ pub(super) struct Limits {
     pub(super) max_frame: usize,
     pub(super) max_connections: u32,
     pub(super) request_timeout: Duration,
+    /// Counts requests that are begun and never end.
+    pub(super) unfinished: Counter,
     /// Of the Python protocols; none without a secret.
     pub(super) envelope: Option<Arc<Envelope>>,
 }
@@ -70,7 +73,12 @@ impl Behaviour {
             // Handshakes end after their own timeout, so that a crowd of slow
             // ones delays others for that long at most.
             .with_max_pending_incoming(Some(limits.max_connections.max(64)));
-        let codec = CacheCodec { max_frame: limits.max_frame, budget: Budget::new(BUDGET), scope: None };
+        let codec = CacheCodec {
+            max_frame: limits.max_frame,
+            budget: Budget::new(BUDGET),
+            scope: None,
+            unfinished: limits.unfinished.clone(),
+        };
         let messages = Budget::new(PUSH_BUDGET);
         let push = |name, reply| {
             let codec = PushCodec { envelope: limits.envelope.clone(), budget: Arc::clone(&messages), reply };
@@ -113,6 +121,25 @@ pub(super) struct CacheCodec {
     max_frame: usize,
     budget: Arc<Budget>,
     scope: Option<Arc<Scope>>,
+    unfinished: Counter,
+}
+
+/// A request that is being read. The swarm says nothing of one that never ends, so
+/// it is counted here when it is dropped before its end.
+struct Unfinished<'c>(Option<&'c Counter>);
+
+impl Unfinished<'_> {
+    fn end(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(counter) = self.0 {
+            counter.inc();
+        }
+    }
 }
 
 /// What the codecs of one connection share.
@@ -133,7 +160,8 @@ impl Scope {
 impl Clone for CacheCodec {
     fn clone(&self) -> Self {
         let scope = self.scope.as_ref().map_or_else(Arc::default, Arc::clone);
-        Self { max_frame: self.max_frame, budget: Arc::clone(&self.budget), scope: Some(scope) }
+        let (budget, unfinished) = (Arc::clone(&self.budget), self.unfinished.clone());
+        Self { max_frame: self.max_frame, budget, scope: Some(scope), unfinished }
     }
 }
 
@@ -170,7 +198,9 @@ impl Codec for CacheCodec {
     {
         let agreed = self.scope.as_ref().is_some_and(|scope| scope.agreed.load(Relaxed));
         let most = if agreed { self.max_frame } else { SMALL_FRAME.min(self.max_frame) };
+        let unfinished = Unfinished(Some(&self.unfinished));
         let (frame, share) = wire::read(io, most, &self.budget).await?;
+        unfinished.end();
         Ok(Received { frame, share, scope: self.scope.clone() })
     }
 

@@ -294,6 +294,19 @@ pub(super) fn registry() -> Registry {
     Registry::with_prefix(PREFIX)
 }
 
+/// Counts the requests of which the end never came: their sender gave up, went away,
+/// or was too slow.
+pub(super) fn unfinished(registry: &mut Registry) -> Counter {
+    let counter = Counter::default();
+    registry.register_with_unit(
+        "peer_unfinished",
+        "Requests that were begun and never came to their end",
+        Unit::Other("requests".to_owned()),
+        counter.clone(),
+    );
+    counter
+}
+
 fn direction(endpoint: &ConnectedPoint) -> Direction {
     Direction { direction: if endpoint.is_dialer() { "Outbound" } else { "Inbound" } }
 }
