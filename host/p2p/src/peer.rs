@@ -3,13 +3,13 @@
 mod advertise;
 mod behaviour;
 mod bucket;
-mod echo;
 mod contact;
 mod counters;
 mod dial_back;
 mod dialling;
 mod discovery;
 mod drain;
+mod echo;
 mod error;
 mod events;
 mod finder;
