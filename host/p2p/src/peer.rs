@@ -22,6 +22,7 @@ mod metrics;
 mod monitor;
 mod notices;
 mod push_codec;
+mod push_numbers;
 mod pushing;
 mod python;
 mod relations;

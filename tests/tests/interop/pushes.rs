@@ -112,7 +112,9 @@ fn limit(version: &'static str) -> Result<()> {
     let reply = python.push(ours.id(), &json!({"key": "to-us", "entry": entry(&fits)}))?;
     ensure!(reply.as_deref() == Some("OK") && held(&ours, "to-us")? == Some(fits), "{reply:?}");
     let reply = python.push(ours.id(), &json!({"key": "too-large", "entry": entry(&larger)}))?;
-    ensure!(reply.as_ref().is_some_and(|said| said.starts_with("ERROR")), "it was told {reply:?}");
+    // 0.6 encrypts what is written at once as one message of noise, which holds less: it cannot even send this.
+    let unsent = version == OLD && reply.is_none();
+    ensure!(unsent || reply.as_ref().is_some_and(|said| said.starts_with("ERROR")), "it was told {reply:?}");
     ensure!(held(&ours, "too-large")?.is_none(), "a value beyond the limit was kept");
     Ok(())
 }

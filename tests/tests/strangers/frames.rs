@@ -52,7 +52,7 @@ fn named() -> Result<()> {
         ("an empty frame", framed(b""), "malformed"),
         ("another version", framed(b"\x09\xf6"), "unsupported-version"),
         ("garbage", framed(&[&[1], [0xff; 300].as_slice()].concat()), "malformed"),
-        ("nested arrays", framed(&[&[1], [0x81; 100_000].as_slice()].concat()), "malformed"),
+        ("nested arrays", framed(&[&[1], [0x81; 4_000].as_slice()].concat()), "malformed"),
         ("a string that claims 2^63 bytes", framed(b"\x01\x7b\x7f\xff\xff\xff\xff\xff\xff\xff"), "malformed"),
         ("a question without agreement", framed(get), "unauthenticated"),
         ("a frame cut short", framed(get)[..9].to_vec(), "malformed"),

@@ -1,5 +1,6 @@
 //! What a peer counts, each thing once, as OpenMetrics.
 
+use super::push_numbers::PushNumbers;
 use super::service::Service;
 use super::store_numbers::StoreNumbers;
 use crate::wire::{Frame, Request, Response};
@@ -285,6 +286,7 @@ impl Metrics {
             Unit::Seconds,
             self.last_success.clone(),
         );
+        r.register_collector(Box::new(PushNumbers { service: service.clone() }));
         r.register_collector(Box::new(StoreNumbers { service }));
     }
 }

@@ -5,8 +5,9 @@ use crate::support::{SECOND, attempt, config, eventually, node, without_id};
 use seaworthy_model::PermitAll;
 use seaworthy_p2p::{CACHE_PROTOCOL, Dialed, Peer, PeerConfig, RelayLimits};
 
+/// Has no secret, so that it shares no cache of its own.
 async fn relay_at(listen: &str) -> (Peer, String) {
-    let relay = PeerConfig { listen: vec![listen.into()], relay_server: true, ..config() };
+    let relay = PeerConfig { listen: vec![listen.into()], relay_server: true, secret: None, ..config() };
     let relay = Peer::start(relay).await.unwrap();
     let address = relay.addresses().remove(0);
     (relay, address)

@@ -82,11 +82,20 @@ async fn peers_of_another_secret_share_nothing() {
     let other = Peer::start(PeerConfig { listen: vec!["/ip4/127.0.0.1/tcp/0".into()], ..other }).await.unwrap();
     tokio::time::sleep(SECOND).await;
     assert_eq!((other.stats().entries, a.stats().entries), (0, 1));
-    // One that is configured with itself stays as it is.
-    let own = other.addresses().remove(0);
-    drop(other);
-    let started = Peer::start(PeerConfig { listen: vec![own], ..PeerConfig::default() }).await;
-    assert!(started.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_configured_with_itself_leaves_itself_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let identity = Some(folder.path().join("identity"));
+    let (first, address) = peer(PeerConfig { identity: identity.clone(), ..PeerConfig::default() }).await;
+    first.shutdown().await;
+    let listen = vec![address.split("/p2p/").next().unwrap().to_owned()];
+    let (own, again) = peer(PeerConfig { identity, listen, ..with_peer(&address) }).await;
+    assert_eq!(again, address);
+    put(&client(&address).await, "k", "1").await;
+    tokio::time::sleep(SECOND).await;
+    assert_eq!((own.stats().entries, own.stats().puts), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
