@@ -46,7 +46,8 @@ offer() {
 attempt() {
   local seconds="$1" what="$2" log="$folder.log"
   shift 2
-  timeout "$seconds" "$@" >"$log" 2>&1 </dev/null ||
+  # In the group of the caller, so that whoever ends the caller ends this too.
+  timeout --foreground "$seconds" "$@" >"$log" 2>&1 </dev/null ||
     unavailable "$what did not succeed (exit code $?): $(grep . "$log" | tail -n 1) [$log]"
 }
 

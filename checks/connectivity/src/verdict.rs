@@ -281,7 +281,7 @@ mod tests {
         Surroundings { on_link: true, has_route: Some(true), neighbour: Some(state.into()), ..Surroundings::default() }
     }
 
-    /// The signature table of the fault base, one case a line.
+    /// The signatures of what answers and what does not, one case a line.
     #[test]
     fn every_signature_has_its_own_verdict() {
         let far = Surroundings { has_route: Some(true), ..Surroundings::default() };
