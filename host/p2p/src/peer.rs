@@ -227,7 +227,7 @@ impl Peer {
         };
         let task = tokio::spawn(server.run(stopped));
         for target in targets {
-            tokio::spawn(dialling::keep(contact.clone(), target));
+            tokio::spawn(dialling::keep(contact.clone(), target, true));
         }
         tokio::spawn(dialling::keep_found(contact, found));
         let tried = |place: &Place| {

@@ -245,6 +245,8 @@ impl Store {
         let commit = |batch: Vec<Change>| {
             let count = batch.len();
             let outcomes = match batch.first() {
+                // Another one that waited before this has done it.
+                Some(Change { edit: Edit::Recover, .. }) if self.trouble().is_none() => Ok(vec![Ok(false)]),
                 Some(Change { edit: Edit::Recover, now_ms, .. }) => self.reopen(*now_ms).map(|()| vec![Ok(true)]),
                 _ => self.commit(batch),
             };
@@ -347,6 +349,13 @@ impl Store {
         })
     }
 
+    /// The bytes of what [`Store::since`] would read; nothing is read for that.
+    pub(crate) fn waiting(&self, cursor: u64, max_bytes: u64, now_ms: u64) -> u64 {
+        let index = self.index();
+        let (names, ..) = index.after(cursor, max_bytes, now_ms);
+        names.iter().filter_map(|name| index.peek(name, now_ms)).map(|meta| meta.size).sum()
+    }
+
     /// The cursor after which about `count` of the newest entries come.
     pub(crate) fn before_newest(&self, count: usize) -> u64 {
         self.index().before_newest(count)
@@ -355,6 +364,12 @@ impl Store {
     /// What the owner has in it, and what made room since it was opened.
     pub(crate) fn usage(&self, now_ms: u64) -> Usage {
         self.index().usage(now_ms)
+    }
+
+    /// Makes reads and writes fail, until it recovers.
+    #[cfg(test)]
+    pub(crate) fn close_for_test(&self) {
+        self.disk.close_for_test();
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {

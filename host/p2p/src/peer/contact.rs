@@ -60,6 +60,11 @@ impl Contact {
         self.done.upgrade()
     }
 
+    /// Returns when the peer has ended.
+    pub(super) async fn ended(&self) {
+        self.commands.closed().await;
+    }
+
     /// Does `work` where it may block. None when the peer is ending, which waits
     /// for what was begun.
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Service) -> T + Send + 'static) -> Option<T> {

@@ -12,7 +12,8 @@ pub struct PeerCounters {
     pub received_push: u64,
     /// Messages of the Python protocols that were not taken, by reason:
     /// `decryption-failed`, `plaintext`, `invalid-format`, `incomplete`,
-    /// `content-hash`, `clock`, `key-too-long`, `too-large`, `busy`, `store`.
+    /// `content-hash`, `clock`, `key-too-long`, `too-large`, `busy`, `store`; and
+    /// `peer-exchange`, for an exchange of addresses that could not be read.
     pub refused: BTreeMap<&'static str, u64>,
     /// Entries sent over `/github-cache/1.0.0`.
     pub pushes_sent: u64,

@@ -1,4 +1,4 @@
-//! Keeps a connection with each configured peer.
+//! Keeps a connection with each configured peer, and with some that are found.
 
 use super::PeerError;
 use super::contact::Contact;
@@ -6,9 +6,11 @@ use super::finder::Found;
 use libp2p::PeerId;
 use libp2p::multiaddr::{Multiaddr, Protocol};
 use seaworthy_model::Failure;
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// Between two tries: doubled after each that fails, from the first to the last of these.
@@ -18,8 +20,10 @@ const LONGEST: Duration = Duration::from_secs(60);
 const LOOK_UP: Duration = Duration::from_secs(10);
 /// Addresses of a name that are tried.
 const MAX_ADDRESSES: usize = 8;
-/// Peers that nobody named and that are kept.
+/// Peers that nobody named and that are dialled.
 const MOST_FOUND: usize = 32;
+/// Failures in a row, after which a peer that nobody named is given up, until it is found again.
+const PATIENCE: u32 = 8;
 
 /// Reads the addresses of the configured peers.
 pub(super) fn read(texts: &[String]) -> Result<Vec<Target>, PeerError> {
@@ -27,7 +31,7 @@ pub(super) fn read(texts: &[String]) -> Result<Vec<Target>, PeerError> {
     texts.iter().map(|text| Target::read(text).map_err(|reason| failed(text, reason))).collect()
 }
 
-/// A configured peer.
+/// A peer to connect with.
 #[derive(Clone)]
 pub(super) struct Target {
     address: Multiaddr,
@@ -78,16 +82,26 @@ impl Target {
     }
 }
 
-/// Connects, and connects again whenever the connection has ended.
-pub(super) async fn keep(contact: Contact, target: Target) {
+/// Connects, and connects again whenever the connection has ended, until our peer
+/// ends. One that is `named` in the configuration is trusted, and never given up.
+pub(super) async fn keep(contact: Contact, target: Target, named: bool) {
+    tokio::select! {
+        () = contact.ended() => {}
+        () = keep_on(&contact, &target, named) => {}
+    }
+}
+
+async fn keep_on(contact: &Contact, target: &Target, named: bool) {
     let mut pause = SHORTEST;
-    let mut complained = false;
+    let mut failed = 0;
     loop {
-        match connect(&contact, &target).await {
+        match connect(contact, target).await {
             Ok(connected) => {
-                tracing::info!(address = %target.address, peer = %connected.peer, "connected with a configured peer");
-                contact.hold(connected.peer).await;
-                (pause, complained) = (SHORTEST, false);
+                if named {
+                    tracing::info!(address = %target.address, peer = %connected.peer, "connected with a configured peer");
+                    contact.hold(connected.peer).await;
+                }
+                (pause, failed) = (SHORTEST, 0);
                 let _ = connected.gone.await;
             }
             Err(failure) if failure.kind == "self-dial" => {
@@ -96,7 +110,12 @@ pub(super) async fn keep(contact: Contact, target: Target) {
             }
             Err(failure) if failure.kind == "cancelled" => return,
             Err(failure) => {
-                if !std::mem::replace(&mut complained, true) {
+                failed += 1;
+                if !named && failed >= PATIENCE {
+                    tracing::debug!(address = %target.address, %failure, "a peer that was found is given up");
+                    return;
+                }
+                if named && failed == 1 {
                     tracing::warn!(address = %target.address, %failure, "cannot connect with a configured peer; trying on");
                 }
                 pause = (pause * 2).min(LONGEST);
@@ -107,15 +126,30 @@ pub(super) async fn keep(contact: Contact, target: Target) {
     }
 }
 
-/// Keeps a connection with peers that are found later, up to a bound. Whether they
-/// hold our secret shows when they are asked.
+/// Connects with peers that are found later, up to a bound. Whether they hold our
+/// secret shows when they are asked; only then do their connections stay without
+/// traffic.
 pub(super) async fn keep_found(contact: Contact, mut found: mpsc::Receiver<Found>) {
-    let mut kept = Vec::new();
-    while let Some(peer) = found.recv().await {
-        let Some(target) = peer.addresses.iter().find_map(|text| Target::read(text).ok()) else { continue };
-        if kept.len() < MOST_FOUND && !kept.contains(&peer.peer_id) {
-            kept.push(peer.peer_id);
-            tokio::spawn(keep(contact.clone(), target));
+    let mut kept = HashSet::new();
+    let mut tasks = JoinSet::new();
+    loop {
+        tokio::select! {
+            peer = found.recv() => {
+                let Some(Found { peer_id, addresses, .. }) = peer else { return };
+                let Some(target) = addresses.iter().find_map(|text| Target::read(text).ok()) else { continue };
+                if kept.len() < MOST_FOUND && kept.insert(peer_id.clone()) {
+                    let contact = contact.clone();
+                    tasks.spawn(async move {
+                        keep(contact, target, false).await;
+                        peer_id
+                    });
+                }
+            }
+            Some(ended) = tasks.join_next() => {
+                if let Ok(peer_id) = ended {
+                    kept.remove(&peer_id);
+                }
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
 use super::behaviour::BehaviourEvent;
+use super::contact::Command;
 use super::serve::Server;
 use futures::StreamExt as _;
 use libp2p::PeerId;
@@ -25,15 +26,22 @@ impl Server {
         drop(std::mem::replace(&mut self.done, mpsc::channel(1).0));
         let deadline = Instant::now() + FINISH;
         let mut working = true;
-        while working || !self.open.is_empty() {
+        while working || !self.open.is_empty() || !self.open_pushes.is_empty() {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.last(&event),
                 result = self.results.recv(), if working => match result {
                     Some((channel, answer)) => self.respond(channel, answer),
-                    None => working = false,
+                    None => {
+                        working = false;
+                        while let Some(command) = self.relations.waiting_command() {
+                            self.last_command(command);
+                        }
+                    }
                 },
+                Some(command) = self.relations.command() => self.last_command(command),
                 () = sleep_until(deadline) => {
-                    tracing::warn!(requests = self.open.len(), "requests were still in progress at the end");
+                    let requests = self.open.len() + self.open_pushes.len();
+                    tracing::warn!(requests, "requests were still in progress at the end");
                     break;
                 }
             }
@@ -58,13 +66,21 @@ impl Server {
         self.surroundings.on_event(&mut self.swarm, event);
         let late = matches!(
             event,
-            SwarmEvent::Behaviour(BehaviourEvent::Cache(request_response::Event::Message {
-                message: Message::Request { .. },
-                ..
-            }))
+            SwarmEvent::Behaviour(
+                BehaviourEvent::Cache(request_response::Event::Message { message: Message::Request { .. }, .. })
+                    | BehaviourEvent::Push(request_response::Event::Message { message: Message::Request { .. }, .. })
+            )
         );
         if !late {
             self.watch(event);
+        }
+    }
+
+    /// A command after the end was asked for: what is still to be said to somebody
+    /// is said, and who wants anything else is told that this peer is ending.
+    fn last_command(&mut self, command: Command) {
+        if let Command::Reply { channel, reply } = command {
+            self.reply(channel, &reply);
         }
     }
 }

@@ -1,7 +1,8 @@
 use super::behaviour::BehaviourEvent;
 use super::serve::Server;
-use libp2p::request_response::{self, InboundFailure, Message};
+use libp2p::request_response::{self, InboundFailure, InboundRequestId, Message};
 use libp2p::swarm::{ListenError, SwarmEvent};
+use std::collections::HashSet;
 
 impl Server {
     /// Counts what happens, and says it.
@@ -31,29 +32,36 @@ impl Server {
                 let reason = reason.as_ref().err().map(ToString::to_string);
                 tracing::error!(?addresses, reason, "a listener ended");
             }
-            SwarmEvent::Behaviour(BehaviourEvent::Cache(event)) => self.follow(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Cache(event)) => match account(&mut self.open, event) {
+                Some(InboundFailure::Timeout) => metrics.error("timeout"),
+                Some(InboundFailure::Io(_)) => metrics.error("io"),
+                Some(InboundFailure::ConnectionClosed) => metrics.error("closed"),
+                // The other side asked for a protocol that we lack, or we let the request go.
+                Some(InboundFailure::UnsupportedProtocols | InboundFailure::ResponseOmission) | None => {}
+            },
+            SwarmEvent::Behaviour(BehaviourEvent::Push(event)) => {
+                account(&mut self.open_pushes, event);
+            }
             _ => {}
         }
     }
+}
 
-    /// Keeps account of the requests that have no answer yet.
-    fn follow<T, R, C>(&mut self, event: &request_response::Event<T, R, C>) {
-        match event {
-            request_response::Event::Message { message: Message::Request { request_id, .. }, .. } => {
-                self.open.insert(*request_id);
-            }
-            request_response::Event::ResponseSent { request_id, .. } => drop(self.open.remove(request_id)),
-            request_response::Event::InboundFailure { request_id, error, .. } => {
-                self.open.remove(request_id);
-                match error {
-                    InboundFailure::Timeout => self.service.metrics().error("timeout"),
-                    InboundFailure::Io(_) => self.service.metrics().error("io"),
-                    InboundFailure::ConnectionClosed => self.service.metrics().error("closed"),
-                    // The other side asked for a protocol that we lack, or we let the request go.
-                    InboundFailure::UnsupportedProtocols | InboundFailure::ResponseOmission => {}
-                }
-            }
-            _ => {}
+/// Keeps account of the requests that have no answer yet. Why one never gets its answer.
+fn account<'e, T, R, C>(
+    open: &mut HashSet<InboundRequestId>,
+    event: &'e request_response::Event<T, R, C>,
+) -> Option<&'e InboundFailure> {
+    match event {
+        request_response::Event::Message { message: Message::Request { request_id, .. }, .. } => {
+            open.insert(*request_id);
         }
+        request_response::Event::ResponseSent { request_id, .. } => drop(open.remove(request_id)),
+        request_response::Event::InboundFailure { request_id, error, .. } => {
+            open.remove(request_id);
+            return Some(error);
+        }
+        _ => {}
     }
+    None
 }

@@ -51,7 +51,7 @@ struct Neighbour {
 
 impl Finder {
     /// *Behaviour*: connects to `named` again and again, and sends whoever else is
-    /// found and speaks the cache protocol to `discovered`, once.
+    /// found and speaks the cache protocol to `discovered`, once while it is connected.
     pub(super) fn new(own: PeerId, named: Vec<Address>, discovered: mpsc::Sender<Found>) -> Self {
         Self { own, named, next: Instant::now(), known: HashMap::new(), speakers: HashMap::new(), discovered }
     }
@@ -106,6 +106,10 @@ impl Finder {
             }
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
                 self.speakers.remove(peer_id);
+                // Who was given up in the meantime is told of again when it is back.
+                if let Some(neighbour) = self.known.get_mut(peer_id) {
+                    neighbour.told = false;
+                }
             }
             _ => {}
         }

@@ -48,7 +48,8 @@ pub(super) struct Flow {
     /// The envelope of the Python cache; none without a secret.
     pub(super) envelope: Option<Arc<Envelope>>,
     stored: watch::Sender<News>,
-    origins: Mutex<HashMap<String, Origin>>,
+    /// Of the newest entry of each key, and when that was made; none for a client's.
+    origins: Mutex<HashMap<String, (Option<Origin>, u64)>>,
     followed: Mutex<HashMap<PeerId, Position>>,
     pushed: Mutex<HashMap<PeerId, u64>>,
     complaints: Mutex<HashMap<(PeerId, &'static str), ()>>,
@@ -75,21 +76,21 @@ impl Flow {
         }
     }
 
-    /// An entry is about to be committed that `from` told us of, or a client.
-    pub(super) fn comes_from(&self, key: &str, from: Option<Origin>) {
+    /// An entry made at `created_ms` is about to be committed that `from` told us of,
+    /// or a client. One that is older than another, which the store will not keep
+    /// over it, changes nothing.
+    pub(super) fn comes_from(&self, key: &str, from: Option<Origin>, created_ms: u64) {
         let mut origins = lock(&self.origins);
-        match from {
-            Some(origin) => {
-                make_room(&mut origins, MAX_ORIGINS);
-                origins.insert(key.into(), origin);
-            }
-            None => drop(origins.remove(key)),
+        if origins.get(key).is_some_and(|(_, at)| *at > created_ms) {
+            return;
         }
+        make_room(&mut origins, MAX_ORIGINS);
+        origins.insert(key.into(), (from, created_ms));
     }
 
     /// Whether the entry of `key` came from `origin`.
     pub(super) fn came_from(&self, key: &str, origin: &Origin) -> bool {
-        lock(&self.origins).get(key) == Some(origin)
+        lock(&self.origins).get(key).is_some_and(|(from, _)| *from == Some(*origin))
     }
 
     /// An entry was committed.
@@ -155,15 +156,18 @@ mod tests {
     fn origins_are_those_of_the_last_writer() {
         let flow = Flow::new(None);
         let (a, b) = (Origin::python(PeerId::random()), Origin::python(PeerId::random()));
-        flow.comes_from("k", Some(a));
+        flow.comes_from("k", Some(a), 1);
         assert!(flow.came_from("k", &a) && !flow.came_from("k", &b) && !flow.came_from("j", &a));
         assert!(!flow.came_from("k", &Origin { store: 1, ..a }), "another opening of its store");
-        flow.comes_from("k", Some(b));
+        flow.comes_from("k", Some(b), 2);
         assert!(!flow.came_from("k", &a));
-        flow.comes_from("k", None);
+        flow.comes_from("k", Some(a), 1);
+        flow.comes_from("k", None, 1);
+        assert!(flow.came_from("k", &b), "an older one that comes late");
+        flow.comes_from("k", None, 2);
         assert!(!flow.came_from("k", &b), "a client wrote it: everybody is told");
         for n in 0..2 * MAX_ORIGINS {
-            flow.comes_from(&n.to_string(), Some(a));
+            flow.comes_from(&n.to_string(), Some(a), 1);
         }
         assert!(lock(&flow.origins).len() <= MAX_ORIGINS);
     }

@@ -5,6 +5,7 @@ use super::flow::{Origin, Position};
 use crate::SharedSecret;
 use crate::agreement::{NONCE, Side, Transcript};
 use crate::envelope::ROOM;
+use crate::store::StoreError;
 use crate::wire::{Bytes, Request, Response, SealedEntry};
 use libp2p::PeerId;
 use seaworthy_model::Failure;
@@ -27,10 +28,10 @@ const TRIES: u32 = 3;
 /// or not to speak the protocol.
 pub(super) async fn follow(contact: Contact, peer: PeerId) {
     let mut failed = 0;
-    while let Some(failure) = follow_on(&contact, peer).await {
+    while let Some(failure) = follow_on(&contact, peer, &mut failed).await {
         match failure.kind.as_str() {
             "cancelled" => return,
-            "different-secret" | "unsupported" | "unsupported-version" => {
+            "different-secret" | "unauthenticated" | "unsupported" | "unsupported-version" => {
                 failed += 1;
                 if failed >= TRIES {
                     tracing::warn!(%peer, %failure, "a peer that is connected cannot be followed");
@@ -41,14 +42,17 @@ pub(super) async fn follow(contact: Contact, peer: PeerId) {
                 tracing::warn!(%peer, %failure, "a peer that is followed makes no sense");
                 sleep(LONG_PAUSE).await;
             }
+            // The service has said it.
+            "own-store" => sleep(LONG_PAUSE).await,
             _ => tracing::debug!(%peer, %failure, "the following of a peer was interrupted"),
         }
         sleep(PAUSE).await;
     }
 }
 
-/// Agrees on the secret and follows; none when we are ending.
-async fn follow_on(contact: &Contact, peer: PeerId) -> Option<Failure> {
+/// Agrees on the secret and follows; none when we are ending. Forgets the tries that
+/// `failed` when it got as far as following.
+async fn follow_on(contact: &Contact, peer: PeerId, failed: &mut u32) -> Option<Failure> {
     let (own, own_store, secret, max_bytes, mut position) = {
         let service = contact.service()?;
         let max_bytes = (service.max_value + ROOM) as u64;
@@ -71,13 +75,17 @@ async fn follow_on(contact: &Contact, peer: PeerId) -> Option<Failure> {
             Ok((other, _)) => return Some(crate::link::unexpected("since", &other)),
             Err(failure) => return Some(failure),
         };
+        *failed = 0;
         if next.store == position.store && next.cursor < position.cursor {
             return Some(Failure::new("protocol", "answer", "the peer's cursor went back"));
         }
         let stuck = next == position && more;
         let empty = entries.is_empty();
         if !empty {
-            adopt(contact, Origin { peer, store: next.store }, entries).await?;
+            // The cursor stays: the entries come again when our store works again.
+            if let Err(error) = adopt(contact, Origin { peer, store: next.store }, entries).await? {
+                return Some(Failure::new("own-store", "adopt", error.to_string()));
+            }
         }
         drop(share);
         position = next;
@@ -91,13 +99,17 @@ async fn follow_on(contact: &Contact, peer: PeerId) -> Option<Failure> {
     }
 }
 
-async fn adopt(contact: &Contact, from: Origin, entries: Vec<SealedEntry>) -> Option<()> {
-    let kept =
-        contact.run(move |service| entries.iter().filter(|e| service.adopt(&e.key, &e.sealed.0, from)).count()).await?;
-    if kept > 0 {
-        tracing::debug!(peer = %from.peer, kept, "copied entries");
-    }
-    Some(())
+/// Takes entries in order, up to the first failure of our store. None when we are ending.
+async fn adopt(contact: &Contact, from: Origin, entries: Vec<SealedEntry>) -> Option<Result<(), StoreError>> {
+    let adopted = contact.run(move |service| {
+        let take = |entry: &SealedEntry| service.adopt(&entry.key, &entry.sealed.0, from).map(u64::from);
+        entries.iter().map(take).sum::<Result<u64, _>>()
+    });
+    Some(adopted.await?.map(|kept| {
+        if kept > 0 {
+            tracing::debug!(peer = %from.peer, kept, "copied entries");
+        }
+    }))
 }
 
 /// As `link::agree`, over the swarm's own connection.

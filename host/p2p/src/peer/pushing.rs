@@ -22,7 +22,9 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// Tells `peer` of the newest entries that we hold, and then of every new one.
 pub(super) async fn push_all(contact: Contact, peer: PeerId, mut news: watch::Receiver<News>) {
-    greet(&contact, peer).await;
+    if !greet(&contact, peer).await {
+        return;
+    }
     let Some(mut cursor) =
         contact.service().map(|service| service.flow.pushed(&peer).unwrap_or_else(|| service.backfill_start()))
     else {
@@ -60,8 +62,9 @@ pub(super) async fn push_all(contact: Contact, peer: PeerId, mut news: watch::Re
 }
 
 /// Exchanges addresses. A peer that can read us shares our secret, and its
-/// connections are kept.
-async fn greet(contact: &Contact, peer: PeerId) {
+/// connections are kept. False for one that has shown not to share our secret, who
+/// gets nothing from us.
+async fn greet(contact: &Contact, peer: PeerId) -> bool {
     match contact.exchange(peer).await {
         Ok(list) => {
             contact.hold(peer).await;
@@ -70,9 +73,11 @@ async fn greet(contact: &Contact, peer: PeerId) {
         }
         Err(failure) if failure.kind == "different-secret" => {
             tracing::warn!(%peer, %failure, "a Python peer is connected that shares no cache with us");
+            return false;
         }
         Err(failure) => tracing::debug!(%peer, %failure, "a Python peer told nothing of itself"),
     }
+    true
 }
 
 /// Pushes one entry. False when the peer does not speak the protocol after all.
@@ -86,9 +91,10 @@ async fn push_one(contact: &Contact, peer: PeerId, key: &str, token: String) -> 
     goes_on
 }
 
-/// Counts what came of a push. False when the peer does not speak the protocol.
+/// Counts what came of a push. False when the peer does not speak the protocol, or
+/// ours is ending.
 fn note(service: &Service, peer: PeerId, key: &str, outcome: Result<Reply, Failure>) -> bool {
-    if outcome.as_ref().is_err_and(|failure| failure.kind == "unsupported") {
+    if outcome.as_ref().is_err_and(|failure| matches!(failure.kind.as_str(), "unsupported" | "cancelled")) {
         return false;
     }
     let mut counters = service.flow.counters.now();

@@ -65,6 +65,7 @@ impl Service {
         match self.put(&key, sealed, now, Some(Origin::python(from))) {
             Ok(Response::Stored { kept }) => {
                 self.flow.counters.now().received_push += u64::from(kept);
+                self.metrics().copied.inc_by(u64::from(kept));
                 Reply::Ok
             }
             Ok(Response::Refused { kind, .. }) if kind == "expired" => Reply::Ok,
@@ -72,7 +73,11 @@ impl Service {
                 refused(Reply::error("Too large"), "too-large")
             }
             Err(StoreError::TooLarge { .. }) => refused(Reply::error("Too large"), "too-large"),
-            Ok(_) | Err(_) => refused(Reply::error("Store failed"), "store"),
+            Ok(_) => refused(Reply::error("Store failed"), "store"),
+            Err(error) => {
+                self.store_failed(&error);
+                refused(Reply::error("Store failed"), "store")
+            }
         }
     }
 

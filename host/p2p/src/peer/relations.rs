@@ -87,6 +87,11 @@ impl Relations {
         self.commands.recv().await
     }
 
+    /// A command that waits already.
+    pub(super) fn waiting_command(&mut self) -> Option<Command> {
+        self.commands.try_recv().ok()
+    }
+
     /// What `peer` may still ask for.
     pub(super) fn bucket(&mut self, peer: PeerId) -> Arc<Bucket> {
         Arc::clone(&self.relation(peer).bucket)
@@ -252,11 +257,13 @@ impl Server {
                 if matches!(payload, Payload::Opened(_)) && self.relations.relation(peer).pushing.is_some() {
                     self.keep(peer);
                 }
-                let contact = self.relations.contact.clone();
+                // The end waits for what was taken, until its reply is on its way.
+                let (contact, done) = (self.relations.contact.clone(), self.done.clone());
                 tokio::spawn(async move {
                     if let Some(reply) = contact.run(move |service| service.take_push(payload, peer)).await {
                         contact.reply(channel, reply).await;
                     }
+                    drop(done);
                 });
             }
             Event::Message { message: Message::Response { request_id, response }, .. } => {
@@ -273,7 +280,7 @@ impl Server {
         }
     }
 
-    fn reply(&mut self, channel: ResponseChannel<Returned>, reply: &Reply) {
+    pub(super) fn reply(&mut self, channel: ResponseChannel<Returned>, reply: &Reply) {
         let _ = self.swarm.behaviour_mut().push.send_response(channel, Returned::Out(reply.text().to_owned()));
     }
 
@@ -288,7 +295,9 @@ impl Server {
                     Payload::Opened(plaintext) if allowed => PeerList::read(&plaintext).ok(),
                     _ => None,
                 };
-                if read.is_none() {
+                if !allowed {
+                    self.service.flow.counters.now().rate_limited += 1;
+                } else if read.is_none() {
                     self.service.flow.counters.refused("peer-exchange");
                 }
                 let answer = read.and_then(|_| self.own_list(&peer)).unwrap_or_else(|| PEER_EXCHANGE_REFUSAL.into());

@@ -18,6 +18,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Expired entries are removed this often; they are never served in between.
@@ -41,10 +42,14 @@ pub(super) struct Server {
     pub(super) relations: Relations,
     /// Requests that were read and whose answers are not sent yet.
     pub(super) open: HashSet<InboundRequestId>,
+    /// The same of pushed messages.
+    pub(super) open_pushes: HashSet<InboundRequestId>,
     pub(super) done: mpsc::Sender<Done>,
     pub(super) results: mpsc::Receiver<Done>,
     answers: Arc<Budget>,
     dialler: Arc<Dialler>,
+    /// Work on the store that nobody asked for, one at a time.
+    upkeep: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -59,8 +64,21 @@ impl Server {
         let answers = Budget::new(BUDGET);
         let dialler = Arc::new(dialler);
         let relations = Relations::new(rates, |commands| Contact::new(commands, &service, &done));
-        let (connections, open, pulse) = (HashMap::new(), HashSet::new(), Arc::new(Pulse::new()));
-        Self { swarm, service, surroundings, pulse, connections, relations, open, done, results, answers, dialler }
+        Self {
+            swarm,
+            service,
+            surroundings,
+            pulse: Arc::new(Pulse::new()),
+            connections: HashMap::new(),
+            relations,
+            open: HashSet::new(),
+            open_pushes: HashSet::new(),
+            done,
+            results,
+            answers,
+            dialler,
+            upkeep: None,
+        }
     }
 
     /// Takes up what happened while the listeners began.
@@ -222,13 +240,17 @@ impl Server {
         }
     }
 
-    /// Work on the store that nobody asked for.
-    fn upkeep(&self, work: fn(&Service)) {
+    /// Work on the store that nobody asked for. On a disk that hangs it is not begun
+    /// again and again: what is left out now comes with its next tick.
+    fn upkeep(&mut self, work: fn(&Service)) {
+        if self.upkeep.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
         let (service, done) = (Arc::clone(&self.service), self.done.clone());
-        tokio::task::spawn_blocking(move || {
+        self.upkeep = Some(tokio::task::spawn_blocking(move || {
             work(&service);
             drop(service);
             drop(done);
-        });
+        }));
     }
 }

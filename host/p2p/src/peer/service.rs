@@ -260,7 +260,7 @@ impl Service {
         if expires_ms.is_some_and(|end| end <= now) {
             return Ok(Response::refused("expired", "the value's life is over already"));
         }
-        self.flow.comes_from(key, from);
+        self.flow.comes_from(key, from, entry.created_ms);
         let kept = self.store.put(key, &Record { created_ms: entry.created_ms, expires_ms, sealed }, now)?;
         if kept {
             self.flow.stored();
@@ -273,30 +273,44 @@ impl Service {
 
     /// Takes an entry of another peer, `from`, when it is newer than ours. Answers
     /// whether it was taken.
-    pub(super) fn adopt(&self, key: &str, sealed: &[u8], from: Origin) -> bool {
-        let Some(secret) = &self.secret else { return false };
+    ///
+    /// # Errors
+    /// Our store failed, so that the entry has to come again.
+    pub(super) fn adopt(&self, key: &str, sealed: &[u8], from: Origin) -> Result<bool, StoreError> {
+        let Some(secret) = &self.secret else { return Ok(false) };
         let now = now_ms();
         match Entry::open(secret, key, sealed) {
             // Only what is newer: else two peers would pass one entry to and fro.
             Ok(entry) if self.store.has(key, now).is_none_or(|(_, ours, _)| ours < entry.created_ms) => {
-                let kept =
-                    matches!(self.put(key, sealed.to_vec(), now, Some(from)), Ok(Response::Stored { kept: true }));
+                let kept = match self.put(key, sealed.to_vec(), now, Some(from)) {
+                    Ok(response) => matches!(response, Response::Stored { kept: true }),
+                    Err(StoreError::TooLarge { .. }) => false,
+                    Err(error) => {
+                        self.store_failed(&error);
+                        return Err(error);
+                    }
+                };
                 self.flow.counters.now().received_follow += u64::from(kept);
                 self.metrics.copied.inc_by(u64::from(kept));
-                kept
+                Ok(kept)
             }
-            Ok(_) => false,
+            Ok(_) => Ok(false),
             Err(failure) => {
                 tracing::warn!(key, %failure, "another peer holds an entry that does not open");
-                false
+                Ok(false)
             }
         }
     }
 
+    /// Counts and says a failure of the store in what no client asked for.
+    pub(super) fn store_failed(&self, error: &StoreError) {
+        self.metrics.error("store");
+        self.say_store_failure(&error.to_string());
+    }
+
     pub(super) fn purge(&self) {
         if let Err(error) = self.store.purge(now_ms()) {
-            self.metrics.error("store");
-            self.say_store_failure(&error.to_string());
+            self.store_failed(&error);
         }
     }
 
@@ -309,10 +323,7 @@ impl Service {
     pub(super) fn recover(&self) {
         match self.store.recover(now_ms()) {
             Ok(()) => tracing::info!("the store works again"),
-            Err(error) => {
-                self.metrics.error("store");
-                self.say_store_failure(&error.to_string());
-            }
+            Err(error) => self.store_failed(&error),
         }
     }
 

@@ -77,6 +77,13 @@ impl Disk {
         *lock(&self.trouble) = Some("made to fail by a test".into());
     }
 
+    /// As if a failure had left it closed.
+    #[cfg(test)]
+    pub(super) fn close_for_test(&self) {
+        drop(self.database.write().unwrap_or_else(PoisonError::into_inner).take());
+        self.fail_for_test();
+    }
+
     /// Opens the file again, and shows that it takes new pages.
     pub(super) fn reopen(&self) -> Result<(), StoreError> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);

@@ -98,6 +98,37 @@ fn proofs_cannot_be_replayed_or_guessed_for_ever() {
     assert_eq!(kind(&answer(service.admit(&mut connection, right))), "unauthenticated");
 }
 
+#[tokio::test]
+async fn one_who_waits_takes_of_the_budget_what_is_there() {
+    use crate::peer::contact::Contact;
+    use crate::peer::since::{self, Follower};
+    use tokio::sync::mpsc;
+    let service = Arc::new(service());
+    let (commands, _commands) = mpsc::channel(1);
+    let (done, _done) = mpsc::channel(1);
+    let contact = Contact::new(commands, &service, &done);
+    let answers = crate::wire::Budget::new(1 << 20);
+    let ask = async |milliseconds| {
+        let origin = Origin { peer: PeerId::random(), store: 7 };
+        let position = Position { store: service.flow.id, cursor: 0 };
+        let wait = Duration::from_millis(milliseconds);
+        let follower = Follower { origin, position, wait, max_bytes: 10_000 };
+        since::answer(&contact, follower, &answers, || true).await.unwrap().response
+    };
+    let full = answers.take(1 << 20).unwrap();
+    assert!(matches!(ask(50).await, Response::Entries { entries, .. } if entries.is_empty()));
+    let blob = Blob { bytes: b"v".to_vec(), ttl_ms: Some(60_000), ..Blob::default() };
+    let sealed = Entry::new(&blob, now_ms()).seal(&secret("ours"), "k").unwrap();
+    assert!(matches!(service.work(put("k", sealed)), Response::Stored { kept: true }));
+    assert_eq!(kind(&ask(50).await), "exhausted");
+    let room = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        drop(full);
+    };
+    let (response, ()) = tokio::join!(ask(20_000), room);
+    assert!(matches!(response, Response::Entries { entries, .. } if entries.len() == 1));
+}
+
 #[test]
 fn what_does_not_authenticate_is_not_stored() {
     let service = service();
@@ -136,9 +167,12 @@ fn what_does_not_authenticate_is_not_stored() {
     );
     let fresh = super::tests::service();
     let origin = Origin { peer: PeerId::random(), store: 7 };
-    assert!(fresh.adopt("k", &entries[0].sealed.0, origin));
-    assert!(!fresh.adopt("k", &entries[0].sealed.0, origin), "the same again");
-    assert!(!fresh.adopt("j", &entries[0].sealed.0, origin), "another name");
+    assert!(fresh.adopt("k", &entries[0].sealed.0, origin).unwrap());
+    assert!(!fresh.adopt("k", &entries[0].sealed.0, origin).unwrap(), "the same again");
+    assert!(!fresh.adopt("j", &entries[0].sealed.0, origin).unwrap(), "another name");
+    let failed = super::tests::service();
+    failed.store.close_for_test();
+    assert!(matches!(failed.adopt("k", &entries[0].sealed.0, origin), Err(StoreError::Closed)));
     let count = |response: Response| match response {
         Response::Entries { entries, .. } => entries.len(),
         other => panic!("{other:?}"),

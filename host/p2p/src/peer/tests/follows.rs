@@ -75,6 +75,21 @@ async fn a_restart_of_the_other_one_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_comes_while_our_store_fails_comes_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_a, a_address) = peer(PeerConfig::default()).await;
+    let at_a = client(&a_address).await;
+    put(&at_a, "before", "1").await;
+    let store = Some(directory.path().join("store"));
+    let (b, _) = peer(PeerConfig { store, ..with_peer(&a_address) }).await;
+    until(|| b.stats().entries == 1).await;
+    b.service.store.close_for_test();
+    put(&at_a, "meanwhile", "1").await;
+    until(|| b.stats().entries == 2).await;
+    assert_eq!(b.counters().received_follow, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn peers_of_another_secret_share_nothing() {
     let (a, a_address) = peer(PeerConfig::default()).await;
     put(&client(&a_address).await, "k", "1").await;

@@ -93,6 +93,7 @@ async fn who_never_acknowledges_blocks_only_itself() {
     assert!(started.elapsed() < 2 * SECOND, "{:?}", started.elapsed());
     assert_eq!(silent.keys(12).await, keys, "in the end it was told of all, too");
     until(|| peer.counters().pushes_timed_out == 12).await;
+    assert_eq!(peer.counters().pushes_sent, 24, "none to the one of another secret");
     assert_eq!(foreign.next(Duration::ZERO).await, None);
 }
 
@@ -150,6 +151,43 @@ async fn every_message_has_the_reply_of_the_table() {
     ];
     assert_eq!(seen, expected);
     assert_eq!((peer.counters().received_push, peer.stats().entries), (2, 2));
+}
+
+/// Who gets no reply pushes again, elsewhere; who is told OK never does.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_pushed_at_the_end_is_acknowledged_or_not_stored() {
+    const PUSHES: usize = 16;
+    for delay in [0, 1, 2, 4, 8] {
+        let directory = tempfile::tempdir().unwrap();
+        let config = || PeerConfig { store: Some(directory.path().join("store")), ..PeerConfig::default() };
+        let (ending, address) = peer(config()).await;
+        let node = node();
+        let session = connect(&node, &address).await;
+        let envelope = Envelope::new(&secret("ours"));
+        let pushes = (0..PUSHES).map(async |n| {
+            let token = envelope.seal(entry(&format!("k{n}"), "1").plaintext().unwrap().as_bytes()).unwrap();
+            let mut reply = Vec::new();
+            let exchange = async {
+                let mut stream = session.open(PUSH_PROTOCOL, "test", deadline()).await.ok()?;
+                stream.write_all(token.as_bytes()).await.ok()?;
+                stream.flush().await.ok()?;
+                stream.read_to_end(&mut reply).await.ok()
+            };
+            let _ = tokio::time::timeout(15 * SECOND, exchange).await.unwrap();
+            Reply::read(&reply) == Reply::Ok
+        });
+        let end = async {
+            tokio::time::sleep(Duration::from_millis(delay)).await;
+            ending.shutdown().await;
+        };
+        let (acknowledged, ()) = futures::join!(futures::future::join_all(pushes), end);
+        let (_again, address) = peer(config()).await;
+        let reader = client(&address).await;
+        for (n, acknowledged) in acknowledged.into_iter().enumerate() {
+            let stored = reader.get(&format!("k{n}"), &PermitAll).await.unwrap().is_some();
+            assert_eq!(stored, acknowledged, "push {n}, ended after {delay} ms");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

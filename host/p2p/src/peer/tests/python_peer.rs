@@ -1,7 +1,9 @@
 //! A peer as the Python cache is one, scripted: it lists the Python protocols and
 //! none of ours, and answers as it is told to.
 
-use crate::push::{Envelope, PEER_EXCHANGE_PROTOCOL, PUSH_PROTOCOL, PeerList, PushEntry, Verdict, judge};
+use crate::push::{
+    Envelope, PEER_EXCHANGE_PROTOCOL, PEER_EXCHANGE_REFUSAL, PUSH_PROTOCOL, PeerList, PushEntry, Verdict, judge,
+};
 use crate::{SharedSecret, identify, multistream};
 use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 use libp2p::core::muxing::StreamMuxerExt as _;
@@ -144,9 +146,11 @@ async fn serve(mut stream: Stream, script: Arc<Script>) -> Option<()> {
         }
         .encode(),
         PEER_EXCHANGE_PROTOCOL => {
-            read(&mut stream, &script).await?;
             let list = PeerList { addrs: vec!["/ip4/0.0.0.0/tcp/9100".into()], peers: vec![], ts: 0.0 };
-            script.envelope.seal(list.plaintext().as_bytes()).ok()?.into_bytes()
+            match read(&mut stream, &script).await {
+                Some(_) => script.envelope.seal(list.plaintext().as_bytes()).ok()?.into_bytes(),
+                None => PEER_EXCHANGE_REFUSAL.as_bytes().to_vec(),
+            }
         }
         _ => {
             let plaintext = read(&mut stream, &script).await?;
