@@ -29,9 +29,6 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // The allocator asks for huge pages. A peer fills each with a value here and there (twice
-    // the memory), and a short run pays for clearing them; where they cannot be refused, they stay.
-    let _ = nix::sys::prctl::set_thp_disable(true);
     let arguments = args::Arguments::parse();
     let log_format = arguments.global.log_format;
     let code = match dispatch(arguments) {

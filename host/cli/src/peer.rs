@@ -35,6 +35,10 @@ async fn serve(arguments: PeerArgs) -> Result<ExitCode, CliError> {
     let mut stop = Stop::listen_with_hangup().context("cannot listen for signals")?;
     // A limit on the size of files is then an error of one put, not the end of the peer.
     let _file_too_large = signal(SignalKind::from_raw(nix::libc::SIGXFSZ)).context("cannot listen for signals")?;
+    // The allocator asks for huge pages, and a value here and there fills each of them: twice the memory.
+    if let Err(error) = nix::sys::prctl::set_thp_disable(true) {
+        tracing::debug!(%error, "huge pages stay on");
+    }
     let environment = configuration::environment();
     let text = environment
         .text(&arguments.secret_env)

@@ -62,9 +62,10 @@ impl Drop for Ticker {
     }
 }
 
-/// Instances that the pool keeps room for: as many checks as run at once by default, and
-/// their adapters.
-const POOLED: u32 = 128;
+/// Checks that run at once at most, whatever the policy allows: the pool has room for them.
+pub(crate) const MAX_CHECKS: usize = 128;
+/// Instances that the pool has room for: those checks, and the adapters.
+const POOLED: u32 = 160;
 /// Bytes of a memory that its slot keeps, wiped, for its next user: the stack and the data of
 /// a check built by the SDK. What is touched beyond them goes back to the kernel.
 const KEPT: usize = 512 << 10;
@@ -76,7 +77,7 @@ fn engine() -> wasmtime::Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(POOLED)
         .total_core_instances(POOLED * 4)
-        .total_memories(POOLED)
+        .total_memories(POOLED * 2)
         .total_tables(POOLED * 4)
         .total_stacks(POOLED)
         .table_elements(crate::state::TABLE_ELEMENTS)
