@@ -3,7 +3,6 @@
 use super::peers::REFUSAL;
 use super::reply::MAX_REPLY;
 use super::{Envelope, PEER_EXCHANGE_PROTOCOL, PUSH_PROTOCOL, Payload, PeerList, PushEntry, Reply, receive};
-use crate::envelope::now_ms;
 use crate::session::{Session, Stream, io_failure};
 use crate::wire::Budget;
 use crate::{Node, SharedSecret, address};
@@ -85,17 +84,7 @@ pub(crate) async fn push_on(
 
 /// As [`accepts_plaintext`], on a connection that is there; the reply itself.
 pub(crate) async fn probe_plaintext_on(session: &Session, deadline: Instant) -> Result<Reply, Failure> {
-    let unique: [u8; 16] = rand::random();
-    let hour_ago = Duration::from_millis(now_ms()).saturating_sub(Duration::from_secs(3600));
-    let expired = PushEntry {
-        key: format!("seaworthy-probe:{}", crate::hex::encode(&unique)),
-        data: "null".into(),
-        timestamp: hour_ago.as_secs_f64(),
-        ttl: 1.0,
-        content_hash: None,
-        validation_fields: None,
-    };
-    send(session, expired.plaintext()?.as_bytes(), deadline).await
+    send(session, PushEntry::probe().plaintext()?.as_bytes(), deadline).await
 }
 
 /// As [`exchange_peers`], on a connection that is there.

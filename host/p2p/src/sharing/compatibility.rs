@@ -2,7 +2,6 @@
 //! entries that expired long ago, which it confirms and does not keep.
 
 use crate::SharedSecret;
-use crate::envelope::now_ms;
 use crate::link::other_secret;
 use crate::push::{Envelope, PushEntry, Reply, probe_plaintext_on, push_on};
 use crate::reach::Facts;
@@ -20,17 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Kind `different-secret` when it says that it cannot; `never-acknowledged` when
 /// it took the entry and said nothing; `unsupported` when it lacks the protocol.
 pub(crate) async fn agree(session: &Session, secret: &SharedSecret, deadline: Instant) -> Result<((), Facts), Failure> {
-    let unique: [u8; 16] = rand::random();
-    let hour_ago = Duration::from_millis(now_ms()).saturating_sub(Duration::from_secs(3600));
-    let entry = PushEntry {
-        key: format!("seaworthy-probe:{}", crate::hex::encode(&unique)),
-        data: "null".into(),
-        timestamp: hour_ago.as_secs_f64(),
-        ttl: 1.0,
-        content_hash: None,
-        validation_fields: None,
-    };
-    let reply = push_on(session, &Envelope::new(secret), &entry, until(deadline)).await.map_err(unanswered)?;
+    let reply =
+        push_on(session, &Envelope::new(secret), &PushEntry::probe(), until(deadline)).await.map_err(unanswered)?;
     match reply {
         Reply::Ok => Ok(((), Facts::from([("proof".to_owned(), "the peer read an encrypted entry".to_owned())]))),
         Reply::DecryptionFailed => Err(other_secret()),
