@@ -129,7 +129,8 @@ pub(crate) fn io_failure(stage: &str, error: &io::Error) -> Failure {
             text if text.contains("closed") => "closed",
             _ => "protocol",
         },
-        io::ErrorKind::NotConnected => "closed",
+        // A write to a stream whose connection has ended takes no byte.
+        io::ErrorKind::NotConnected | io::ErrorKind::WriteZero => "closed",
         _ => return failure,
     };
     Failure { kind: kind.into(), ..failure }
@@ -183,5 +184,17 @@ async fn drive(mut muxer: Muxer, mut requests: mpsc::Receiver<StreamRequest>, re
     match ended {
         Ok(()) => drop(timeout(CLOSE, muxer.close()).await),
         Err(error) => tracing::debug!(%error, "connection ended"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What yamux says of a stream whose connection has ended.
+    #[test]
+    fn a_write_after_the_end_is_an_end() {
+        let end = io::Error::new(io::ErrorKind::WriteZero, "00000073/325: connection is closed");
+        assert_eq!(io_failure("write", &end).kind, "closed");
     }
 }
