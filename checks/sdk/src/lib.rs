@@ -2,7 +2,8 @@
 //!
 //! A check is a function from a [`Context`] to an [`Outcome`], and a table of the
 //! codes and facts it may report (`check.toml`). It looks at the world only
-//! through the host's probes ([`net`], [`env`], [`p2p`], [`sharing`], [`cache`]); every answer
+//! through the host's probes ([`net`], [`env`], [`p2p`], [`sharing`], [`cache`],
+//! [`credentials`]); every answer
 //! carries the id of an observation that the host recorded, and every finding and
 //! fact cites such ids. An [`Outcome`] cannot be made without evidence, so a check
 //! that did not look cannot pass.
@@ -53,8 +54,9 @@ pub mod bindings {
             "../../wit/cache-0.1.0",
             "../../wit/check-0.1.0",
             "../../wit/sharing-0.1.0",
+            "../../wit/credentials-0.1.0",
         ],
-        world: "seaworthy:sharing/check",
+        world: "seaworthy:credentials/check",
         generate_all,
         pub_export_macro: true,
         default_bindings_module: "seaworthy_check_sdk::bindings",
@@ -79,6 +81,11 @@ pub mod env {
 /// libp2p and the shared secret.
 pub mod p2p {
     pub use crate::bindings::seaworthy::p2p::{secrets, swarm};
+}
+/// Secrets, used without their text.
+pub mod credentials {
+    pub use crate::bindings::seaworthy::credentials::credentials::*;
+    pub use crate::bindings::seaworthy::credentials::authorized_http;
 }
 /// From a peer that answers to a cache that is shared.
 pub mod sharing {

@@ -2,15 +2,16 @@ use crate::bindings::adapter::{Adapter, AdapterPre};
 use crate::bindings::wit_cache::types as wit;
 use crate::catalog::Catalog;
 use crate::hosts::peers::PeerCounts;
-use crate::scope::{RunScope, Scope, StepScope};
+use crate::scope::{RunScope, Scope, StepScope, lock};
 use crate::state::{HOSTCALL_BYTES, State};
 use crate::trap;
 use async_trait::async_trait;
 use seaworthy_cache::{Backend, Blob, CacheError, Capability, Entry, Retry};
 use seaworthy_model::{Limits, Tier};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 use wasmtime::Store;
 
 /// The longest that an instance may be in use.
@@ -19,11 +20,19 @@ const LIFE: Duration = Duration::from_secs(24 * 3600);
 /// Room in what a component may hand over in one call for everything that is not the value.
 const OVERHEAD: usize = 64 << 10;
 
+/// The property of an adapter that keeps nothing between calls but what `open` found.
+const CONCURRENT: &str = "concurrent";
+
+/// Instances of such an adapter at most, and so its operations under way at once.
+const INSTANCES: usize = 8;
+
 /// An adapter component as a [`Backend`].
 ///
 /// *Behaviour*: one instance serves the whole run, since an adapter may keep state
-/// in it. Each operation runs on a task of its own, so that a caller who gives up
-/// does not tear the instance down; after a trap the next operation starts a new one.
+/// in it; one whose capability has the property `concurrent` gets more as they are
+/// needed, each opened like the first. Every operation runs on a task of its own, so
+/// that a caller who gives up does not tear an instance down; after a trap the next
+/// operation starts a new one.
 pub(crate) struct Component {
     shared: Arc<Shared>,
 }
@@ -32,7 +41,12 @@ struct Shared {
     catalog: Arc<Catalog>,
     run: Arc<RunScope>,
     tier: Tier,
-    instance: Mutex<Option<Instance>>,
+    /// Instances that nobody uses now.
+    idle: Mutex<Vec<Instance>>,
+    /// One permit for each instance that there may be.
+    turns: Semaphore,
+    /// Whether [`CONCURRENT`] was found, and the permits were added.
+    widened: AtomicBool,
 }
 
 struct Instance {
@@ -62,8 +76,14 @@ enum Answer {
 impl Component {
     /// The adapter of `tier`, instantiated when it is opened.
     pub(crate) fn new(catalog: &Arc<Catalog>, run: &Arc<RunScope>, tier: &Tier) -> Self {
-        let shared =
-            Shared { catalog: catalog.clone(), run: run.clone(), tier: tier.clone(), instance: Mutex::new(None) };
+        let shared = Shared {
+            catalog: catalog.clone(),
+            run: run.clone(),
+            tier: tier.clone(),
+            idle: Mutex::default(),
+            turns: Semaphore::new(1),
+            widened: AtomicBool::new(false),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -73,12 +93,15 @@ impl Component {
     /// # Errors
     /// No peer answered.
     pub(crate) async fn peers(&self) -> Result<Option<PeerCounts>, CacheError> {
-        let slot = self.shared.instance.lock().await;
-        let Some(state) = slot.as_ref().map(|instance| instance.store.data()) else { return Ok(None) };
-        match &state.peers {
+        let _turn = self.shared.turn("stats").await?;
+        let Some(instance) = lock(&self.shared.idle).pop() else { return Ok(None) };
+        let state = instance.store.data();
+        let counts = match &state.peers {
             Some(client) => crate::hosts::peers::counts(client, &state.scope).await.map(Some),
             None => Ok(None),
-        }
+        };
+        lock(&self.shared.idle).push(instance);
+        counts
     }
 
     async fn call(&self, name: &'static str, operation: Operation) -> Result<Answer, CacheError> {
@@ -91,25 +114,38 @@ impl Component {
 
 impl Shared {
     async fn call(&self, name: &str, operation: Operation) -> Result<Answer, CacheError> {
-        let mut slot = self.instance.lock().await;
-        let fresh = slot.is_none();
-        let mut instance = match slot.take() {
+        let _turn = self.turn(name).await?;
+        let idle = lock(&self.idle).pop();
+        let fresh = idle.is_none();
+        let mut instance = match idle {
             Some(instance) => instance,
             None => self.instantiate().await?,
         };
         let opening = matches!(operation, Operation::Open);
         instance.store.data().scope.step.begin();
         if fresh && !opening {
-            // After a trap: what was opened is gone with the old instance.
+            // One more, or the first after a trap: what was opened is not in it.
             run(&mut instance, name, Operation::Open, &self.tier.config.to_string()).await?;
         }
         let answer = run(&mut instance, name, operation, &self.tier.config.to_string()).await;
         // An instance that trapped cannot be entered again, and one that did not open is of no use.
         let dead = matches!(&answer, Err(error) if opening || error.context.contains_key("trap"));
         if !dead {
-            *slot = Some(instance);
+            lock(&self.idle).push(instance);
+        }
+        if let Ok(Answer::Capability(capability)) = &answer
+            && capability.properties.iter().any(|property| property == CONCURRENT)
+            && !self.widened.swap(true, Ordering::Relaxed)
+        {
+            self.turns.add_permits(INSTANCES - 1);
         }
         answer
+    }
+
+    /// Waits until an instance may be used.
+    async fn turn(&self, operation: &str) -> Result<tokio::sync::SemaphorePermit<'_>, CacheError> {
+        // The semaphore is never closed.
+        self.turns.acquire().await.map_err(|_| mixed(operation))
     }
 
     async fn instantiate(&self) -> Result<Instance, CacheError> {
@@ -237,13 +273,9 @@ impl Backend for Component {
     }
 }
 
-/// Cannot happen: each operation has one kind of answer.
+/// Cannot happen: each operation has one kind of answer, and instances are given out for ever.
 fn mixed(operation: &str) -> CacheError {
-    CacheError::other(
-        operation,
-        Retry::Permanent,
-        "the answer belongs to another operation; this is a bug in seaworthy",
-    )
+    CacheError::other(operation, Retry::Permanent, "the adapter's own state is inconsistent; this is a bug in seaworthy")
 }
 
 pub(crate) fn to_blob(blob: wit::Blob) -> Blob {

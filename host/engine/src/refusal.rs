@@ -100,12 +100,25 @@ pub(crate) fn missing_import(
             "p2p/swarm",
             "p2p/secrets",
             "sharing/ladder",
+            "credentials/credentials",
+            "credentials/authorized-http",
             "cache/types",
             "cache/caches",
             "types/types",
         ],
         ComponentKind::Adapter => {
-            &["kit/log", "kit/clock", "net/http", "cache/storage", "cache/peers", "cache/types", "types/types"]
+            &[
+                "kit/log",
+                "kit/clock",
+                "kit/random",
+                "net/http",
+                "credentials/credentials",
+                "credentials/authorized-http",
+                "cache/storage",
+                "cache/peers",
+                "cache/types",
+                "types/types",
+            ]
         }
     };
     let wasi = ["wasi:io/", "wasi:cli/", "wasi:clocks/", "wasi:random/"];

@@ -10,6 +10,7 @@ use crate::policy::Policy;
 use crate::settings;
 use seaworthy_model::{ComponentKind, ComponentSource, Environment, Grants, RefusedGrant, Tier};
 use serde_json::{Map, Value};
+use std::net::IpAddr;
 
 /// The fallback whose order is the order of the tiers.
 const CACHE_FALLBACK: &str = "cache";
@@ -73,7 +74,8 @@ fn tier(
     let block = policy.tiers.get(label).map(|t| &t.value);
     let adapter = block.map_or(label, |b| b.adapter.value.as_str()).to_owned();
     let component = find(request.catalog, &adapter);
-    let (config, own, endpoints) = configure(policy, request, environment, label, &adapter, block);
+    let schema = component.as_ref().map(|(_, (descriptor, _, _))| &descriptor.settings);
+    let (config, own, endpoints) = configure(policy, request, environment, label, (&adapter, schema), block);
     let mut grants = Grants::default();
     if let Some((key, (descriptor, _, source))) = &component {
         let plugin = match source {
@@ -134,16 +136,22 @@ fn tier(
 }
 
 /// Configuration of a tier, what it may do by itself, and where it leads.
+///
+/// *Behaviour*: what the target says is taken as far as the adapter has a setting for
+/// it: `addresses` of libp2p peers or the `url` of anything else, its details by their
+/// names, and under `credentials` the labels of those of its secrets that are set.
+/// `with` is put over that.
 fn configure(
     policy: &Policy,
     request: &PlanRequest<'_>,
     environment: &Environment,
     label: &str,
-    adapter: &str,
+    (adapter, schema): (&str, Option<&Value>),
     block: Option<&TierBlock>,
 ) -> (Map<String, Value>, Grants, Vec<Endpoint>) {
     let with = block.and_then(|b| b.with.as_ref()).and_then(|w| policy.expand(&w.value, environment));
-    let mut config = with.and_then(|w| w.as_object().cloned()).unwrap_or_default();
+    let with = with.and_then(|w| w.as_object().cloned()).unwrap_or_default();
+    let mut config = Map::new();
     let mut own = Grants::default();
     let mut endpoints = Vec::new();
     let target = match block {
@@ -153,14 +161,42 @@ fn configure(
     if let Some(target) = target.and_then(|name| policy.target(name, environment)) {
         endpoints = target.addresses.iter().filter_map(|a| Endpoint::read(a)).collect();
         own.net = endpoints.iter().filter_map(Endpoint::exact).collect();
+        let takes = |key: &str| schema.is_none_or(|schema| schema.pointer(&format!("/properties/{key}")).is_some());
         if target.kind == "libp2p" {
             own.p2p = P2P_GRANTS.map(str::to_owned).to_vec();
+            config.insert("addresses".into(), target.addresses.into());
+        } else if let Some(url) = target.addresses.first().filter(|_| takes("url")) {
+            config.insert("url".into(), url.clone().into());
         }
-        config.insert("addresses".into(), target.addresses.into());
+        let set = policy.secrets(environment);
+        let mut credentials = Map::new();
+        for (key, value) in target.details {
+            match key.strip_prefix("credentials.") {
+                Some(role) if set.contains_key(&value) => {
+                    own.secret.push(value.clone());
+                    credentials.insert(role.into(), value.into());
+                }
+                Some(_) => {}
+                None if takes(&key) => {
+                    config.insert(key, value.into());
+                }
+                None => {}
+            }
+        }
+        if !credentials.is_empty() {
+            config.insert("credentials".into(), credentials.into());
+        }
+    }
+    config.extend(with);
+    // A bucket may also be a name of its own below its store's.
+    if let Some(bucket) = config.get("bucket").and_then(Value::as_str) {
+        let named = endpoints.iter().filter(|e| e.host.parse::<IpAddr>().is_err());
+        let below = named.filter_map(|e| Endpoint { host: format!("{bucket}.{}", e.host), port: e.port }.exact());
+        own.net.extend(below.collect::<Vec<_>>());
     }
     if let Some(secret) = block.and_then(|b| b.secret.as_ref()).map(|s: &At<String>| s.value.clone()) {
         config.insert("secret".into(), secret.clone().into());
-        own.secret = vec![secret];
+        own.secret.push(secret);
     }
     if adapter == "disk" && !config.contains_key("directory") {
         config.insert("directory".into(), request.cache_dir.to_string_lossy().into());

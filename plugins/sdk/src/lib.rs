@@ -5,7 +5,8 @@
 //! opens it with its configuration and keeps the instance for the run, so what
 //! [`Adapter::open`] returns is the adapter's state. It reaches the world only
 //! through the host: [`storage`] (a private key-value area on the disk), [`peers`]
-//! (the seaworthy cache protocol) and [`http`].
+//! (the seaworthy cache protocol), [`http`], and [`authorized_http`] with the configured
+//! [`credentials`].
 //!
 //! Absence is data, failure is an error: `get` answers `Ok(None)` when the key is
 //! not there, and a [`CacheError`] when it could not find out. Nothing else.
@@ -53,8 +54,10 @@ pub mod bindings {
             "../../wit/p2p-0.1.0",
             "../../wit/cache-0.1.0",
             "../../wit/check-0.1.0",
+            "../../wit/sharing-0.1.0",
+            "../../wit/credentials-0.1.0",
         ],
-        world: "seaworthy:check/adapter",
+        world: "seaworthy:credentials/adapter",
         generate_all,
         pub_export_macro: true,
         default_bindings_module: "seaworthy_adapter_sdk::bindings",
@@ -65,7 +68,8 @@ pub mod bindings {
 pub use adapter::{Adapter, Slot};
 pub use bindings::seaworthy::cache::types::{Blob, CacheError, Capability, Entry};
 pub use bindings::seaworthy::cache::{peers, storage};
-pub use bindings::seaworthy::kit::{clock, log};
+pub use bindings::seaworthy::credentials::{authorized_http, credentials};
+pub use bindings::seaworthy::kit::{clock, log, random};
 pub use bindings::seaworthy::net::http;
 pub use config::Config;
 pub use life::{Life, MAX_SKEW_MS};

@@ -3,9 +3,11 @@ use crate::scope::Scope;
 use crate::state::State;
 use futures::StreamExt as _;
 use futures::stream;
-use seaworthy_probe::http as probe;
+use seaworthy_model::Failure;
+use seaworthy_probe::http as native;
 use seaworthy_probe::proxy::ProxyEnvironment;
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// Bytes of one body that are ever read.
 const MAX_BODY: u32 = 4 << 20;
@@ -16,17 +18,48 @@ const UNRECORDED: [&str; 3] = ["set-cookie", "www-authenticate", "proxy-authenti
 impl http::Host for State {
     async fn send(&mut self, requests: Vec<http::Request>) -> wasmtime::Result<Vec<http::Seen>> {
         let scope = self.scope.clone();
-        let urls: Vec<&str> = requests.iter().map(|request| request.url.as_str()).collect();
-        let _doing = scope.step.enter("http.send", &urls.join(", "), requests.len())?;
-        let proxies = ProxyEnvironment::from_environment(&scope.run.plan.environment);
-        let most = super::share(MAX_BODY, requests.len());
-        let sent = requests.into_iter().map(|request| send(&scope, request, &proxies, most));
-        Ok(stream::iter(sent).buffered(super::AT_ONCE).collect().await)
+        send_all(&scope, "http.send", requests.into_iter().map(Ok).collect()).await
     }
 }
 
-async fn send(scope: &Scope, request: http::Request, proxies: &ProxyEnvironment, most: u32) -> http::Seen {
-    let asked = probe::Request {
+/// Sends what is ready to be sent, all at once; the answer to what is not is why.
+pub(super) async fn send_all(
+    scope: &Scope,
+    probe: &str,
+    requests: Vec<Result<http::Request, (http::Request, Failure)>>,
+) -> wasmtime::Result<Vec<http::Seen>> {
+    let urls = requests.iter().map(|request| match request {
+        Ok(request) | Err((request, _)) => request.url.as_str(),
+    });
+    let _doing = scope.step.enter(probe, &urls.collect::<Vec<_>>().join(", "), requests.len())?;
+    let proxies = ProxyEnvironment::from_environment(&scope.run.plan.environment);
+    let most = super::share(MAX_BODY, requests.len());
+    let sent = requests.into_iter().map(|request| {
+        let proxies = &proxies;
+        async move {
+            match request {
+                Ok(request) => send(scope, probe, request, proxies, most).await,
+                Err((request, failure)) => unsent(scope, probe, request, &failure),
+            }
+        }
+    });
+    Ok(stream::iter(sent).buffered(super::AT_ONCE).collect().await)
+}
+
+fn unsent(scope: &Scope, probe: &str, request: http::Request, failure: &Failure) -> http::Seen {
+    let question = json!({ "method": request.method, "url": request.url, "sent": false });
+    let id = scope.record(probe, question, Err(failure), Duration::ZERO);
+    http::Seen { id, url: request.url, elapsed: 0, outcome: Err(super::failure(failure)) }
+}
+
+async fn send(
+    scope: &Scope,
+    probe: &str,
+    request: http::Request,
+    proxies: &ProxyEnvironment,
+    most: u32,
+) -> http::Seen {
+    let asked = native::Request {
         timeout: scope.step.clamp(request.timeout),
         method: request.method,
         url: request.url,
@@ -35,7 +68,7 @@ async fn send(scope: &Scope, request: http::Request, proxies: &ProxyEnvironment,
         max_body: request.max_body.min(most),
         proxy: request.proxy,
     };
-    let seen = probe::send(&asked, scope, proxies).await;
+    let seen = native::send(&asked, scope, proxies).await;
     // Names only of what was sent: a request's headers are where credentials are.
     let names: Vec<&str> = asked.headers.iter().map(|(name, _)| name.as_str()).collect();
     let question = json!({ "method": asked.method, "url": asked.url, "header-names": names, "body-bytes": asked.body.len(), "proxy": asked.proxy });
@@ -43,7 +76,7 @@ async fn send(scope: &Scope, request: http::Request, proxies: &ProxyEnvironment,
         json!({ "status": response.status, "remote": response.remote, "headers": headers(&response.headers),
                 "body": super::bytes(&response.body), "truncated": response.truncated, "details": response.details })
     });
-    let id = scope.record("http.send", question, answer, seen.elapsed);
+    let id = scope.record(probe, question, answer, seen.elapsed);
     http::Seen {
         id,
         url: asked.url,

@@ -2,6 +2,7 @@
 //! observation and returns. Nothing here decides what an answer means.
 
 mod caches;
+mod credentials;
 mod dns;
 mod files;
 mod http;
