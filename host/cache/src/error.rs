@@ -1,3 +1,4 @@
+use crate::Operation;
 use seaworthy_model::Failure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -74,6 +75,9 @@ pub struct CacheError {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub retry_after: Option<Duration>,
 }
+
+/// Context of an error that a breaker answered without asking.
+const BREAKER: &str = "breaker";
 
 /// One constructor a kind, so that a kind never comes with the wrong [`Retry`].
 macro_rules! constructors {
@@ -184,6 +188,21 @@ impl CacheError {
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
         self.context.insert(key.into(), value.into());
         self
+    }
+
+    /// The answer of a breaker that this error opened, and that stays open for `left`.
+    #[must_use]
+    pub(crate) fn refused_by_breaker(self, operation: Operation, left: Duration) -> Self {
+        let message = format!("left alone for {} ms more, after: {}", left.as_millis(), self.message);
+        let refused = Self { operation: operation.as_str().into(), message, retry_after: Some(left), ..self };
+        refused.with(BREAKER, "open")
+    }
+
+    /// Whether a breaker answered, and nobody was asked: the kind is that of the error
+    /// that opened it.
+    #[must_use]
+    pub fn is_from_breaker(&self) -> bool {
+        self.context.get(BREAKER).is_some_and(|state| state == "open")
     }
 
     /// Whether the next attempt may succeed.

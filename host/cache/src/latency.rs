@@ -1,4 +1,4 @@
-use crate::{Backend, Blob, CacheError, Capability, Entry};
+use crate::{Backend, Blob, CacheError, Capability, Entry, Operation, kind};
 use async_trait::async_trait;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
@@ -171,6 +171,11 @@ impl<B: Backend> Backend for Latency<B> {
 
     async fn list(&self, prefix: &str, limit: u32) -> Result<Vec<Entry>, CacheError> {
         self.measured(self.inner.list(prefix, limit), |_| ("list", 0)).await
+    }
+
+    fn overdue(&self, operation: Operation) {
+        self.times.record_error(&self.label, kind::TIMED_OUT);
+        self.inner.overdue(operation);
     }
 }
 
