@@ -37,6 +37,8 @@ pub mod kind {
     pub const NO_SPACE: &str = "no-space";
     /// The caller asked for something that makes no sense, such as an empty key.
     pub const INVALID: &str = "invalid";
+    /// What a tier holds may be older than what was last written; said by the host.
+    pub const STALE: &str = "stale";
     /// Anything else.
     pub const OTHER: &str = "other";
 }
@@ -129,6 +131,8 @@ impl CacheError {
         denied = DENIED, Permanent;
         /// The disk or the quota is full; persistent, as it lasts until someone makes room.
         no_space = NO_SPACE, Persistent;
+        /// What it holds may be older than what was last written; temporary.
+        stale = STALE, Temporary;
         /// The request makes no sense; permanent.
         invalid = INVALID, Permanent;
     }

@@ -138,6 +138,8 @@ impl<B: Backend> Latency<B> {
                 let (operation, bytes) = counted_as(value);
                 self.times.record(&self.label, operation, started.elapsed(), bytes);
             }
+            // Nobody was asked: what it is counted as is no kind of an error of the tier.
+            Err(error) if error.is_from_breaker() => self.times.record_error(&self.label, "breaker-open"),
             Err(error) => self.times.record_error(&self.label, &error.kind),
         }
         answer

@@ -71,6 +71,37 @@ impl StatsSnapshot {
     }
 }
 
+impl StatsSnapshot {
+    /// The counts of two backends of one tier, together.
+    #[must_use]
+    pub fn plus(mut self, other: &Self) -> Self {
+        for (kind, count) in &other.errors {
+            *self.errors.entry(kind.clone()).or_default() += count;
+        }
+        Self {
+            hits: self.hits + other.hits,
+            misses: self.misses + other.misses,
+            get_errors: self.get_errors + other.get_errors,
+            puts: self.puts + other.puts,
+            errors: self.errors,
+            bytes_read: self.bytes_read + other.bytes_read,
+            bytes_written: self.bytes_written + other.bytes_written,
+            abandoned: self.abandoned + other.abandoned,
+            retries: RetrySnapshot {
+                attempts: self.retries.attempts + other.retries.attempts,
+                recovered: self.retries.recovered + other.retries.recovered,
+            },
+            breaker: BreakerSnapshot {
+                reads: self.breaker.reads.max(other.breaker.reads),
+                writes: self.breaker.writes.max(other.breaker.writes),
+                openings: self.breaker.openings + other.breaker.openings,
+                trials: self.breaker.trials + other.breaker.trials,
+                refused: self.breaker.refused + other.breaker.refused,
+            },
+        }
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a rate of more than 2^52 operations needs no more digits")]
 fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)

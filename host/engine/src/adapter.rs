@@ -275,7 +275,11 @@ impl Backend for Component {
 
 /// Cannot happen: each operation has one kind of answer, and instances are given out for ever.
 fn mixed(operation: &str) -> CacheError {
-    CacheError::other(operation, Retry::Permanent, "the adapter's own state is inconsistent; this is a bug in seaworthy")
+    CacheError::other(
+        operation,
+        Retry::Permanent,
+        "the adapter's own state is inconsistent; this is a bug in seaworthy",
+    )
 }
 
 pub(crate) fn to_blob(blob: wit::Blob) -> Blob {

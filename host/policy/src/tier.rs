@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use std::net::IpAddr;
 
 /// The fallback whose order is the order of the tiers.
-const CACHE_FALLBACK: &str = "cache";
+pub(crate) const CACHE_FALLBACK: &str = "cache";
 
 /// The adapter that `CACHE_ENABLE_P2P` switches.
 const P2P: &str = "p2p";
@@ -132,6 +132,7 @@ fn tier(
         adapter,
         config: Value::Object(config),
         grants,
+        rules: policy.tier_rules(block),
     }
 }
 

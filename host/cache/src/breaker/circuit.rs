@@ -5,16 +5,28 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// What a circuit lets through.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CircuitState {
     /// Everything.
     #[default]
     Closed,
-    /// Nothing, until its time is up.
-    Open,
     /// One trial, which decides.
     HalfOpen,
+    /// Nothing, until its time is up.
+    Open,
+}
+
+impl CircuitState {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half-open",
+            Self::Open => "open",
+        }
+    }
 }
 
 /// What an answer says about the backend.

@@ -1,5 +1,6 @@
 use super::Tier;
 use super::counts::Counts;
+use super::stale::Stale;
 use crate::{Blob, CacheError, Operation};
 use futures::future::join_all;
 use std::collections::VecDeque;
@@ -43,6 +44,7 @@ pub struct Settled {
 pub(super) struct BackFills {
     state: Mutex<State>,
     results: Arc<Mutex<VecDeque<BackFill>>>,
+    stale: Arc<Stale>,
     counts: Arc<Counts>,
 }
 
@@ -96,8 +98,8 @@ impl Drop for Writing<'_> {
 }
 
 impl BackFills {
-    pub(super) fn new(counts: Arc<Counts>) -> Self {
-        Self { state: Mutex::default(), results: Arc::default(), counts }
+    pub(super) fn new(counts: Arc<Counts>, stale: Arc<Stale>) -> Self {
+        Self { state: Mutex::default(), results: Arc::default(), stale, counts }
     }
 
     /// To be taken before a search, and given to [`schedule`](Self::schedule).
@@ -105,22 +107,25 @@ impl BackFills {
         lock(&self.state).epoch
     }
 
-    pub(super) fn schedule(&self, epoch: u64, tiers: Vec<Arc<Tier>>, key: &str, blob: &Blob) {
+    pub(super) fn schedule(&self, epoch: u64, tiers: Vec<(usize, Arc<Tier>)>, key: &str, blob: &Blob) {
         let mut state = lock(&self.state);
         state.pending.retain(|(_, task)| !task.is_finished());
         if state.writing > 0 || state.epoch != epoch || blob.ttl_ms == Some(0) {
             return;
         }
-        for tier in tiers {
+        for (place, tier) in tiers {
             if state.pending.len() >= MOST_PENDING {
                 tracing::debug!(key, tier = tier.label(), "too many back-fills under way, one left out");
                 Counts::one_more(&self.counts.fills_left_out);
                 continue;
             }
             let (owned_key, blob, results) = (key.to_owned(), blob.clone(), Arc::clone(&self.results));
-            let counts = Arc::clone(&self.counts);
+            let (counts, stale) = (Arc::clone(&self.counts), Arc::clone(&self.stale));
             let task = tokio::spawn(async move {
                 if let Some(result) = fill(&tier, owned_key, blob).await {
+                    if result.outcome.is_ok() {
+                        stale.wrote(place, &result.key, true);
+                    }
                     Counts::one_more(if result.outcome.is_ok() { &counts.fills } else { &counts.fills_failed });
                     let mut results = lock(&results);
                     if results.len() == MOST_KEPT {

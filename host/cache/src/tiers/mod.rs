@@ -4,6 +4,7 @@ mod back_fill;
 mod counts;
 mod flight;
 mod search;
+mod stale;
 mod tier;
 
 pub use back_fill::{BackFill, Settled};
@@ -16,6 +17,7 @@ use counts::Counts;
 use flight::Flights;
 use futures::FutureExt as _;
 use futures::future::join_all;
+use stale::Stale;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -146,6 +148,7 @@ struct Shared {
     tiers: Vec<Arc<Tier>>,
     rules: TiersRules,
     fills: BackFills,
+    stale: Arc<Stale>,
     counts: Arc<Counts>,
 }
 
@@ -177,9 +180,10 @@ impl Tiers {
     #[must_use]
     pub fn with_rules(tiers: Vec<Tier>, rules: TiersRules) -> Self {
         let counts = Arc::new(Counts::of(tiers.len()));
-        let fills = BackFills::new(Arc::clone(&counts));
+        let stale = Arc::new(Stale::default());
+        let fills = BackFills::new(Arc::clone(&counts), Arc::clone(&stale));
         let tiers = tiers.into_iter().map(Arc::new).collect();
-        Self { shared: Arc::new(Shared { tiers, rules, fills, counts }), flights: Flights::default() }
+        Self { shared: Arc::new(Shared { tiers, rules, fills, stale, counts }), flights: Flights::default() }
     }
 
     /// The tiers in order.
@@ -232,7 +236,8 @@ impl Tiers {
     ///
     /// *Behaviour*: back-fills of the same key end first, so that none writes an
     /// older value over this one. [`PutPolicy`] says whose failure counts. A tier
-    /// that failed may still hold an older value.
+    /// that failed may still hold an older value: it is not asked for this key again
+    /// before it has taken a newer one (kind `stale`).
     pub async fn put(&self, key: &str, value: Blob) -> Written {
         let tried = self
             .write(Operation::Put, key, |tier| {
@@ -299,6 +304,7 @@ impl Tiers {
         self.flights.forget(key);
         let Some(_writing) = self.shared.fills.begin_write(key, deadline).await else {
             Counts::one_more(&self.shared.counts.over_budget);
+            (0..self.shared.tiers.len()).for_each(|place| self.shared.stale.wrote(place, key, false));
             return self.iter().map(|tier| tier.answered(Answer::Failed(late()), started)).collect();
         };
         let all = self.iter().map(|tier| async {
@@ -309,6 +315,14 @@ impl Tiers {
             }
         });
         let answers = join_all(all).await;
+        for (place, answer) in answers.iter().enumerate() {
+            match answer.as_ref().map(|answer| &answer.answer) {
+                Some(Answer::Done) => self.shared.stale.wrote(place, key, true),
+                None | Some(Answer::Failed(_)) => self.shared.stale.wrote(place, key, false),
+                // It holds what others put there.
+                Some(Answer::Hit | Answer::Miss | Answer::Without | Answer::Unanswered) => {}
+            }
+        }
         self.flights.forget(key);
         if answers.iter().any(Option::is_none) {
             Counts::one_more(&self.shared.counts.over_budget);

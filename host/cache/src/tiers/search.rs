@@ -35,7 +35,12 @@ pub(super) async fn search(shared: &Shared, key: &str) -> Lookup {
             let place = search.asked.len();
             search.asked.push(Instant::now());
             search.early.push(early);
-            under_way.push(async move { (place, tier.looked_up(key).await) });
+            under_way.push(async move {
+                match shared.stale.error(place, key) {
+                    Some(error) => (place, (tier.answered(Answer::Failed(error), Instant::now()), None)),
+                    None => (place, tier.looked_up(key).await),
+                }
+            });
         }
         let last = search.asked.len();
         let hedge = search.hedge_at().filter(|_| last < tiers.len());
@@ -83,14 +88,15 @@ impl Search<'_> {
     }
 
     fn found(mut self, place: usize, answer: TierAnswer, blob: Blob, epoch: u64, key: &str) -> Lookup {
-        let above = self.answers.iter().take(place);
-        if above.clone().any(Option::is_none) && self.early.iter().take(place + 1).any(|early| *early) {
+        if self.answers.iter().take(place).any(Option::is_none) && self.early.iter().take(place + 1).any(|early| *early)
+        {
             self.shared.counts.hedge_won(place);
         }
-        let missed = above
-            .zip(&self.shared.tiers)
-            .filter(|(answer, _)| answer.as_ref().is_some_and(|answer| wants(&answer.answer)));
-        let missed: Vec<Arc<Tier>> = missed.map(|(_, tier)| Arc::clone(tier)).collect();
+        let missed =
+            self.answers.iter().zip(&self.shared.tiers).enumerate().take(place).filter_map(|(at, (answer, tier))| {
+                answer.as_ref().is_some_and(|answer| wants(&answer.answer)).then_some((at, tier))
+            });
+        let missed: Vec<(usize, Arc<Tier>)> = missed.map(|(place, tier)| (place, Arc::clone(tier))).collect();
         self.shared.fills.schedule(epoch, missed, key, &blob);
         let tier = answer.label.clone();
         if let Some(slot) = self.answers.get_mut(place) {
@@ -125,11 +131,11 @@ impl Search<'_> {
 }
 
 /// Whether a value found below is to be written to a tier that answered so: it looked and
-/// has none, or what it has is damaged, which is so until it is overwritten.
+/// has none, or what it has is damaged or old, which is so until it is overwritten.
 fn wants(answer: &Answer) -> bool {
     match answer {
         Answer::Miss => true,
-        Answer::Failed(error) => error.kind == kind::INTEGRITY && !error.is_from_breaker(),
+        Answer::Failed(error) => matches!(error.kind.as_str(), kind::INTEGRITY | kind::STALE),
         Answer::Hit | Answer::Done | Answer::Without | Answer::Unanswered => false,
     }
 }

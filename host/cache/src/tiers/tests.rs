@@ -114,6 +114,31 @@ async fn a_damaged_value_is_no_hit_and_is_written_over() {
 }
 
 #[tokio::test]
+async fn what_was_written_is_not_followed_by_what_was_there_before() {
+    let (top, below) = (Arc::new(Broken::new(unreachable())), Arc::new(Map::default()));
+    let cache = tiers(PutPolicy::Ignore, &[("top", top.clone()), ("below", below.clone())]);
+    cache.open_all().await;
+    top.inner.put("k", Blob::new("old")).await.unwrap();
+    cache.put("k", Blob::new("new")).await.outcome.unwrap();
+    top.mend();
+
+    let found = cache.get("k").await;
+    assert!(matches!(&found.tried[0].answer, Answer::Failed(error) if error.kind == kind::STALE), "{found:?}");
+    assert_eq!(found.outcome.unwrap().unwrap().blob.bytes, b"new");
+    assert_eq!(cache.settle().await.filled.len(), 1, "the newer value is brought up");
+    let found = cache.get("k").await.outcome.unwrap().unwrap();
+    assert_eq!((found.tier.as_str(), found.blob.bytes.as_slice()), ("top", &b"new"[..]));
+
+    // What could not be removed there is not found again.
+    let cache = tiers(PutPolicy::Ignore, &[("top", Arc::new(Scripted::new(&[unreachable()])))]);
+    cache.open_all().await;
+    assert!(cache.invalidate("k").await.outcome.is_err());
+    assert!(!cache.get("k").await.is_absent());
+    cache.put("k", Blob::new("v")).await.outcome.unwrap();
+    assert!(cache.get("k").await.outcome.unwrap().is_some(), "until a write succeeds");
+}
+
+#[tokio::test]
 async fn when_all_fail_the_first_error_is_the_answer() {
     let second = CacheError::unauthenticated("get", "wrong secret");
     let cache = tiers(

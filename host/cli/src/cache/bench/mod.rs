@@ -20,7 +20,7 @@ use crate::stdout;
 use anyhow::Context as _;
 use client::Shared;
 use futures::future::join_all;
-use seaworthy_cache::Tiers;
+use seaworthy_cache::{StatsSnapshot, Tiers};
 use seaworthy_engine::{CacheSession, SessionOptions, Through};
 use seaworthy_model::{ExitCode, Tier};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -188,6 +188,16 @@ impl Bench<'_> {
         left.iter().sum()
     }
 
+    /// What each tier was asked by all sessions, from the start of the process.
+    fn counted(&self) -> Vec<(String, StatsSnapshot)> {
+        let planned = self.sessions.first().into_iter().flat_map(|session| session.planned());
+        let sum = |label: &str| {
+            let all = self.sessions.iter().filter_map(|session| session.counts(label));
+            all.fold(StatsSnapshot::default(), |sum, seen| sum.plus(&seen))
+        };
+        planned.map(|tier| (tier.label.clone(), sum(&tier.label))).collect()
+    }
+
     fn summary(&self, elapsed: Duration) -> Summary {
         let mut errors = self.shared.latencies.errors();
         errors.remove(client::ALL);
@@ -195,6 +205,8 @@ impl Bench<'_> {
             counts: self.shared.tally.counts(),
             rows: self.shared.latencies.rows(),
             errors,
+            tiers: self.counted(),
+            together: self.sessions.iter().map(|session| session.tiers().snapshot()).collect(),
             elapsed,
             sessions: self.sessions.len(),
             left_behind: 0,
