@@ -181,6 +181,7 @@ fn names_that_nothing_has_are_said_with_the_likely_ones() {
             "checks.toml:3:7: `write` in [cache] takes one of \"first\", \"all\", \"ignore\", not \"most\"",
             "checks.toml:4:7: `hedge` in [cache] takes a duration with its unit, not \"soon\"",
             "checks.toml:5:8: `budget` in [cache] takes a duration longer than zero",
+            "checks.toml:6:10: unknown key `cuont` in `retries` in [cache]",
             "did you mean `count`?",
             "checks.toml:7:19: `failures` in `breaker` in [cache] takes a whole number from 1 on, not 0",
         ],
