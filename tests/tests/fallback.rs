@@ -95,6 +95,11 @@ impl Place {
         let run = std::thread::scope(|scope| {
             scope.spawn(|| {
                 let mut on = false;
+                // It begins well.
+                while self.relay.connections() == 0 && !ended.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                std::thread::sleep(SPELL);
                 while !ended.load(Ordering::SeqCst) {
                     on = !on;
                     trouble(on);

@@ -197,7 +197,11 @@ impl CacheError {
     /// The answer of a breaker that this error opened, and that stays open for `left`.
     #[must_use]
     pub(crate) fn refused_by_breaker(self, operation: Operation, left: Duration) -> Self {
-        let message = format!("left alone for {} ms more, after: {}", left.as_millis(), self.message);
+        let message = if left.is_zero() {
+            format!("another operation is trying it, after: {}", self.message)
+        } else {
+            format!("left alone for {} ms more, after: {}", left.as_millis(), self.message)
+        };
         let refused = Self { operation: operation.as_str().into(), message, retry_after: Some(left), ..self };
         refused.with(BREAKER, "open")
     }

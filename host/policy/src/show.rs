@@ -268,7 +268,6 @@ fn time(time: &Duration) -> String {
     quote(&humantime::format_duration(*time).to_string())
 }
 
-#[expect(clippy::ref_option, reason = "passed as the reader of an `At` of exactly this type")]
 fn delay(delay: &Option<Duration>) -> String {
     delay.as_ref().map_or_else(|| quote("off"), time)
 }
