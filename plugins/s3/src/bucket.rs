@@ -102,9 +102,14 @@ impl Bucket {
         Fault::read(answer).kind
     }
 
+    /// Whether such an answer comes from a store whose clock is too far from ours.
+    pub(crate) fn is_clock_off(&self, answer: &Answer) -> bool {
+        Fault::read_at(answer, now_ms() / 1000).kind == FaultKind::Clock
+    }
+
     /// Such an answer as an error of the cache.
     pub(crate) fn fault(&self, operation: &str, answer: &Answer) -> CacheError {
-        self.explain(operation, &Fault::read(answer))
+        error::of_answer(operation, &self.store, answer, now_ms())
     }
 
     /// A fault as an error of the cache.

@@ -1,6 +1,6 @@
 //! Faults of the store and failures of the way there as errors of the cache.
 
-use s3_client::{Access, Fault, FaultKind, Store};
+use s3_client::{Access, Answer, Fault, FaultKind, Store};
 use seaworthy_adapter_sdk::CacheError;
 pub(crate) use seaworthy_adapter_sdk::bindings::seaworthy::types::types::Failure;
 
@@ -12,7 +12,7 @@ pub(crate) fn of_failure(operation: &str, store: &Store, failure: &Failure) -> C
     let at = store.authority();
     let said = &failure.message;
     let error = match (failure.kind.as_str(), failure.stage.as_str()) {
-        ("denied", _) => CacheError::forbidden(operation, format!("{at} may not be asked: {said}")),
+        ("denied", _) => CacheError::new("denied", "permanent", operation, format!("{at} may not be asked: {said}")),
         ("not-found", "secret") => {
             CacheError::unauthenticated(operation, format!("the request cannot be signed: {said}"))
         }
@@ -54,6 +54,15 @@ fn addressing_hint(store: &Store) -> &'static str {
 }
 
 /// The store answered, and not with what was asked for.
+///
+/// *Behaviour*: a refusal by a store whose clock, by its own Date, differs by more than
+/// any store takes is one for that reason, also where it names another: Garage and all
+/// answers to a HEAD do not say so.
+pub(crate) fn of_answer(operation: &str, store: &Store, answer: &Answer, now_ms: u64) -> CacheError {
+    of_fault(operation, store, &Fault::read_at(answer, now_ms / 1000))
+}
+
+/// The same of an answer that was read already.
 pub(crate) fn of_fault(operation: &str, store: &Store, fault: &Fault) -> CacheError {
     let (bucket, at) = (store.bucket(), store.authority());
     let label = fault.label();
@@ -208,7 +217,7 @@ fn permission(operation: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use s3_client::{Addressing, Answer};
+    use s3_client::Addressing;
 
     fn store(access: Access) -> Store {
         Store::new(Some("http://minio:9000"), "cache", None, Addressing::Auto, access).unwrap()
@@ -282,7 +291,7 @@ mod tests {
             ("closed", "body", "integrity", "temporary"),
             ("timeout", "body", "timed-out", "temporary"),
             ("certificate", "tls", "unreachable", "permanent"),
-            ("denied", "grant", "forbidden", "permanent"),
+            ("denied", "grant", "denied", "permanent"),
             ("not-found", "secret", "unauthenticated", "permanent"),
             ("invalid", "secret", "configuration", "permanent"),
         ] {

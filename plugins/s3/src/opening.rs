@@ -63,8 +63,9 @@ fn look(mut bucket: Bucket, names: &Names) -> Result<(Bucket, bool), CacheError>
                 moved = true;
                 bucket = bucket.in_region(region);
             }
-            (FaultKind::Denied, _) => return Ok((bucket, false)),
-            _ => return Err(bucket.explain("open", &fault)),
+            (FaultKind::NotS3, _) => return Err(bucket.explain("open", &fault)),
+            (FaultKind::Denied, _) if !bucket.is_clock_off(&answer) => return Ok((bucket, false)),
+            _ => return Err(bucket.fault("open", &answer)),
         }
     }
 }

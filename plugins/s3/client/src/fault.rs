@@ -2,6 +2,9 @@ use crate::answer::Answer;
 use crate::timestamp::instant;
 use crate::xml::Element;
 
+/// Seconds by which clocks may differ at AWS, MinIO and Garage.
+pub const MAX_SKEW_S: i64 = 900;
+
 /// A server's own words are cut here.
 const MAX_WORDS: usize = 300;
 
@@ -113,6 +116,23 @@ impl Fault {
             retry_after_ms: answer.retry_after_ms(),
             words: words.map(|words| plain(&words)),
             code: code.map(|code| plain(&code)),
+        }
+    }
+
+    /// The same, with a look at the clocks: a refusal by a store whose Date differs from
+    /// `now`, in seconds since the epoch, by more than any store takes is
+    /// [`FaultKind::Clock`], whatever reason it names.
+    #[must_use]
+    pub fn read_at(answer: &Answer, now: u64) -> Self {
+        let fault = Self::read(answer);
+        let refused =
+            matches!(fault.kind, FaultKind::Denied | FaultKind::WrongSecret | FaultKind::Clock | FaultKind::Other);
+        let skew = || i64::try_from(now).ok()?.checked_sub(i64::try_from(answer.date()?).ok()?);
+        match fault.skew_s.or_else(skew) {
+            Some(skew) if refused && (fault.kind == FaultKind::Clock || skew.abs() > MAX_SKEW_S) => {
+                Self { kind: FaultKind::Clock, skew_s: Some(skew), ..fault }
+            }
+            _ => fault,
         }
     }
 
@@ -359,6 +379,21 @@ mod tests {
         ] {
             assert_eq!(bare(status, &[], "<html><body>squid</body></html>").kind, kind, "{status}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_off_explains_a_refusal() {
+        let read = |status: u16, now: u64| {
+            let headers = vec![("Date".into(), "Fri, 24 May 2013 00:00:00 GMT".into())];
+            let answer = Answer { status, headers, ..Answer::default() };
+            let fault = Fault::read_at(&answer, now);
+            (fault.kind, fault.skew_s)
+        };
+        let date = 1_369_353_600;
+        assert_eq!(read(403, date + 901), (FaultKind::Clock, Some(901)));
+        assert_eq!(read(403, date - 3600), (FaultKind::Clock, Some(-3600)));
+        assert_eq!(read(403, date + 899), (FaultKind::Denied, None));
+        assert_eq!(read(404, date + 3600), (FaultKind::Absent, None), "the clock has nothing to do with it");
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod xml;
 pub use addressing::Addressing;
 pub use answer::Answer;
 pub use endpoint::{Endpoint, Provider};
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultKind, MAX_SKEW_S};
 pub use key::{KeyTooLong, MAX_KEY_BYTES, Names};
 pub use listing::{Listed, Listing};
 pub use record::{Damage, MAX_METADATA_BYTES, MetadataTooLarge, Record};
