@@ -22,9 +22,8 @@ pub(crate) fn run(arguments: &Arguments, stores: Vec<Store>) -> ExitCode {
     let mut started = Vec::new();
     for store in stores {
         if arguments.list || !names(store.name).iter().any(|name| is_asked_for(arguments, name)) {
-            let asleep = |name: String| Trial::test(name, || Ok(())).with_ignored_flag(true);
             // To be listed, or to be filtered out: neither runs.
-            trials.extend(names(store.name).into_iter().map(asleep));
+            trials.extend(ignored(store.name, "its store was not started"));
             continue;
         }
         match start(&store) {
@@ -34,9 +33,8 @@ pub(crate) fn run(arguments: &Arguments, stores: Vec<Store>) -> ExitCode {
                 started.push(running);
             }
             Err(NoStage::Unavailable(why)) => {
+                trials.extend(ignored(store.name, &why));
                 notes.push(format!("skipped {}: {why}", store.name));
-                let ignored = |name: String| Trial::test(name, || Ok(())).with_ignored_flag(true);
-                trials.extend(names(store.name).into_iter().map(ignored));
             }
             Err(NoStage::Broken(error)) => {
                 let why = format!("{error:#}");
@@ -56,6 +54,15 @@ fn names(store: &str) -> Vec<String> {
     let cases = cases().into_iter().map(|case| case.name);
     let faults = Fault::ALL.into_iter().map(Fault::name);
     ["opens"].into_iter().chain(cases).chain(faults).map(|name| format!("{store}::{name}")).collect()
+}
+
+/// Trials that cannot run. Who runs them all the same, with `--ignored`, is told why not.
+fn ignored(store: &str, why: &str) -> Vec<Trial> {
+    let trial = |name: String| {
+        let why = why.to_owned();
+        Trial::test(name, move || Err(Failed::from(why))).with_ignored_flag(true)
+    };
+    names(store).into_iter().map(trial).collect()
 }
 
 /// As libtest-mimic judges a name.
