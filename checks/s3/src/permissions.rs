@@ -1,18 +1,18 @@
 //! What these credentials may do, tried one by one.
 
 use crate::asking::Heard;
-use crate::{Run, codes, facts, telling};
-use s3_client::{Fault, FaultKind, Request};
-use seaworthy_check_sdk::kit::random;
+use crate::{Run, facts, telling};
+use s3_client::{Damage, Fault, FaultKind, Record, Request};
+use seaworthy_check_sdk::kit::{clock, random};
 use seaworthy_check_sdk::{Evidence, Outcome};
 
-/// Bytes of the object that is stored and removed again.
+/// Bytes of the value that is stored and removed again.
 const OBJECT: usize = 1024;
 
 /// What a try brought.
 enum Tried {
     Permitted,
-    Denied(Fault),
+    Denied,
     /// Something else is wrong: it has a finding.
     Failed(String),
 }
@@ -80,35 +80,41 @@ impl Run {
         }
     }
 
-    /// A small object is stored, read and removed; which of write and delete is permitted.
+    /// A small value is stored as the cache does it, read and removed; which of write and delete is permitted.
     fn writing(&mut self, name: &str) -> Result<Vec<&'static str>, String> {
         let mut permitted = Vec::new();
-        let value: Vec<u8> = random::hex(32).bytes().cycle().take(OBJECT).collect();
-        let stored = self.ask(Request::put(name, value.clone()));
+        let bytes = random::hex(32).bytes().cycle().take(OBJECT).collect();
+        let metadata = vec![("check".to_owned(), "größer than <&> \"ASCII\"".to_owned())];
+        let record = Record { created: clock::unix_ms(), deadline: None, metadata, bytes };
+        let headers = record.headers(name).map_err(|error| error.to_string())?;
+        let stored = self.ask(Request::put_record(name, record.clone(), headers));
         let written = match self.judge(&stored, "s3:PutObject") {
             Tried::Permitted => true,
-            Tried::Denied(_) => false,
+            Tried::Denied => false,
             Tried::Failed(reason) => return Err(reason),
         };
         if written {
             permitted.push("write");
             let read = self.ask(Request::get(name));
             match &read.outcome {
-                Ok(answer) if answer.is_success() && answer.body == value => {}
-                Ok(answer) if Fault::read(answer).kind == FaultKind::Denied && !answer.is_success() => {
+                Ok(answer) if answer.is_success() => match Record::read(name, answer.clone()) {
+                    Ok(back) if back == record => {}
+                    Err(Damage::Foreign) => {
+                        let finding = telling::metadata_lost(&self.asker.store);
+                        self.findings.add(finding.cite(stored.id).and(read.id));
+                    }
+                    Ok(_) | Err(_) => {
+                        let finding = telling::round_trip(&self.asker.store, "something else came back");
+                        self.findings.add(finding.cite(stored.id).and(read.id));
+                    }
+                },
+                Ok(answer) if Fault::read(answer).kind == FaultKind::Denied => {
                     let fault = Fault::read(answer);
                     self.findings.add(telling::denied(&self.asker.store, &fault, "s3:GetObject").cite(read.id));
                 }
                 Ok(answer) => {
-                    let what = if answer.is_success() { "other bytes came back" } else { "it was not there" };
-                    let finding = codes::S3_ROUND_TRIP
-                        .at(self.asker.store.endpoint().url())
-                        .message(format!(
-                            "a small object was stored and read again, and {what} (status {})",
-                            answer.status
-                        ))
-                        .observed(what)
-                        .expected("the same bytes");
+                    let finding =
+                        telling::round_trip(&self.asker.store, &format!("{} came back", Fault::read(answer).label()));
                     self.findings.add(finding.cite(stored.id).and(read.id));
                 }
                 Err(failure) => {
@@ -123,7 +129,7 @@ impl Run {
             let removed = self.ask(Request::delete(name));
             match self.judge(&removed, "s3:DeleteObject") {
                 Tried::Permitted => permitted.push("delete"),
-                Tried::Denied(_) => {}
+                Tried::Denied => {}
                 Tried::Failed(reason) => return Err(reason),
             }
         }
@@ -144,7 +150,7 @@ impl Run {
             FaultKind::NoSuchKey => Tried::Permitted,
             FaultKind::Denied => {
                 self.findings.add(telling::denied(&self.asker.store, &fault, permission).cite(heard.id));
-                Tried::Denied(fault)
+                Tried::Denied
             }
             _ => Tried::Failed(self.refused(heard, &fault)),
         }

@@ -75,6 +75,26 @@ pub fn denied(store: &Store, fault: &Fault, permission: &str) -> FindingBuilder 
         .detail("bucket", store.bucket())
 }
 
+/// What was stored did not come back.
+#[must_use]
+pub fn round_trip(store: &Store, what: &str) -> FindingBuilder {
+    codes::S3_ROUND_TRIP
+        .at(store.endpoint().url())
+        .message(format!("a small object was stored in the bucket {} and read again, and {what}", store.bucket()))
+        .observed(what)
+        .expected("the same bytes and metadata")
+}
+
+/// What was stored came back without its metadata.
+#[must_use]
+pub fn metadata_lost(store: &Store) -> FindingBuilder {
+    codes::S3_METADATA_LOST
+        .at(store.endpoint().url())
+        .message(format!("{} keeps no x-amz-meta headers with an object", store.authority()))
+        .observed("the object without them")
+        .expected("the headers that it was stored with")
+}
+
 /// No answer came.
 #[must_use]
 pub fn failure(store: &Store, failure: &Failure) -> FindingBuilder {
@@ -161,4 +181,87 @@ pub fn fault(store: &Store, fault: &Fault) -> FindingBuilder {
 
 fn with_code(finding: FindingBuilder, fault: &Fault) -> FindingBuilder {
     finding.detail("code", fault.label()).detail("status", fault.status.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use s3_client::{Addressing, Answer};
+    use seaworthy_check_sdk::Evidence;
+    use seaworthy_check_sdk::Findings;
+
+    const SIGNED: Access = Access::Signed { session_token: false };
+
+    /// Code, message and details of a finding.
+    fn told(finding: FindingBuilder) -> (String, String, Vec<(String, String)>) {
+        let mut findings = Findings::new();
+        findings.add(finding.cite(1));
+        let outcome = findings.conclude("", Evidence::one(1));
+        let finding = outcome.findings.into_iter().next().unwrap();
+        (finding.code, finding.message, finding.details)
+    }
+
+    fn store(access: Access) -> Store {
+        Store::new(Some("http://minio:9000"), "cache", Some("us-east-1"), Addressing::Auto, access).unwrap()
+    }
+
+    fn read(status: u16, inner: &str) -> Fault {
+        let body = format!("<Error>{inner}</Error>");
+        Fault::read(&Answer { status, body: body.into(), ..Answer::default() })
+    }
+
+    #[test]
+    fn each_refusal_has_a_code_of_its_own() {
+        for (status, inner, code) in [
+            (403, "<Code>RequestTimeTooSkewed</Code>", "s3.clock-skew"),
+            (403, "<Code>InvalidAccessKeyId</Code>", "s3.unknown-key"),
+            (403, "<Code>SignatureDoesNotMatch</Code>", "s3.wrong-secret"),
+            (400, "<Code>ExpiredToken</Code>", "s3.expired-token"),
+            (400, "<Code>InvalidToken</Code>", "s3.invalid-token"),
+            (400, "<Code>AuthorizationHeaderMalformed</Code><Region>eu-1</Region>", "s3.wrong-region"),
+            (400, "<Code>IllegalLocationConstraintException</Code>", "s3.wrong-region"),
+            (301, "<Code>PermanentRedirect</Code><Endpoint>other.test</Endpoint>", "s3.redirected"),
+            (404, "<Code>NoSuchBucket</Code>", "s3.no-bucket"),
+            (400, "<Code>InvalidBucketName</Code>", "s3.not-configured"),
+            (403, "<Code>AccessDenied</Code>", "s3.denied"),
+            (503, "<Code>SlowDown</Code>", "s3.busy"),
+            (500, "<Code>InternalError</Code>", "s3.out-of-order"),
+            (507, "<Code>XMinioStorageFull</Code>", "s3.full"),
+            (400, "<Code>InvalidArgument</Code>", "s3.refused"),
+        ] {
+            assert_eq!(told(fault(&store(SIGNED), &read(status, inner))).0, code, "{inner}");
+        }
+        let anonymous = fault(&store(Access::Anonymous), &read(403, "<Code>AccessDenied</Code>"));
+        assert_eq!(told(anonymous).0, "s3.credentials-missing");
+    }
+
+    #[test]
+    fn the_right_region_and_the_skew_are_details() {
+        let (_, message, details) =
+            told(fault(&store(SIGNED), &read(400, "<Code>AuthorizationHeaderMalformed</Code><Region>eu-1</Region>")));
+        assert!(message.contains("is in eu-1, and requests are signed for us-east-1"), "{message}");
+        assert!(details.contains(&("region".into(), "eu-1".into())));
+        let (_, message, details) = told(skewed(&store(SIGNED), Some(-3600)));
+        assert!(message.contains("3600 s behind that of minio:9000"), "{message}");
+        assert!(details.contains(&("skew-s".into(), "-3600".into())));
+    }
+
+    #[test]
+    fn failures_are_told_apart() {
+        let failed = |kind: &str, stage: &str| {
+            let failure = Failure {
+                kind: kind.into(),
+                stage: stage.into(),
+                os_code: None,
+                message: "why".into(),
+                details: vec![],
+            };
+            told(super::failure(&store(SIGNED), &failure)).0
+        };
+        assert_eq!(failed("connection-refused", "connect"), "s3.unreachable");
+        assert_eq!(failed("dns-not-found", "dns"), "s3.unreachable");
+        assert_eq!(failed("timeout", "head"), "s3.slow");
+        assert_eq!(failed("tls-unknown-issuer", "tls"), "s3.tls");
+        assert_eq!(failed("protocol", "proxy"), "s3.proxy");
+    }
 }

@@ -167,7 +167,7 @@ fn by_code(code: &str, status: u16, words: &str) -> FaultKind {
         "NoSuchBucket" => FaultKind::NoSuchBucket,
         "PreconditionFailed" | "ConditionalRequestConflict" => FaultKind::PreconditionFailed,
         "RequestTimeTooSkewed" | "RequestExpired" => FaultKind::Clock,
-        "InvalidAccessKeyId" => FaultKind::UnknownKey,
+        "InvalidAccessKeyId" | "NotSignedUp" => FaultKind::UnknownKey,
         "SignatureDoesNotMatch" => FaultKind::WrongSecret,
         "ExpiredToken" | "TokenRefreshRequired" => FaultKind::ExpiredToken,
         "InvalidToken" | "InvalidTokenId" => FaultKind::InvalidToken,
@@ -178,9 +178,7 @@ fn by_code(code: &str, status: u16, words: &str) -> FaultKind {
         "AccessDenied" if words.contains("Invalid signature") => FaultKind::WrongSecret,
         "AccessDenied" if words.contains("No such key:") => FaultKind::UnknownKey,
         "InvalidRequest" if words.contains("Date is too old") => FaultKind::Clock,
-        "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "UnauthorizedAccess" | "NotSignedUp" => {
-            FaultKind::Denied
-        }
+        "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "UnauthorizedAccess" => FaultKind::Denied,
         "EntityTooLarge" | "MetadataTooLarge" | "KeyTooLongError" | "KeyTooLong" | "MaxMessageLengthExceeded" => {
             FaultKind::TooLarge
         }

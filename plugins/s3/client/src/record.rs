@@ -59,7 +59,7 @@ pub enum Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Damage::Foreign => "the object was not stored by this cache: it has no x-amz-meta-seaworthy-sha256",
+            Damage::Foreign => "the object has no x-amz-meta-seaworthy-sha256: it was not stored by this cache, or the store keeps no metadata",
             Damage::Headers => "the object's x-amz-meta-seaworthy headers cannot be read",
             Damage::Digest => "the object is damaged: its SHA-256 does not fit",
         })
