@@ -26,6 +26,9 @@ const CONCURRENT: &str = "concurrent";
 /// Instances of such an adapter at most, and so its operations under way at once.
 const INSTANCES: usize = 8;
 
+/// Characters of a text from which on it is no longer part of ordinary words.
+const TELLING: usize = 6;
+
 /// An adapter component as a [`Backend`].
 ///
 /// *Behaviour*: one instance serves the whole run, since an adapter may keep state
@@ -125,9 +128,11 @@ impl Shared {
         instance.store.data().scope.step.begin();
         if fresh && !opening {
             // One more, or the first after a trap: what was opened is not in it.
-            run(&mut instance, name, Operation::Open, &self.tier.config.to_string()).await?;
+            let opened = run(&mut instance, name, Operation::Open, &self.tier.config.to_string()).await;
+            opened.map_err(|error| self.without_secrets(error))?;
         }
         let answer = run(&mut instance, name, operation, &self.tier.config.to_string()).await;
+        let answer = answer.map_err(|error| self.without_secrets(error));
         // An instance that trapped cannot be entered again, and one that did not open is of no use.
         let dead = matches!(&answer, Err(error) if opening || error.context.contains_key("trap"));
         if !dead {
@@ -146,6 +151,23 @@ impl Shared {
     async fn turn(&self, operation: &str) -> Result<tokio::sync::SemaphorePermit<'_>, CacheError> {
         // The semaphore is never closed.
         self.turns.acquire().await.map_err(|_| mixed(operation))
+    }
+
+    /// The error without the text of any secret: a service may repeat what it was sent, and
+    /// an adapter, which knows no secret, cannot see that it does.
+    fn without_secrets(&self, mut error: CacheError) -> CacheError {
+        for (_, secret) in self.run.plan.secrets.values() {
+            let text = secret.expose().trim();
+            if text.len() < TELLING {
+                continue;
+            }
+            for said in [&mut error.message, &mut error.kind].into_iter().chain(error.context.values_mut()) {
+                if said.contains(text) {
+                    *said = said.replace(text, "***");
+                }
+            }
+        }
+        error
     }
 
     async fn instantiate(&self) -> Result<Instance, CacheError> {

@@ -15,6 +15,7 @@ mod listener;
 mod network;
 mod python;
 mod registry;
+mod s3;
 mod secret;
 mod sharing;
 mod transport;
@@ -27,6 +28,7 @@ pub(crate) static RULES: &[&[Rule]] = &[
     // These know more of a symptom than the rules of its layer.
     python::RULES,
     registry::RULES,
+    s3::RULES,
     address::RULES,
     docker::RULES,
     dns::RULES,

@@ -6,4 +6,5 @@ mod gate;
 mod python;
 mod record;
 mod remedies;
+mod s3;
 mod tiers;

@@ -3,10 +3,11 @@
 mod disk;
 mod memory;
 mod p2p;
+mod s3;
 
 use crate::store::Store;
 
 /// All of them.
 pub(crate) fn all() -> Vec<Store> {
-    vec![memory::store(), disk::store(), p2p::store()]
+    vec![memory::store(), disk::store(), p2p::store(), s3::store()]
 }
