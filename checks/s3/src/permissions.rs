@@ -50,6 +50,7 @@ impl Run {
         let permitted = permitted.join(",");
         let evidence = self.evidence.clone();
         self.findings.fact(facts::PERMITTED, &permitted, &evidence);
+        let permitted = if permitted.is_empty() { "nothing is" } else { &permitted };
         let (bucket, at) = (self.asker.store.bucket(), self.asker.store.authority());
         let mut summary = format!("the bucket {bucket} at {at}: {permitted} permitted");
         for note in tried {

@@ -7,7 +7,7 @@
 //! where the condition is not understood the few bytes are stored and removed again.
 
 use crate::bucket::Bucket;
-use s3_client::{Answer, Condition, Fault, FaultKind, Listing, Names, Request};
+use s3_client::{Access, Answer, Condition, Fault, FaultKind, Listing, Names, Request};
 use seaworthy_adapter_sdk::{CacheError, random};
 
 /// An entity tag that no object has.
@@ -78,6 +78,7 @@ fn bucket_says(answer: &Answer) -> Option<FaultKind> {
 fn may_read(bucket: &Bucket, answer: &Answer, list: bool) -> Result<(), CacheError> {
     match bucket_says(answer) {
         None | Some(FaultKind::NoSuchKey) => Ok(()),
+        Some(FaultKind::Denied) if bucket.store().access() == Access::Anonymous => Err(bucket.fault("open", answer)),
         Some(FaultKind::Denied) if !list => {
             let message = format!(
                 "the bucket {} may be neither listed nor read with these credentials. Without s3:ListBucket S3 answers 403 also for \
