@@ -191,17 +191,29 @@ pub(crate) fn step_scope(tier: &Tier) -> StepScope {
     )
 }
 
+/// Bytes of key, value and metadata that a component takes and gives in one call.
+const MOST: usize = HOSTCALL_BYTES - OVERHEAD;
+
+/// The limit that bounds a value.
+const MAX_VALUE: &str = "max-value-bytes";
+
+/// What is effective is what can be handed over, whatever the adapter could keep.
+fn bounded(mut capability: Capability) -> Capability {
+    let most = capability.limit(MAX_VALUE).map_or(MOST as u64, |declared| declared.min(MOST as u64));
+    capability.limits.insert(MAX_VALUE.into(), most.to_string());
+    capability
+}
+
 /// What a component can hand over in one call has a bound, so a longer value could
 /// be stored and never be read back. *Behaviour*: refused before the adapter is asked.
 fn fits(key: &str, value: &Blob) -> Result<(), CacheError> {
-    let most = HOSTCALL_BYTES - OVERHEAD;
     let metadata: usize = value.metadata.iter().map(|(name, text)| name.len() + text.len()).sum();
     let length = value.bytes.len() + key.len() + metadata;
-    if length <= most {
+    if length <= MOST {
         return Ok(());
     }
-    let message = format!("key, value and metadata have {length} bytes, and an adapter takes at most {most}");
-    Err(CacheError::too_large("put", message).with("max-value-bytes", most.to_string()))
+    let message = format!("key, value and metadata have {length} bytes, and an adapter takes at most {MOST}");
+    Err(CacheError::too_large("put", message).with(MAX_VALUE, MOST.to_string()))
 }
 
 /// Calls the guest and translates its answer; a trap is an error with the context `trap`.
@@ -233,11 +245,11 @@ async fn run(instance: &mut Instance, name: &str, operation: Operation, config: 
 impl Backend for Component {
     async fn open(&self) -> Result<Capability, CacheError> {
         match self.call("open", Operation::Open).await? {
-            Answer::Capability(capability) => Ok(Capability {
+            Answer::Capability(capability) => Ok(bounded(Capability {
                 operations: capability.operations.iter().filter_map(|word| word.parse().ok()).collect(),
                 properties: capability.properties.into_iter().collect(),
                 limits: capability.limits.into_iter().collect(),
-            }),
+            })),
             _ => Err(mixed("open")),
         }
     }
@@ -275,7 +287,11 @@ impl Backend for Component {
 
 /// Cannot happen: each operation has one kind of answer, and instances are given out for ever.
 fn mixed(operation: &str) -> CacheError {
-    CacheError::other(operation, Retry::Permanent, "the adapter's own state is inconsistent; this is a bug in seaworthy")
+    CacheError::other(
+        operation,
+        Retry::Permanent,
+        "the adapter's own state is inconsistent; this is a bug in seaworthy",
+    )
 }
 
 pub(crate) fn to_blob(blob: wit::Blob) -> Blob {

@@ -52,13 +52,7 @@ fn unsent(scope: &Scope, probe: &str, request: http::Request, failure: &Failure)
     http::Seen { id, url: request.url, elapsed: 0, outcome: Err(super::failure(failure)) }
 }
 
-async fn send(
-    scope: &Scope,
-    probe: &str,
-    request: http::Request,
-    proxies: &ProxyEnvironment,
-    most: u32,
-) -> http::Seen {
+async fn send(scope: &Scope, probe: &str, request: http::Request, proxies: &ProxyEnvironment, most: u32) -> http::Seen {
     let asked = native::Request {
         timeout: scope.step.clamp(request.timeout),
         method: request.method,

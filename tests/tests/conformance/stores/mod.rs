@@ -1,0 +1,12 @@
+//! The stores: one small file each.
+
+mod disk;
+mod memory;
+mod p2p;
+
+use crate::store::Store;
+
+/// All of them.
+pub(crate) fn all() -> Vec<Store> {
+    vec![memory::store(), disk::store(), p2p::store()]
+}
