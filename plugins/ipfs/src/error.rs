@@ -12,6 +12,9 @@ pub(crate) enum Trouble {
     Failed(Failure),
     /// The node, or what answers in its place, says no.
     Refused(Refusal),
+    /// The node, or what stands before it, asks for patience, for so many milliseconds
+    /// where it says so.
+    Limited(Option<u32>),
     /// More came than there is room for.
     Overlong,
 }
@@ -43,6 +46,9 @@ impl Trouble {
         match self {
             Self::Failed(failure) => failed(operation, &failure),
             Self::Refused(refusal) => refused(operation, refusal),
+            Self::Limited(patience) => {
+                CacheError::rate_limited(operation, "status 429: the node asks for patience", patience)
+            }
             Self::Overlong => CacheError::new(
                 "other",
                 "permanent",
@@ -143,6 +149,7 @@ mod tests {
             (Trouble::Refused(Refusal::Stranger(Stranger::NoSuchCommand)), "configuration", "permanent"),
             (Trouble::Refused(Refusal::NoSpace("x".into())), "no-space", "persistent"),
             (Trouble::Refused(Refusal::RateLimited("x".into())), "rate-limited", "temporary"),
+            (Trouble::Limited(Some(37_000)), "rate-limited", "temporary"),
             (Trouble::Refused(Refusal::Unavailable(502)), "unreachable", "temporary"),
             (Trouble::Refused(Refusal::Failed(500, "x".into())), "other", "temporary"),
         ] {

@@ -160,11 +160,42 @@ fn proxy(address: &Address) -> &'static str {
 
 pub(crate) fn answered(seen: http::Seen) -> Result<Answered, Trouble> {
     let response = seen.outcome.map_err(Trouble::Failed)?;
+    if response.status == 429 {
+        return Err(Trouble::Limited(patience(&response.headers)));
+    }
     Ok(Answered { status: response.status, body: response.body, truncated: response.truncated })
+}
+
+/// `Retry-After` in seconds (RFC 9110 section 10.2.3), as milliseconds. A date, which
+/// nothing before a node is known to send, counts as nothing said.
+fn patience(headers: &[(String, String)]) -> Option<u32> {
+    let (_, text) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
+    text.trim().parse::<u32>().ok().map(|seconds| seconds.saturating_mul(1000))
 }
 
 impl Answered {
     pub(crate) const fn status(&self) -> u16 {
         self.status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_read_in_seconds() {
+        let of = |text: &str| patience(&[("Retry-After".into(), text.into())]);
+        assert_eq!(
+            (of("37"), of(" 0 "), of("Wed, 21 Oct 2026 07:28:00 GMT"), patience(&[])),
+            (Some(37_000), Some(0), None, None)
+        );
+        assert_eq!(of("4294967295"), Some(u32::MAX));
+    }
+
+    #[test]
+    fn proxies_do_not_know_loopback() {
+        let of = |text: &str| proxy(&Address::parse(text).unwrap());
+        assert_eq!((of("http://127.0.0.1:5001"), of("https://ipfs.test")), ("direct", "environment"));
     }
 }

@@ -10,6 +10,7 @@ mod docker;
 mod environment;
 mod firewall;
 mod identity;
+mod ipfs;
 mod libp2p;
 mod listener;
 mod network;
@@ -27,6 +28,7 @@ pub(crate) static RULES: &[&[Rule]] = &[
     // These know more of a symptom than the rules of its layer.
     python::RULES,
     registry::RULES,
+    ipfs::RULES,
     address::RULES,
     docker::RULES,
     dns::RULES,
