@@ -11,6 +11,7 @@
 
 mod binary;
 mod guests;
+mod kubo;
 pub mod lab;
 pub mod load;
 pub mod open_metrics;
@@ -19,6 +20,7 @@ mod python;
 mod reading;
 mod relay;
 mod scene;
+mod scripted;
 mod served;
 mod servers;
 mod services;
@@ -27,11 +29,13 @@ mod workspace;
 
 pub use binary::{Run, Seaworthy, Started, binary};
 pub use guests::{build_guests, digest};
+pub use kubo::{Kubo, KuboOptions};
 pub use peer::{Peer, PeerOptions};
 pub use python::{PythonOptions, PythonPeer};
 pub use reading::Reading;
 pub use relay::{Behaviour, Relay};
 pub use scene::{NoStage, Scene, run_scenes};
+pub use scripted::{Asked, Scripted, Told};
 pub use served::{Answer, ServedPeer};
 pub use servers::{Announced, Spoken, server};
 pub use services::{SilentPorts, Stand};
