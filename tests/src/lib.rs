@@ -11,6 +11,7 @@
 
 mod binary;
 mod guests;
+mod kubo;
 pub mod lab;
 pub mod load;
 mod object_store;
@@ -29,13 +30,14 @@ mod workspace;
 
 pub use binary::{Run, Seaworthy, Started, binary};
 pub use guests::{build_guests, digest};
+pub use kubo::{Kubo, KuboOptions};
 pub use object_store::{Make, ObjectStore};
 pub use peer::{Peer, PeerOptions};
 pub use python::{PythonOptions, PythonPeer};
 pub use reading::Reading;
 pub use relay::{Behaviour, Relay};
 pub use scene::{NoStage, Scene, run_scenes};
-pub use scripted::{Asked, Scripted};
+pub use scripted::{Asked, Scripted, Told};
 pub use served::{Answer, ServedPeer};
 pub use servers::{Announced, Spoken, server};
 pub use services::{SilentPorts, Stand};

@@ -10,6 +10,7 @@ mod docker;
 mod environment;
 mod firewall;
 mod identity;
+mod ipfs;
 mod libp2p;
 mod listener;
 mod network;
@@ -29,6 +30,7 @@ pub(crate) static RULES: &[&[Rule]] = &[
     python::RULES,
     registry::RULES,
     s3::RULES,
+    ipfs::RULES,
     address::RULES,
     docker::RULES,
     dns::RULES,

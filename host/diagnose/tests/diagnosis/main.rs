@@ -3,6 +3,7 @@
 
 mod causes;
 mod gate;
+mod ipfs;
 mod python;
 mod record;
 mod remedies;
