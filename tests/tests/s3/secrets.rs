@@ -68,8 +68,7 @@ fn repeated() -> Result<()> {
         hidden(&loud(&place, &["-v", "cache", "get", "k"])?)?;
         hidden(&loud(&place, &["-v", "run"])?)?;
         hidden(&loud(&place, &["run", "-f", "json"])?)?;
-        let token_sent =
-            store.asked().iter().any(|asked| asked.header("x-amz-security-token") == Some(TOKEN));
+        let token_sent = store.asked().iter().any(|asked| asked.header("x-amz-security-token") == Some(TOKEN));
         ensure!(token_sent, "the session token was not sent: {:?}", store.asked().first());
     }
     Ok(())
