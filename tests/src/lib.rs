@@ -11,14 +11,18 @@
 
 mod binary;
 mod guests;
+mod kubo;
 pub mod lab;
 pub mod load;
+mod object_store;
 pub mod open_metrics;
 mod peer;
 mod python;
 mod reading;
+mod link;
 mod relay;
 mod scene;
+mod scripted;
 mod served;
 mod servers;
 mod services;
@@ -27,11 +31,15 @@ mod workspace;
 
 pub use binary::{Run, Seaworthy, Started, binary};
 pub use guests::{build_guests, digest};
+pub use kubo::{Kubo, KuboOptions};
+pub use object_store::{Make, ObjectStore};
 pub use peer::{Peer, PeerOptions};
 pub use python::{PythonOptions, PythonPeer};
 pub use reading::Reading;
-pub use relay::{Relay, Traffic};
+pub use link::{Link, Traffic};
+pub use relay::{Behaviour, Relay};
 pub use scene::{NoStage, Scene, run_scenes};
+pub use scripted::{Asked, Scripted, Told};
 pub use served::{Answer, ServedPeer};
 pub use servers::{Announced, Spoken, server};
 pub use services::{SilentPorts, Stand};

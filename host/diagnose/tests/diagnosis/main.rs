@@ -3,7 +3,9 @@
 
 mod causes;
 mod gate;
+mod ipfs;
 mod python;
 mod record;
 mod remedies;
+mod s3;
 mod tiers;
