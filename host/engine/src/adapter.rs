@@ -8,6 +8,7 @@ use crate::trap;
 use async_trait::async_trait;
 use seaworthy_cache::{Backend, Blob, CacheError, Capability, Entry, Retry};
 use seaworthy_model::{Limits, Tier};
+use seaworthy_probe::http::Connections;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -204,13 +205,15 @@ impl Shared {
 
 /// What a tier may do. It lives as long as the run and does as much as it is asked for.
 pub(crate) fn step_scope(tier: &Tier) -> StepScope {
-    StepScope::new(
+    let mut scope = StepScope::new(
         &format!("tier:{}", tier.label),
         tier.component.as_deref().unwrap_or(&tier.adapter),
         tier.grants.clone(),
         Limits { host_calls: u32::MAX, cpu: Duration::from_secs(5), ..Limits::default() },
         LIFE,
-    )
+    );
+    scope.connections = Some(Connections::default());
+    scope
 }
 
 /// Bytes of key, value and metadata that a component takes and gives in one call.

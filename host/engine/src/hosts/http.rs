@@ -62,7 +62,7 @@ async fn send(scope: &Scope, probe: &str, request: http::Request, proxies: &Prox
         max_body: request.max_body.min(most),
         proxy: request.proxy,
     };
-    let seen = native::send(&asked, scope, proxies).await;
+    let seen = native::send_on(&asked, scope, proxies, scope.step.connections.as_ref()).await;
     // Names only of what was sent: a request's headers are where credentials are.
     let names: Vec<&str> = asked.headers.iter().map(|(name, _)| name.as_str()).collect();
     let question = json!({ "method": asked.method, "url": asked.url, "header-names": names, "body-bytes": asked.body.len(), "proxy": asked.proxy });
