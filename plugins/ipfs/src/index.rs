@@ -4,7 +4,7 @@ use crate::node::{Answered, Node};
 use crate::pointer::{Pointer, shard};
 use ipfs_client::{Added, Call, Cid, Flushed, Listed, Refusal, RepoStat};
 use seaworthy_adapter_sdk::{CacheError, storage};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Folders that are listed at once; each answer may then be a mebibyte.
 const AT_ONCE: usize = 8;
@@ -130,9 +130,12 @@ impl Index {
             Self::Directory => {
                 let added = node.ask(Call::add(record, true)).and_then(|a| Ok(a.reply()?.last::<Added>()?.hash));
                 same(added, pointer, "add")?;
+                // Another runner of this directory may have stored meanwhile: what it pinned is let go too.
+                let before = stored("put", key).unwrap_or_default();
                 storage::put(key, pointer.encode().as_bytes())?;
-                for old in standing.pointers.iter().filter(|old| old.cid != pointer.cid) {
-                    let _ = unpin(node, &old.cid);
+                let old: BTreeSet<Cid> = standing.pointers.iter().chain(&before).map(|old| old.cid).collect();
+                for old in old.iter().filter(|old| **old != pointer.cid) {
+                    let _ = unpin(node, old);
                 }
                 Ok(())
             }
