@@ -4,7 +4,7 @@ use crate::node::{Answered, Node};
 use crate::pointer::{Pointer, shard};
 use ipfs_client::{Added, Call, Cid, Flushed, Listed, Refusal, RepoStat};
 use seaworthy_adapter_sdk::{CacheError, storage};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Folders that are listed at once; each answer may then be a mebibyte.
 const AT_ONCE: usize = 8;
@@ -16,6 +16,9 @@ pub(crate) enum Index {
     Mfs { folder: String },
     Directory,
 }
+
+/// Keys with their newest pointers, in order.
+pub(crate) type Named = BTreeMap<String, Option<Pointer>>;
 
 /// What the index has of a key before a put.
 pub(crate) struct Standing {
@@ -84,7 +87,11 @@ impl Index {
                 let names = listed(answer, true).map_err(|t| t.error("put", "files/ls"))?;
                 (of(key, names.as_deref().unwrap_or_default()), names.is_some())
             }
-            None => (stored("put", key)?, true),
+            None => match stored("put", key) {
+                // What is damaged is overwritten.
+                Err(error) if error.kind == "integrity" => (Vec::new(), true),
+                pointers => (pointers?, true),
+            },
         };
         Ok(Standing { pointers, shard, repository })
     }
@@ -130,9 +137,12 @@ impl Index {
             Self::Directory => {
                 let added = node.ask(Call::add(record, true)).and_then(|a| Ok(a.reply()?.last::<Added>()?.hash));
                 same(added, pointer, "add")?;
+                // Another runner of this directory may have stored meanwhile: what it pinned is let go too.
+                let before = stored("put", key).unwrap_or_default();
                 storage::put(key, pointer.encode().as_bytes())?;
-                for old in standing.pointers.iter().filter(|old| old.cid != pointer.cid) {
-                    let _ = unpin(node, &old.cid);
+                let old: BTreeSet<Cid> = standing.pointers.iter().chain(&before).map(|old| old.cid).collect();
+                for old in old.iter().filter(|old| **old != pointer.cid) {
+                    let _ = unpin(node, old);
                 }
                 Ok(())
             }
@@ -176,8 +186,9 @@ impl Index {
         }
     }
 
-    /// The newest pointer of every key that begins with `prefix`, in the order of the keys.
-    pub(crate) fn list(&self, node: &Node, prefix: &str, limit: u32) -> Result<BTreeMap<String, Pointer>, CacheError> {
+    /// The newest pointer of every key that begins with `prefix`, in the order of the keys;
+    /// none for one whose file is damaged.
+    pub(crate) fn list(&self, node: &Node, prefix: &str, limit: u32) -> Result<Named, CacheError> {
         let mut all = BTreeMap::new();
         match self {
             Self::Mfs { folder } => {
@@ -199,8 +210,14 @@ impl Index {
             }
             Self::Directory => {
                 for key in storage::list(prefix, limit)? {
-                    if let Some(pointer) = stored("list", &key)?.into_iter().next() {
-                        all.insert(key, pointer);
+                    match stored("list", &key) {
+                        Ok(pointers) => {
+                            all.extend(pointers.into_iter().next().map(|pointer| (key, Some(pointer))));
+                        }
+                        Err(error) if error.kind == "integrity" => {
+                            all.insert(key, None);
+                        }
+                        Err(error) => return Err(error),
                     }
                 }
             }
@@ -259,12 +276,12 @@ fn of(key: &str, names: &[String]) -> Vec<Pointer> {
     pointers
 }
 
-fn newest(all: &mut BTreeMap<String, Pointer>, read: impl Iterator<Item = (String, Pointer)>, prefix: &str) {
+fn newest(all: &mut Named, read: impl Iterator<Item = (String, Pointer)>, prefix: &str) {
     for (key, pointer) in read.filter(|(key, _)| key.starts_with(prefix)) {
         match all.get(&key) {
-            Some(known) if (known.version, known.cid) >= (pointer.version, pointer.cid) => {}
+            Some(Some(known)) if (known.version, known.cid) >= (pointer.version, pointer.cid) => {}
             _ => {
-                all.insert(key, pointer);
+                all.insert(key, Some(pointer));
             }
         }
     }
@@ -321,7 +338,8 @@ mod tests {
         assert_eq!(versions, [10, 9, 2]);
         let mut all = BTreeMap::new();
         newest(&mut all, names.iter().filter_map(|name| Pointer::read(name)), "k");
-        let seen: Vec<(&str, u64)> = all.iter().map(|(key, pointer)| (key.as_str(), pointer.version)).collect();
+        let seen: Vec<(&str, u64)> =
+            all.iter().map(|(key, pointer)| (key.as_str(), pointer.as_ref().unwrap().version)).collect();
         assert_eq!(seen, [("k", 10), ("k2", 99)]);
         let mut none = BTreeMap::new();
         newest(&mut none, names.iter().filter_map(|name| Pointer::read(name)), "k2/");

@@ -162,8 +162,13 @@ impl Adapter for Ipfs {
     fn list(&mut self, prefix: &str, limit: u32) -> Result<Vec<Entry>, CacheError> {
         let now = now_ms();
         let all = self.index.list(&self.node, prefix, MOST_LISTED)?;
-        let living = all.iter().filter(|(_, pointer)| !pointer.life.is_over(now));
-        Ok(living.take(limit as usize).map(|(key, pointer)| pointer.entry(key, now)).collect())
+        let living =
+            all.iter().filter(|(_, pointer)| pointer.as_ref().is_none_or(|pointer| !pointer.life.is_over(now)));
+        let entry = |(key, pointer): (&String, &Option<Pointer>)| match pointer {
+            Some(pointer) => pointer.entry(key, now),
+            None => Entry::new(key, None).with("state", "damaged"),
+        };
+        Ok(living.take(limit as usize).map(entry).collect())
     }
 }
 

@@ -33,6 +33,10 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
+    pub(crate) const fn status(&self) -> u16 {
+        self.status
+    }
+
     /// *Errors*: `Overlong` when it was cut.
     pub(crate) fn reply(&self) -> Result<Reply<'_>, Trouble> {
         if self.truncated { Err(Trouble::Overlong) } else { Ok(Reply { status: self.status, body: &self.body }) }
@@ -171,12 +175,6 @@ pub(crate) fn answered(seen: http::Seen) -> Result<Answered, Trouble> {
 fn patience(headers: &[(String, String)]) -> Option<u32> {
     let (_, text) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
     text.trim().parse::<u32>().ok().map(|seconds| seconds.saturating_mul(1000))
-}
-
-impl Answered {
-    pub(crate) const fn status(&self) -> u16 {
-        self.status
-    }
 }
 
 #[cfg(test)]
