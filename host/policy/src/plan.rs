@@ -160,7 +160,7 @@ impl Planner<'_> {
         let source = &self.request.catalog.get(name)?.2;
         self.component(name);
         let targets = self.targets(check);
-        let endpoints = targets.iter().flat_map(|t| &t.addresses).filter_map(|a| Endpoint::read(a)).collect::<Vec<_>>();
+        let endpoints = targets.iter().flat_map(Endpoint::all_of).collect::<Vec<_>>();
         let nothing = GrantBlock::default();
         let plugin = match source {
             ComponentSource::Builtin(_) => None,

@@ -17,6 +17,7 @@ mod python;
 mod registry;
 mod secret;
 mod sharing;
+mod storacha;
 mod transport;
 
 use crate::rule::Rule;
@@ -38,6 +39,8 @@ pub(crate) static RULES: &[&[Rule]] = &[
     identity::RULES,
     secret::RULES,
     sharing::RULES,
+    // Before the cache's own: a tier that did not open may have ended.
+    storacha::RULES,
     cache::RULES,
     dependencies::RULES,
 ];

@@ -6,4 +6,5 @@ mod gate;
 mod python;
 mod record;
 mod remedies;
+mod storacha;
 mod tiers;

@@ -71,3 +71,12 @@ pub fn raw_cid(digest: &[u8]) -> Result<Cid, Malformed> {
 pub fn car_cid(digest: &[u8]) -> Result<Cid, Malformed> {
     Ok(Cid::new_v1(CAR, wrap(digest)?))
 }
+
+/// The CID that holds `bytes` itself: at most 64 of them.
+///
+/// # Errors
+/// When there are more.
+pub fn identity_cid(bytes: &[u8]) -> Result<Cid, Malformed> {
+    let hash = Multihash::wrap(0, bytes).map_err(|error| Malformed::new("an identity CID", error))?;
+    Ok(Cid::new_v1(RAW, hash))
+}

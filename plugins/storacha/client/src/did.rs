@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn what_is_no_did_is_refused() {
-        for bad in ["", "did:", "did:key", "did:key:", "did:key:z", "did:key:!!", "did:web: x", "z6Mk", "did:key:mAAAA"] {
+        for bad in ["", "did:", "did:key", "did:key:", "did:key:z", "did:key:!!", "did:web: x", "z6Mk", "did:key:mAAAA"]
+        {
             assert!(Did::parse(bad).is_err(), "{bad}");
         }
         assert!(Did::decode(&[]).is_err());

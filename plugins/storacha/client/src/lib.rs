@@ -33,13 +33,14 @@ mod value;
 mod version;
 
 pub use ability::{Ability, Task};
-pub use block::{Block, car_cid, raw_cid};
+pub use block::{Block, car_cid, identity_cid, raw_cid};
 pub use car::Car;
 pub use did::Did;
 pub use error::Malformed;
 pub use message::{CONTENT_TYPE, Reply, Request};
 pub use proof::{Lack, Proof};
 pub use receipt::Receipt;
+pub use retired::authority;
 pub use refusal::{Meaning, Refusal};
 pub use ucan::{Grant, Ucan, Unsigned};
 pub use upload::{Address, Upload, concluding};

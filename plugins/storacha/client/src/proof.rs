@@ -236,7 +236,10 @@ mod tests {
         assert_eq!(good.lacks(&space, &space, now), [Lack::OtherAgent(agent.clone())]);
         assert_eq!(good.lacks(&agent, &space, vectors::EXPIRES), [Lack::Expired(vectors::EXPIRES)]);
         assert_eq!(proof("expired").lacks(&agent, &space, now), [Lack::Expired(1_700_000_000)]);
-        assert_eq!(good.lacks(&agent, &agent, now), [Lack::OtherSpace(vec![vectors::SPACE.into(), vectors::SPACE.into()][..1].to_vec())]);
+        assert_eq!(
+            good.lacks(&agent, &agent, now),
+            [Lack::OtherSpace(vec![vectors::SPACE.into(), vectors::SPACE.into()][..1].to_vec())]
+        );
         let mut narrow = good.clone();
         narrow.ucan.grants.truncate(1);
         let Lack::Abilities(missing) = narrow.lacks(&agent, &space, now).pop().unwrap() else { panic!("abilities") };

@@ -64,7 +64,8 @@ impl Upload {
         } else {
             Some((*put, key(&ucan.facts).ok_or_else(|| wrong("it holds no key for the task of putting"))?))
         };
-        let accepted = done.iter().find(|receipt| receipt.ran == *accept).map(|receipt| receipt.out.clone().map(|_| ()));
+        let accepted =
+            done.iter().find(|receipt| receipt.ran == *accept).map(|receipt| receipt.out.clone().map(|_| ()));
         Ok(Ok(Self { address: address(allocated), put, accept: *accept, accepted }))
     }
 
@@ -172,7 +173,10 @@ mod tests {
         let upload = upload("blob-add");
         let address = upload.address.as_ref().unwrap();
         assert!(address.url.starts_with("http://127.0.0.1:") && address.url.ends_with(".blob"), "{}", address.url);
-        assert_eq!(address.headers, [("x-amz-checksum-sha256".into(), "kZxObovqQfWQGfy/DBUKcaafnZawDlnUxx+32RWtbmM=".into())]);
+        assert_eq!(
+            address.headers,
+            [("x-amz-checksum-sha256".into(), "kZxObovqQfWQGfy/DBUKcaafnZawDlnUxx+32RWtbmM=".into())]
+        );
         assert_eq!(upload.accepted, None);
         let did = |text| Did::parse(text).unwrap();
         let (asked, receipt) = upload.conclude(&did(vectors::AGENT), &did(vectors::SERVICE)).unwrap().unwrap();

@@ -38,7 +38,8 @@ mod tests {
 
     #[test]
     fn the_service_names_itself() {
-        let body = br#"{"name":"@storacha/upload-api","version":"2.8.4","did":"did:web:up.test","publicKey":"did:key:z6Mk"}"#;
+        let body =
+            br#"{"name":"@storacha/upload-api","version":"2.8.4","did":"did:web:up.test","publicKey":"did:key:z6Mk"}"#;
         let version = Version::read(body).unwrap();
         assert_eq!(version.did.as_str(), "did:web:up.test");
         assert_eq!(version.program.as_deref(), Some("@storacha/upload-api 2.8.4"));
