@@ -59,7 +59,9 @@ impl Run {
         match &seen.outcome {
             Err(failure) => self.unanswered(address, failure, seen.id, Reach::Gateway),
             Ok(response) if response.status == 404 => return Read::NotFound(seen.id),
-            Ok(response) if response.status != 200 => self.bad_status(address, response.status, seen.id, Reach::Gateway),
+            Ok(response) if response.status != 200 => {
+                self.bad_status(address, response.status, seen.id, Reach::Gateway)
+            }
             Ok(response) => match gateway::verify(cid, &response.body) {
                 Ok(()) => return Read::Whole(seen.elapsed, seen.id),
                 Err(wrong) => {

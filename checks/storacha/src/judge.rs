@@ -60,7 +60,8 @@ impl Trouble {
 /// `soon` seconds.
 #[must_use]
 pub fn troubles(proof: &Proof, agent: &Did, space: &Did, now: u64, soon: u64) -> Vec<Trouble> {
-    let mut troubles: Vec<Trouble> = proof.lacks(agent, space, now).iter().map(|lack| of_lack(lack, agent, space)).collect();
+    let mut troubles: Vec<Trouble> =
+        proof.lacks(agent, space, now).iter().map(|lack| of_lack(lack, agent, space)).collect();
     let expired = troubles.iter().any(|trouble| trouble.code == "storacha.proof-expired");
     if let Some(expires) = proof.expires().filter(|expires| !expired && *expires <= now.saturating_add(soon)) {
         let days = expires.saturating_sub(now) / 86_400;
@@ -97,13 +98,15 @@ fn of_lack(lack: &Lack, agent: &Did, space: &Did) -> Trouble {
         }
         Lack::Abilities(missing) => {
             let message = format!("the proof does not grant {}", missing.join(", "));
-            let mut trouble = Trouble::new("storacha.proof-lacks-capability", "the proof does not grant enough", message);
+            let mut trouble =
+                Trouble::new("storacha.proof-lacks-capability", "the proof does not grant enough", message);
             trouble.details.push(("missing", missing.join(",")));
             trouble
         }
         Lack::OtherSpace(others) => {
             let message = format!("the proof is for {}, and the space is {space}", others.join(", "));
-            let mut trouble = Trouble::new("storacha.proof-lacks-capability", "the proof is for another space", message);
+            let mut trouble =
+                Trouble::new("storacha.proof-lacks-capability", "the proof is for another space", message);
             trouble.details = vec![("spaces", others.join(",")), ("space", space.to_string())];
             trouble
         }

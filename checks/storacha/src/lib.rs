@@ -11,7 +11,8 @@ use judge::Reach;
 use seaworthy_check_sdk::kit::{clock, progress};
 use seaworthy_check_sdk::net::http;
 use seaworthy_check_sdk::{
-    Check, CitedFinding, Context, ContextExt, Evidence, Failure, Findings, ObservationId, Outcome, credentials, row_value,
+    Check, CitedFinding, Context, ContextExt, Evidence, Failure, Findings, ObservationId, Outcome, credentials,
+    row_value,
 };
 use storacha_client::{Did, Proof};
 
@@ -204,7 +205,10 @@ impl Run {
         self.parts.push(format!("{how}: the provider has ended it"));
         let finding = codes::STORACHA_RETIRED
             .at(url)
-            .message(format!("{how}: the provider has ended this service. Named successors are {}.", storacha_client::retired::SUCCESSORS))
+            .message(format!(
+                "{how}: the provider has ended this service. Named successors are {}.",
+                storacha_client::retired::SUCCESSORS
+            ))
             .observed(how)
             .detail("sign", sign)
             .detail("successors", storacha_client::retired::SUCCESSORS);
@@ -282,12 +286,12 @@ impl Run {
 
     /// What is missing for storing.
     fn missing(&mut self, place: &Place, key_is_set: bool) {
-        let missing =
-            judge::missing(place.url.is_some(), place.space.is_some(), place.proof.is_some(), key_is_set);
+        let missing = judge::missing(place.url.is_some(), place.space.is_some(), place.proof.is_some(), key_is_set);
         if missing.is_empty() {
             return;
         }
-        let read = seaworthy_check_sdk::env::vars::read(&missing.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        let read =
+            seaworthy_check_sdk::env::vars::read(&missing.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
         self.ids.push(read.id);
         self.parts.push(format!("it can only be read: {} not set", missing.join(", ")));
         let finding = codes::STORACHA_READ_ONLY

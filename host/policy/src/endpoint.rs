@@ -123,7 +123,8 @@ mod tests {
             addresses: vec!["https://service.test".into()],
             details: details.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
         };
-        let rules: Vec<String> = Endpoint::all_of(&target).iter().filter_map(Endpoint::exact).map(|r| r.to_string()).collect();
+        let rules: Vec<String> =
+            Endpoint::all_of(&target).iter().filter_map(Endpoint::exact).map(|r| r.to_string()).collect();
         assert_eq!(rules, ["service.test:443", "gateway.test:443", "10.0.0.1:1", "10.0.0.2:2"]);
     }
 

@@ -198,8 +198,7 @@ fn configure(
         config.insert("secret".into(), secret.clone().into());
         own.secret.push(secret);
     }
-    let keeps =
-        adapter == "disk" || schema.is_some_and(|schema| schema.pointer("/properties/directory").is_some());
+    let keeps = adapter == "disk" || schema.is_some_and(|schema| schema.pointer("/properties/directory").is_some());
     if keeps && !config.contains_key("directory") {
         // The disk tier's own files, and beside them what another adapter keeps of its own.
         let own = if adapter == "disk" { request.cache_dir.to_owned() } else { request.cache_dir.join(adapter) };

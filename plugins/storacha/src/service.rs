@@ -152,7 +152,10 @@ impl Service {
                 _ => return Err(error::status(operation, &self.url, &response)),
             }
         }
-        let message = format!("{} has not accepted the blob after {ACCEPT_TRIES} questions", storacha_client::authority(&self.url));
+        let message = format!(
+            "{} has not accepted the blob after {ACCEPT_TRIES} questions",
+            storacha_client::authority(&self.url)
+        );
         Err(CacheError::timed_out(operation, message))
     }
 

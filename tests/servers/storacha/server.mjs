@@ -9,7 +9,8 @@
 //   POST /test/grant     {agent?, space?, can?, expires?, provision?} makes a space, an agent and a
 //                        delegation: {space, agent, key, proof}
 //   POST /test/disable   {can: [...]} switches abilities off, as the hosted service did
-//   POST /test/gateway   {mode} "honest", "flip", "cut", "missing", "gone" or "broken"
+//   POST /test/gateway   {mode} "honest", "flip", "cut", "missing" (nothing is found), "forgetful" (nothing but
+//                        what CIDs hold themselves), "gone" or "broken"
 //   GET  /test/blobs     how many blobs all spaces hold
 import http from 'node:http'
 import { createContext } from '@storacha/upload-api/test/context'
@@ -124,7 +125,9 @@ const gateway = serve(async (request, response, url) => {
   if (!['GET', 'HEAD'].includes(request.method) || !url.pathname.startsWith('/ipfs/')) return answer(response, 404)
   if (mode === 'gone') return answer(response, 410, 'this gateway has been shut down', 'text/plain')
   if (mode === 'broken') return answer(response, 502, 'bad gateway', 'text/plain')
-  const found = mode === 'missing' ? undefined : await blob(CID.parse(url.pathname.slice(6)))
+  const cid = CID.parse(url.pathname.slice('/ipfs/'.length))
+  const forgets = mode === 'missing' || (mode === 'forgetful' && cid.multihash.code !== 0)
+  const found = forgets ? undefined : await blob(cid)
   if (found === undefined) return answer(response, 404, 'not found', 'text/plain')
   let body = Buffer.from(found)
   if (mode === 'flip') body[body.length >> 1] ^= 1

@@ -39,9 +39,7 @@ pub(super) const RULES: &[Rule] = &[
         proof: "storacha.space",
         layer: Layer::Identity,
         explains_from: Layer::Identity,
-        matches: |_, symptom| {
-            (symptom.code() == "storacha.agent-key-malformed").then_some(symptom.finding.confidence)
-        },
+        matches: |_, symptom| (symptom.code() == "storacha.agent-key-malformed").then_some(symptom.finding.confidence),
         fold: Fold::Together,
         also: nothing,
         tell: key,
@@ -165,7 +163,10 @@ fn retired(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "Use an S3 bucket in its place",
         "Any S3 service will do: AWS, MinIO, Garage, Backblaze B2, or Filebase, a named successor with an S3 API.",
     )
-    .run("Say where the bucket is.", "export CACHE_S3_ENDPOINT=https://s3.filebase.com CACHE_S3_BUCKET=BUCKET AWS_REGION=us-east-1")
+    .run(
+        "Say where the bucket is.",
+        "export CACHE_S3_ENDPOINT=https://s3.filebase.com CACHE_S3_BUCKET=BUCKET AWS_REGION=us-east-1",
+    )
     .step("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from the runner's secrets.")
     .run("Put it in the place of storacha.", order(scene, Some("s3")))
     .proved_by(&check);
@@ -188,36 +189,53 @@ fn retired(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 
 fn key(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let check = scene.proof(CHECK, symptoms[0]);
-    let fix = remedy("make-agent-key", "Make a key for the agent", "The key signs; the DID beside it is what the space is delegated to.")
-        .run("Make one; `key` is the secret, `did` is public.", "storacha key create --json")
-        .step("Store `key` as the repository secret STORACHA_AGENT_KEY, without a line break.")
-        .run("On the machine of the space's owner, delegate to its DID.", delegation("AGENT-DID"))
-        .proved_by(check);
+    let fix = remedy(
+        "make-agent-key",
+        "Make a key for the agent",
+        "The key signs; the DID beside it is what the space is delegated to.",
+    )
+    .run("Make one; `key` is the secret, `did` is public.", "storacha key create --json")
+    .step("Store `key` as the repository secret STORACHA_AGENT_KEY, without a line break.")
+    .run("On the machine of the space's owner, delegate to its DID.", delegation("AGENT-DID"))
+    .proved_by(check);
     told(symptoms, vec![fix])
 }
 
 fn proof(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let check = scene.proof(CHECK, symptoms[0]);
     let agent = scene.fact("agent").unwrap_or("AGENT-DID");
-    let by_clock = symptoms.iter().all(|symptom| {
-        symptom.code() == "storacha.proof-expired" && symptom.finding.confidence != Confidence::Certain
-    });
-    let renew = remedy("renew-proof", "Have the space delegated to this agent anew", "A delegation names its agent, its space, what it allows and its end; none of them can be changed later.")
-        .run("On the machine of the space's owner, make it. It is no secret without the agent's key.", delegation(agent))
-        .run("Set what was printed, in one line.", "export STORACHA_PROOF=...")
-        .proved_by(&check);
+    let by_clock = symptoms
+        .iter()
+        .all(|symptom| symptom.code() == "storacha.proof-expired" && symptom.finding.confidence != Confidence::Certain);
+    let renew = remedy(
+        "renew-proof",
+        "Have the space delegated to this agent anew",
+        "A delegation names its agent, its space, what it allows and its end; none of them can be changed later.",
+    )
+    .run("On the machine of the space's owner, make it. It is no secret without the agent's key.", delegation(agent))
+    .run("Set what was printed, in one line.", "export STORACHA_PROOF=...")
+    .proved_by(&check);
     let mut remediations = vec![renew];
     if symptoms.iter().any(|symptom| symptom.code() == "storacha.proof-not-for-agent") {
-        let audience = symptoms.iter().find_map(|symptom| symptom.detail("audience")).unwrap_or("the agent of the proof");
-        let other = remedy("use-agent-of-proof", "Or use the key that the proof was made for", "Then the proof stays as it is.")
-            .step(format!("Set STORACHA_AGENT_KEY to the key of {audience}."))
-            .proved_by(&check);
+        let audience =
+            symptoms.iter().find_map(|symptom| symptom.detail("audience")).unwrap_or("the agent of the proof");
+        let other = remedy(
+            "use-agent-of-proof",
+            "Or use the key that the proof was made for",
+            "Then the proof stays as it is.",
+        )
+        .step(format!("Set STORACHA_AGENT_KEY to the key of {audience}."))
+        .proved_by(&check);
         remediations.push(other);
     }
     if by_clock {
-        let clock = remedy("look-at-clock", "Look at this machine's clock first", "Only this machine says that the proof has ended.")
-            .run("See whether it is synchronised.", "timedatectl show -p NTPSynchronized -p TimeUSec")
-            .proved_by(&check);
+        let clock = remedy(
+            "look-at-clock",
+            "Look at this machine's clock first",
+            "Only this machine says that the proof has ended.",
+        )
+        .run("See whether it is synchronised.", "timedatectl show -p NTPSynchronized -p TimeUSec")
+        .proved_by(&check);
         remediations.insert(0, clock);
     }
     told(symptoms, remediations)
@@ -225,11 +243,18 @@ fn proof(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 
 fn provision(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let space = symptoms[0].subject();
-    let fix = remedy("provision-space", "Give the space a provider", "A space is only a key until an account provides for it.")
-        .run("With the account of the space's owner.", "storacha login ACCOUNT@example.com")
-        .run("Provision it.", format!("storacha space use {} && storacha space provision --customer ACCOUNT@example.com", shell(space)))
-        .cost("It counts against the plan of the account.")
-        .proved_by(scene.proof(CHECK, symptoms[0]));
+    let fix = remedy(
+        "provision-space",
+        "Give the space a provider",
+        "A space is only a key until an account provides for it.",
+    )
+    .run("With the account of the space's owner.", "storacha login ACCOUNT@example.com")
+    .run(
+        "Provision it.",
+        format!("storacha space use {} && storacha space provision --customer ACCOUNT@example.com", shell(space)),
+    )
+    .cost("It counts against the plan of the account.")
+    .proved_by(scene.proof(CHECK, symptoms[0]));
     told(symptoms, vec![fix])
 }
 
@@ -259,14 +284,22 @@ fn gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         remedy(id, title, why).run("Set another one.", export("STORACHA_GATEWAY_URL", "https://HOST"))
     };
     let fix = if lies {
-        other("use-other-gateway", "Use another gateway", "This one, or a proxy before it, does not pass content on unchanged.")
-            .run(
-                "See what it answers: the digest should be the one inside the CID.",
-                format!("curl -sS -m 5 {} | sha256sum", shell(&format!("{about}/ipfs/{cid}?format=raw"))),
-            )
-            .risk(Risk::Config)
+        other(
+            "use-other-gateway",
+            "Use another gateway",
+            "This one, or a proxy before it, does not pass content on unchanged.",
+        )
+        .run(
+            "See what it answers: the digest should be the one inside the CID.",
+            format!("curl -sS -m 5 {} | sha256sum", shell(&format!("{about}/ipfs/{cid}?format=raw"))),
+        )
+        .risk(Risk::Config)
     } else {
-        other("use-gateway-of-service", "Use the gateway that belongs to the service", "A gateway finds what is announced to it; a new blob may take a minute.")
+        other(
+            "use-gateway-of-service",
+            "Use the gateway that belongs to the service",
+            "A gateway finds what is announced to it; a new blob may take a minute.",
+        )
     };
     told(symptoms, vec![fix.proved_by(check)])
 }
@@ -274,11 +307,16 @@ fn gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 fn read_only(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let check = scene.proof(CHECK, symptoms[0]);
     let missing = symptoms.iter().find_map(|symptom| symptom.detail("missing")).unwrap_or_default();
-    let mut fix = remedy("set-what-is-missing", "Set what is missing", "All four are needed to store: the service, the space, the proof and the key.");
+    let mut fix = remedy(
+        "set-what-is-missing",
+        "Set what is missing",
+        "All four are needed to store: the service, the space, the proof and the key.",
+    );
     for name in missing.split(',').filter(|name| !name.is_empty()) {
         fix = match name {
             "STORACHA_AGENT_KEY" => fix.step("Set STORACHA_AGENT_KEY from the runner's secrets."),
-            "STORACHA_PROOF" => fix.run("Have the space delegated to the agent.", delegation(scene.fact("agent").unwrap_or("AGENT-DID"))),
+            "STORACHA_PROOF" => fix
+                .run("Have the space delegated to the agent.", delegation(scene.fact("agent").unwrap_or("AGENT-DID"))),
             _ => fix.run(format!("Set {name}."), format!("export {name}=...")),
         };
     }

@@ -32,9 +32,21 @@ fn every_finding_of_the_check_has_a_cause_with_a_remedy_and_a_proof() {
         ("storacha.unreachable", Layer::Tcp, SERVICE, "storacha.address", "/version"),
         ("storacha.not-a-service", Layer::Config, SERVICE, "storacha.address", "STORACHA_SERVICE_URL"),
         ("storacha.read-only", Layer::Config, "storacha", "storacha.read-only", "CACHE_BACKENDS"),
-        ("storacha.agent-key-malformed", Layer::Identity, "STORACHA_AGENT_KEY", "storacha.agent-key-malformed", "key create"),
+        (
+            "storacha.agent-key-malformed",
+            Layer::Identity,
+            "STORACHA_AGENT_KEY",
+            "storacha.agent-key-malformed",
+            "key create",
+        ),
         ("storacha.proof-malformed", Layer::Identity, "STORACHA_PROOF", "storacha.proof-useless", "delegation create"),
-        ("storacha.proof-not-for-agent", Layer::Identity, "STORACHA_PROOF", "storacha.proof-useless", "STORACHA_AGENT_KEY"),
+        (
+            "storacha.proof-not-for-agent",
+            Layer::Identity,
+            "STORACHA_PROOF",
+            "storacha.proof-useless",
+            "STORACHA_AGENT_KEY",
+        ),
         ("storacha.proof-expired", Layer::Identity, "STORACHA_PROOF", "storacha.proof-useless", "delegation create"),
         ("storacha.proof-lacks-capability", Layer::Identity, "STORACHA_PROOF", "storacha.proof-useless", "upload/*"),
         ("storacha.not-authorized", Layer::Identity, "STORACHA_PROOF", "storacha.proof-useless", "delegation create"),
@@ -54,12 +66,20 @@ fn every_finding_of_the_check_has_a_cause_with_a_remedy_and_a_proof() {
 #[test]
 fn a_provider_that_has_ended_is_answered_with_other_tiers() {
     let record = run(
-        vec![finding("storacha.retired", Layer::Config).at(SERVICE), finding("storacha.retired", Layer::Config).at(GATEWAY)],
+        vec![
+            finding("storacha.retired", Layer::Config).at(SERVICE),
+            finding("storacha.retired", Layer::Config).at(GATEWAY),
+        ],
         &[("backends", "p2p, storacha, disk")],
     );
     let cause = only(record);
     let said = steps(&cause);
-    for wanted in ["CACHE_BACKENDS=p2p,s3,disk", "CACHE_BACKENDS=p2p,ipfs,disk", "CACHE_BACKENDS=p2p,disk", "IPFS_PINNING_SERVICE"] {
+    for wanted in [
+        "CACHE_BACKENDS=p2p,s3,disk",
+        "CACHE_BACKENDS=p2p,ipfs,disk",
+        "CACHE_BACKENDS=p2p,disk",
+        "IPFS_PINNING_SERVICE",
+    ] {
         assert!(said.contains(wanted), "{wanted}: {said}");
     }
     assert!(cause.remediations[1].why.contains("Pinata") && cause.remediations[0].why.contains("Filebase"));
@@ -73,7 +93,10 @@ fn a_tier_that_did_not_open_for_it_follows_from_it() {
     let cause = only(record);
     assert_eq!((cause.code.as_str(), cause.explains.len()), ("storacha.retired", 2));
     // Alone it is the same cause; an unreachable service is not.
-    let alone = |kind: &str| only(crate::record::record(vec![step("cache.initialization", "cache/initialization", vec![unopened(kind)])])).code;
+    let alone = |kind: &str| {
+        only(crate::record::record(vec![step("cache.initialization", "cache/initialization", vec![unopened(kind)])]))
+            .code
+    };
     assert_eq!(alone("retired"), "storacha.retired");
     assert_ne!(alone("unreachable"), "storacha.retired");
 }
@@ -81,7 +104,11 @@ fn a_tier_that_did_not_open_for_it_follows_from_it() {
 #[test]
 fn a_new_proof_is_for_the_agent_that_is_there() {
     let record = run(
-        vec![finding("storacha.proof-not-for-agent", Layer::Identity).at("STORACHA_PROOF").detail("audience", "did:key:z6MkOther")],
+        vec![
+            finding("storacha.proof-not-for-agent", Layer::Identity)
+                .at("STORACHA_PROOF")
+                .detail("audience", "did:key:z6MkOther"),
+        ],
         &[("agent", "did:key:z6MkAgent")],
     );
     let said = steps(&only(record));
