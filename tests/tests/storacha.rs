@@ -5,12 +5,12 @@
 mod check;
 #[path = "storacha/faults.rs"]
 mod faults;
-#[path = "storacha/service.rs"]
-mod service;
+#[path = "storacha/runner.rs"]
+mod runner;
 #[path = "storacha/values.rs"]
 mod values;
 
-use seaworthy_tests::{NoStage, Scene, binary, run_scenes, server};
+use seaworthy_tests::{NoStage, Scene, Storacha, binary, run_scenes};
 use std::process::ExitCode;
 
 /// This machine, with the binary built.
@@ -26,7 +26,7 @@ pub(crate) const CONFIGURATION: i32 = 3;
 
 fn main() -> ExitCode {
     let stage = binary().map(|_| Here).map_err(NoStage::Broken);
-    let missing = server(&["storacha"]).err();
+    let missing = Storacha::obstacle();
     let mut scenes: Vec<Scene<Here>> = Vec::new();
     scenes.extend(values::scenes());
     scenes.extend(faults::scenes());

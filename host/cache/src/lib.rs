@@ -5,7 +5,8 @@
 //! [`Stats`]); [`Tiers`] tries several in order. This crate knows no adapter and
 //! no WebAssembly: the engine implements [`Backend`] over a component and wraps it
 //! here, so every adapter gets the same limits and is counted the same way.
-//! [`Latency`] also keeps times, for whoever measures.
+//! [`Latency`] also keeps times, for whoever measures. What is expected of every backend
+//! stands in [`conformance`] as cases that can be run.
 //!
 //! Two rules hold everywhere:
 //!
@@ -32,6 +33,7 @@
 mod backend;
 mod blob;
 mod capability;
+pub mod conformance;
 mod error;
 mod latency;
 mod stats;

@@ -51,6 +51,14 @@ impl Endpoint {
         (name || host.parse::<IpAddr>().is_ok()).then(|| Self { host: host.to_owned(), port })
     }
 
+    /// The grants for a bucket's own name below those endpoints that have names: S3 asks
+    /// for a bucket there, or in the path.
+    pub(crate) fn of_bucket(bucket: &str, endpoints: &[Self]) -> Vec<NetRule> {
+        let named = endpoints.iter().filter(|endpoint| endpoint.host.parse::<IpAddr>().is_err());
+        let below = named.filter_map(|e| Self::of(&format!("{bucket}.{}", e.host), e.port));
+        below.filter_map(|endpoint| endpoint.exact()).collect()
+    }
+
     /// The grant for exactly this endpoint.
     pub(crate) fn exact(&self) -> Option<NetRule> {
         Some(NetRule::exact(&self.host, self.port?))
@@ -106,6 +114,15 @@ mod tests {
         {
             assert_eq!(read(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_bucket_has_a_name_below_a_name() {
+        let all = ["http://minio:9000", "http://10.0.0.1:9000"].map(|url| Endpoint::read(url).unwrap());
+        let rules =
+            |bucket: &str| Endpoint::of_bucket(bucket, &all).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(rules("cache"), ["cache.minio:9000"]);
+        assert!(rules("*").is_empty() && rules("a/b").is_empty(), "a bucket is no pattern");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use crate::error::{ErrorKind, PolicyError, PolicyErrors};
 use crate::file::{
-    self, CheckBlock, FallbackBlock, GateBlock, OutputBlock, PluginBlock, PolicyFile, ProfileBlock, RedactBlock,
-    RunBlock, TargetBlock, TierBlock, Unused, VantageBlock, VarBlock, WaiverBlock, WaiversBlock,
+    self, CheckBlock, FallbackBlock, GateBlock, OutputBlock, PluginBlock, PolicyFile, PricesBlock, ProfileBlock,
+    RedactBlock, RunBlock, TargetBlock, TierBlock, Unused, VantageBlock, VarBlock, WaiverBlock, WaiversBlock,
 };
 use crate::origin::{At, Layer};
 use crate::overrides::{Given, Overrides};
@@ -62,6 +62,8 @@ pub struct Policy {
     pub fallback: BTreeMap<String, At<FallbackBlock>>,
     /// Cache tiers.
     pub tiers: BTreeMap<String, At<TierBlock>>,
+    /// What they cost.
+    pub prices: BTreeMap<String, At<PricesBlock>>,
     /// Components from elsewhere.
     pub plugins: BTreeMap<String, At<PluginBlock>>,
     /// How to run.
@@ -280,6 +282,7 @@ impl Merged {
             targets: named(lower.targets, upper.targets),
             fallback: named(lower.fallback, upper.fallback),
             tiers: named(lower.tiers, upper.tiers),
+            prices: named(lower.prices, upper.prices),
             plugins: named(lower.plugins, upper.plugins),
             run: upper.run.over(lower.run),
             gate: upper.gate.over(lower.gate),
@@ -333,6 +336,7 @@ impl Merged {
             targets: file.targets,
             fallback: file.fallback,
             tiers: file.tiers,
+            prices: file.prices,
             plugins: file.plugins,
             run,
             gate,

@@ -84,6 +84,7 @@ mod drift {
             targets.a = { kind = "x" }
             fallback.a = { order = ["a"] }
             tiers.a = { adapter = "a" }
+            prices.a = { currency = "X" }
             plugins.a = { source = "file:a", grant = {}, limits = {} }
             run = { retries = {} }
             gate = { fail-on = {} }
@@ -103,6 +104,7 @@ mod drift {
             ("[targets.a]", "TargetBlock"),
             ("[fallback.a]", "FallbackBlock"),
             ("[tiers.a]", "TierBlock"),
+            ("[prices.a]", "PricesBlock"),
             ("[plugins.a]", "PluginBlock"),
             ("`grant` in [plugins.a]", "GrantBlock"),
             ("`limits` in [plugins.a]", "LimitsBlock"),

@@ -105,6 +105,17 @@ impl Page {
             self.show("secret", at.value.secret.as_ref(), text);
             self.show("with", at.value.with.as_ref(), json);
         }
+        for (name, at) in &policy.prices {
+            let prices = &at.value;
+            self.head(&format!("prices.{name}"));
+            self.show("currency", Some(&prices.currency), text);
+            self.show("as-of", prices.as_of.as_ref(), ToString::to_string);
+            self.show("get-per-1000", prices.get_per_1000.as_ref(), ToString::to_string);
+            self.show("put-per-1000", prices.put_per_1000.as_ref(), ToString::to_string);
+            self.show("gb-in", prices.gb_in.as_ref(), ToString::to_string);
+            self.show("gb-out", prices.gb_out.as_ref(), ToString::to_string);
+            self.show("gb-month", prices.gb_month.as_ref(), ToString::to_string);
+        }
         for (name, at) in &policy.plugins {
             let plugin = &at.value;
             self.head(&format!("plugins.{name}"));

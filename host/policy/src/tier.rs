@@ -10,7 +10,6 @@ use crate::policy::Policy;
 use crate::settings;
 use seaworthy_model::{ComponentKind, ComponentSource, Environment, Grants, RefusedGrant, Tier};
 use serde_json::{Map, Value};
-use std::net::IpAddr;
 
 /// The fallback whose order is the order of the tiers.
 const CACHE_FALLBACK: &str = "cache";
@@ -190,9 +189,7 @@ fn configure(
     config.extend(with);
     // A bucket may also be a name of its own below its store's.
     if let Some(bucket) = config.get("bucket").and_then(Value::as_str) {
-        let named = endpoints.iter().filter(|e| e.host.parse::<IpAddr>().is_err());
-        let below = named.filter_map(|e| Endpoint { host: format!("{bucket}.{}", e.host), port: e.port }.exact());
-        own.net.extend(below.collect::<Vec<_>>());
+        own.net.extend(Endpoint::of_bucket(bucket, &endpoints));
     }
     if let Some(secret) = block.and_then(|b| b.secret.as_ref()).map(|s: &At<String>| s.value.clone()) {
         config.insert("secret".into(), secret.clone().into());

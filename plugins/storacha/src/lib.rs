@@ -119,8 +119,11 @@ impl Adapter for Storacha {
         }
         let mut stale: Vec<Cid> = shards_of(&entered).into_iter().filter(|one| *one != shard).collect();
         if stale.len() >= MAX_SHARDS {
-            service.ask_absent("put", Task::upload_remove(root))?;
-            service.ask("put", Task::upload_add(root, &[shard]))?;
+            // What others entered since is in what was dropped, and stays.
+            let dropped = service.ask_absent("put", Task::upload_remove(root))?.map(|ok| shards_of(&ok));
+            let newer = dropped.unwrap_or_default().into_iter().filter(|one| *one != shard && !stale.contains(one));
+            let kept: Vec<Cid> = std::iter::once(shard).chain(newer).collect();
+            service.ask("put", Task::upload_add(root, &kept))?;
         }
         if let Some(old) = known.and_then(|known| car_cid(&known.digest).ok()).filter(|old| *old != shard) {
             stale.push(old);

@@ -121,7 +121,7 @@ const serve = (handle) => http.createServer(async (request, response) => {
   }
 })
 
-const gateway = serve(async (request, response, url) => {
+const ipfs = async (request, response, url) => {
   if (!['GET', 'HEAD'].includes(request.method) || !url.pathname.startsWith('/ipfs/')) return answer(response, 404)
   if (mode === 'gone') return answer(response, 410, 'this gateway has been shut down', 'text/plain')
   if (mode === 'broken') return answer(response, 502, 'bad gateway', 'text/plain')
@@ -133,7 +133,7 @@ const gateway = serve(async (request, response, url) => {
   if (mode === 'flip') body[body.length >> 1] ^= 1
   if (mode === 'cut') body = body.subarray(0, body.length - 1)
   answer(response, 200, body, 'application/vnd.ipld.raw')
-})
+}
 
 const service = serve(async (request, response, url) => {
   const json = async () => JSON.parse(Buffer.from(await read(request)).toString() || '{}')
@@ -162,10 +162,12 @@ const service = serve(async (request, response, url) => {
     const found = await receipt(url.pathname.slice('/receipt/'.length))
     return found ? answer(response, 200, Buffer.from(found.body), 'application/vnd.ipld.car') : answer(response, 404)
   }
+  if (url.pathname.startsWith('/ipfs/')) return ipfs(request, response, url)
   answer(response, 404)
 })
 
 const listen = (server) => new Promise((done) => server.listen(0, '127.0.0.1', () => done(`http://127.0.0.1:${server.address().port}`)))
-const [url, at] = [await listen(service), await listen(gateway)]
+// The gateway has an address of its own, and is at the service's too.
+const [url, at] = [await listen(service), await listen(serve(ipfs))]
 console.log(JSON.stringify({ url, gateway: at, storage, did: context.id.did() }))
 process.stdin.on('end', () => process.exit(0)).on('error', () => process.exit(0)).resume()

@@ -2,10 +2,10 @@
 
 use crate::Here;
 use crate::faults::{former, no_namespace, where_no_name_is};
-use crate::service::{Granted, Ready, Runner, Service};
+use crate::runner::Runner;
 use anyhow::{Context, Result, ensure};
 use seaworthy_model::{Report, Status};
-use seaworthy_tests::{Scene, scratch};
+use seaworthy_tests::{Scene, Storacha, StorachaAddresses, StorachaGrant, scratch};
 use serde_json::json;
 use std::ffi::OsString;
 use std::net::TcpListener;
@@ -64,12 +64,12 @@ fn finds(runner: &Runner, findings: &[&str], causes: &[&str]) -> Result<Report> 
     Ok(report)
 }
 
-fn with(at: &Ready, granted: &Granted, name: &str, value: &str) -> Result<Runner> {
+fn with(at: &StorachaAddresses, granted: &StorachaGrant, name: &str, value: &str) -> Result<Runner> {
     Ok(Runner::new(at, granted)?.with(name, value))
 }
 
 fn well(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let granted = service.grant(&json!({}))?;
     let runner = Runner::new(&service.at, &granted)?;
     let report = finds(&runner, &[], &[])?;
@@ -85,7 +85,7 @@ fn well(_: &Here) -> Result<()> {
 }
 
 fn credentials(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let granted = service.grant(&json!({}))?;
     let other = service.grant(&json!({}))?;
     let useless = ["storacha.proof-useless"];
@@ -106,7 +106,7 @@ fn credentials(_: &Here) -> Result<()> {
 }
 
 fn not_provisioned(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let granted = service.grant(&json!({ "provision": false }))?;
     let code = ["storacha.space-not-provisioned"];
     let report = finds(&Runner::new(&service.at, &granted)?, &code, &code)?;
@@ -116,7 +116,7 @@ fn not_provisioned(_: &Here) -> Result<()> {
 }
 
 fn retired(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?;
     service.disable(&["space/blob/add"])?;
     let report = finds(&runner, &["storacha.retired"], &["storacha.retired"])?;
@@ -131,7 +131,7 @@ fn retired(_: &Here) -> Result<()> {
 }
 
 fn dead_names(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let granted = service.grant(&json!({}))?;
     let folder = scratch()?;
     let resolver = folder.path().join("resolv.conf");
@@ -143,7 +143,7 @@ fn dead_names(_: &Here) -> Result<()> {
 }
 
 fn service_down(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let granted = service.grant(&json!({}))?;
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -159,7 +159,7 @@ fn service_down(_: &Here) -> Result<()> {
 }
 
 fn gateway(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?;
     runner.put("key", b"value", &[])?.exits(0)?;
     let unfit = ["storacha.gateway-unfit"];
@@ -176,7 +176,7 @@ fn gateway(_: &Here) -> Result<()> {
 }
 
 fn unconfigured(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let granted = service.grant(&json!({}))?;
     let reader = Runner::new(&service.at, &granted)?.with("STORACHA_AGENT_KEY", "");
     let report = finds(&reader, &["storacha.read-only"], &["storacha.read-only"])?;

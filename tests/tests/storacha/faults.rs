@@ -1,9 +1,9 @@
 //! What goes wrong is an error of its kind, and never a miss.
 
-use crate::service::{Ready, Runner, Service};
+use crate::runner::Runner;
 use crate::{CONFIGURATION, Here, UNCLEAR};
 use anyhow::{Result, ensure};
-use seaworthy_tests::{Scene, scratch};
+use seaworthy_tests::{Scene, Storacha, StorachaAddresses, scratch};
 use serde_json::json;
 use std::ffi::OsString;
 use std::net::TcpListener;
@@ -29,7 +29,7 @@ pub(crate) fn scenes() -> Vec<Scene<Here>> {
 }
 
 fn wrong_agent(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let granted = service.grant(&json!({}))?;
     let other = service.grant(&json!({}))?;
     let runner = Runner::new(&service.at, &granted)?.with("STORACHA_AGENT_KEY", &other.key);
@@ -40,7 +40,7 @@ fn wrong_agent(_: &Here) -> Result<()> {
 }
 
 fn expired_proof(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({ "expires": 1_700_000_000 }))?)?;
     let run = runner.fails(&["get", "key"], "unauthenticated", UNCLEAR)?;
     ensure!(run.stderr.contains("1700000000") && run.stderr.contains("delegation create"), "{}", run.transcript());
@@ -48,7 +48,7 @@ fn expired_proof(_: &Here) -> Result<()> {
 }
 
 fn narrow_proof(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({ "can": ["upload/list", "space/info"] }))?)?;
     let run = runner.fails(&["get", "key"], "forbidden", UNCLEAR)?;
     ensure!(run.stderr.contains("space/blob/add"), "{}", run.transcript());
@@ -56,7 +56,7 @@ fn narrow_proof(_: &Here) -> Result<()> {
 }
 
 fn other_space(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let (granted, other) = (service.grant(&json!({}))?, service.grant(&json!({}))?);
     let runner = Runner::new(&service.at, &granted)?.with("STORACHA_SPACE", &other.space);
     runner.fails(&["get", "key"], "forbidden", UNCLEAR)?;
@@ -64,7 +64,7 @@ fn other_space(_: &Here) -> Result<()> {
 }
 
 fn bad_key(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let secret = "MgAAAAhunter2hunter2hunter2hunter2";
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?.with("STORACHA_AGENT_KEY", secret);
     let run = runner.fails(&["get", "key"], "unauthenticated", UNCLEAR)?;
@@ -73,7 +73,7 @@ fn bad_key(_: &Here) -> Result<()> {
 }
 
 fn not_provisioned(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({ "provision": false }))?)?;
     let put = runner.put("key", b"value", &[])?;
     put.exits(CONFIGURATION)?;
@@ -82,7 +82,7 @@ fn not_provisioned(_: &Here) -> Result<()> {
 }
 
 fn disabled(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?;
     runner.put("before", b"value", &[])?.exits(0)?;
     service.disable(&["space/blob/add", "upload/add"])?;
@@ -98,7 +98,7 @@ fn disabled(_: &Here) -> Result<()> {
 }
 
 fn gone(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?;
     runner.put("key", b"value", &[])?.exits(0)?;
     service.gateway("gone")?;
@@ -128,8 +128,8 @@ pub(crate) fn where_no_name_is(resolver: &std::path::Path) -> Vec<OsString> {
 }
 
 /// The service and the gateway that everybody knew.
-pub(crate) fn former() -> Ready {
-    Ready {
+pub(crate) fn former() -> StorachaAddresses {
+    StorachaAddresses {
         url: "https://up.storacha.network".into(),
         gateway: "https://w3s.link".into(),
         storage: Vec::new(),
@@ -138,7 +138,7 @@ pub(crate) fn former() -> Ready {
 }
 
 fn dead_names(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let granted = service.grant(&json!({}))?;
     let folder = scratch()?;
     let resolver = folder.path().join("resolv.conf");
@@ -157,7 +157,7 @@ fn dead_names(_: &Here) -> Result<()> {
 }
 
 fn lying(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?;
     runner.put("key", &[7; 5_000], &[])?.exits(0)?;
     for mode in ["flip", "cut"] {
@@ -170,7 +170,7 @@ fn lying(_: &Here) -> Result<()> {
 }
 
 fn lagging(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?;
     runner.put("key", b"value", &[])?.exits(0)?;
     service.gateway("missing")?;
@@ -185,7 +185,7 @@ fn lagging(_: &Here) -> Result<()> {
 }
 
 fn down(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let granted = service.grant(&json!({}))?;
     let runner = Runner::new(&service.at, &granted)?;
     runner.put("key", b"value", &[])?.exits(0)?;
@@ -204,7 +204,7 @@ fn down(_: &Here) -> Result<()> {
 }
 
 fn ungranted_storage(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?.with("STORACHA_STORAGE_URLS", "");
     let put = runner.put("key", b"value", &[])?;
     put.exits(CONFIGURATION)?;
@@ -214,7 +214,7 @@ fn ungranted_storage(_: &Here) -> Result<()> {
 }
 
 fn no_defaults(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?.with("STORACHA_GATEWAY_URL", "");
     let run = runner.fails(&["get", "key"], "configuration", CONFIGURATION)?;
     ensure!(run.stderr.contains("STORACHA_GATEWAY_URL"), "{}", run.transcript());

@@ -1,9 +1,9 @@
 //! Values that come back as they were put, and go when they should.
 
-use crate::service::{Runner, Service};
+use crate::runner::Runner;
 use crate::{ABSENT, Here};
 use anyhow::{Context, Result, ensure};
-use seaworthy_tests::Scene;
+use seaworthy_tests::{Scene, Storacha};
 use serde_json::json;
 
 pub(crate) fn scenes() -> Vec<Scene<Here>> {
@@ -22,7 +22,7 @@ pub(crate) fn scenes() -> Vec<Scene<Here>> {
 }
 
 fn put_and_get(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?;
     ensure!(runner.get("answer")?.is_none(), "an empty space has no value");
     runner.put("answer", b"forty-two\n", &["--ttl", "5m", "--meta", "origin=scene"])?.exits(0)?;
@@ -34,7 +34,7 @@ fn put_and_get(_: &Here) -> Result<()> {
 }
 
 fn sizes_and_keys(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?;
     let noise = |length: u32| (0..length).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<u8>>();
     let long = "k".repeat(300);
@@ -49,7 +49,7 @@ fn sizes_and_keys(_: &Here) -> Result<()> {
 }
 
 fn too_large(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?;
     let run = runner.put("large", &vec![7; 2_097_153], &[])?;
     run.exits(2)?;
@@ -59,7 +59,7 @@ fn too_large(_: &Here) -> Result<()> {
 }
 
 fn overwriting(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?;
     for round in 0..7_u8 {
         runner.put("key", &[round; 100], &[])?.exits(0)?;
@@ -71,7 +71,7 @@ fn overwriting(_: &Here) -> Result<()> {
 }
 
 fn expiry(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?;
     runner.put("short", b"1", &["--ttl", "1ms"])?.exits(0)?;
     std::thread::sleep(std::time::Duration::from_millis(5));
@@ -82,7 +82,7 @@ fn expiry(_: &Here) -> Result<()> {
 }
 
 fn removal(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?;
     runner.put("key", b"value", &[])?.exits(0)?;
     for _ in 0..2 {
@@ -94,7 +94,7 @@ fn removal(_: &Here) -> Result<()> {
 }
 
 fn shared(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let granted = service.grant(&json!({}))?;
     // Another machine, with another agent that the space delegated to.
     let other = service.grant(&json!({ "space": granted.space }))?;
@@ -111,7 +111,7 @@ fn shared(_: &Here) -> Result<()> {
 }
 
 fn changed_elsewhere(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let granted = service.grant(&json!({}))?;
     let (here, there) = (Runner::new(&service.at, &granted)?, Runner::new(&service.at, &granted)?);
     here.put("key", b"old", &[])?.exits(0)?;
@@ -125,7 +125,7 @@ fn changed_elsewhere(_: &Here) -> Result<()> {
 }
 
 fn listing(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let granted = service.grant(&json!({}))?;
     let (here, there) = (Runner::new(&service.at, &granted)?, Runner::new(&service.at, &granted)?);
     let long = format!("a/{}", "x".repeat(100));
@@ -146,7 +146,7 @@ fn listing(_: &Here) -> Result<()> {
 }
 
 fn read_only(_: &Here) -> Result<()> {
-    let service = Service::start()?;
+    let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?;
     runner.put("key", b"value", &[])?.exits(0)?;
     let reader = runner.with("STORACHA_AGENT_KEY", "").with("STORACHA_PROOF", "");

@@ -10,11 +10,13 @@ mod docker;
 mod environment;
 mod firewall;
 mod identity;
+mod ipfs;
 mod libp2p;
 mod listener;
 mod network;
 mod python;
 mod registry;
+mod s3;
 mod secret;
 mod sharing;
 mod storacha;
@@ -28,6 +30,8 @@ pub(crate) static RULES: &[&[Rule]] = &[
     // These know more of a symptom than the rules of its layer.
     python::RULES,
     registry::RULES,
+    s3::RULES,
+    ipfs::RULES,
     address::RULES,
     docker::RULES,
     dns::RULES,

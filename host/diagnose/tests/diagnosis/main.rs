@@ -3,8 +3,10 @@
 
 mod causes;
 mod gate;
+mod ipfs;
 mod python;
 mod record;
 mod remedies;
+mod s3;
 mod storacha;
 mod tiers;

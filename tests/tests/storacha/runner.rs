@@ -1,85 +1,6 @@
 use anyhow::{Context, Result, ensure};
-use seaworthy_tests::{Run, Seaworthy, Spoken, scratch, server};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::process::Command;
-use std::time::Duration;
-
-/// A loaded machine takes this long to start it.
-const START: Duration = Duration::from_secs(90);
-
-/// The service on loopback. Ended when it is dropped.
-pub(crate) struct Service {
-    _process: Spoken,
-    pub(crate) at: Ready,
-}
-
-/// What it says of itself.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Ready {
-    pub(crate) url: String,
-    pub(crate) gateway: String,
-    pub(crate) storage: Vec<String>,
-    pub(crate) did: String,
-}
-
-/// A space, an agent and the delegation between them.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Granted {
-    pub(crate) space: String,
-    pub(crate) agent: String,
-    pub(crate) key: String,
-    pub(crate) proof: String,
-}
-
-impl Service {
-    pub(crate) fn start() -> Result<Self> {
-        let folder = server(&["storacha"]).map_err(anyhow::Error::msg)?;
-        let mut process = Spoken::start(Command::new("node").arg(folder.join("server.mjs")))?;
-        let line = process.line(START)?;
-        let at = serde_json::from_str(&line).with_context(|| format!("it said {line:?}"))?;
-        Ok(Self { _process: process, at })
-    }
-
-    /// A new space with an agent; `wishes` as in `server.mjs`.
-    pub(crate) fn grant(&self, wishes: &Value) -> Result<Granted> {
-        Ok(serde_json::from_value(self.ask("POST", "/test/grant", wishes)?)?)
-    }
-
-    /// Switches abilities off.
-    pub(crate) fn disable(&self, abilities: &[&str]) -> Result<()> {
-        self.ask("POST", "/test/disable", &json!({ "can": abilities })).map(drop)
-    }
-
-    /// What the gateway does from now on.
-    pub(crate) fn gateway(&self, mode: &str) -> Result<()> {
-        self.ask("POST", "/test/gateway", &json!({ "mode": mode })).map(drop)
-    }
-
-    /// How many blobs all spaces hold.
-    pub(crate) fn blobs(&self) -> Result<u64> {
-        self.ask("GET", "/test/blobs", &Value::Null)?["blobs"].as_u64().context("no number")
-    }
-
-    fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
-        let address = self.at.url.strip_prefix("http://").context("no http address")?;
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(START))?;
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let length = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let (head, body) = answer.split_once("\r\n\r\n").with_context(|| format!("no head in {answer:?}"))?;
-        ensure!(head.starts_with("HTTP/1.1 200"), "{method} {path}: {answer}");
-        serde_json::from_str(body).with_context(|| answer.clone())
-    }
-}
+use seaworthy_tests::{Run, Seaworthy, StorachaAddresses, StorachaGrant, scratch};
+use serde_json::Value;
 
 /// A machine that uses a space: its variables, and its own folder for the index.
 pub(crate) struct Runner {
@@ -89,7 +10,7 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    pub(crate) fn new(at: &Ready, granted: &Granted) -> Result<Self> {
+    pub(crate) fn new(at: &StorachaAddresses, granted: &StorachaGrant) -> Result<Self> {
         let folder = scratch()?;
         let env = [
             ("CACHE_BACKENDS", "storacha".to_owned()),
