@@ -11,5 +11,13 @@ use crate::store::Store;
 
 /// All of them.
 pub(crate) fn all() -> Vec<Store> {
-    vec![memory::store(), disk::store(), p2p::store(), s3::store(), ipfs::by_mfs(), ipfs::by_directory(), storacha::store()]
+    vec![
+        memory::store(),
+        disk::store(),
+        p2p::store(),
+        s3::store(),
+        ipfs::by_mfs(),
+        ipfs::by_directory(),
+        storacha::store(),
+    ]
 }
