@@ -23,6 +23,7 @@ use index::{Index, Known};
 use record::Record;
 use seaworthy_adapter_sdk::{Adapter, Blob, CacheError, Capability, Config, Entry, Life, now_ms};
 use service::Service;
+use std::collections::BTreeMap;
 use storacha_client::{Cid, Page, Task, car_cid, shards_of};
 
 seaworthy_adapter_sdk::descriptor!();
@@ -162,16 +163,20 @@ impl Adapter for Storacha {
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let keys = match (&self.service, &self.index) {
             (Some(service), _) => self.keys(service, prefix)?,
-            (None, Some(index)) => index.keys(prefix)?,
+            (None, Some(index)) => index.keys(prefix)?.into_iter().map(|key| (key, None)).collect(),
             (None, None) => Vec::new(),
         };
         let mut entries = Vec::new();
-        for key in keys {
+        for (key, shards) in keys {
             if entries.len() >= most {
                 break;
             }
+            // What the index knows counts as long as the list has the same blob.
+            let listed = |known: &Known| {
+                shards.as_ref().is_none_or(|shards| shards.iter().any(|one| one.hash().digest() == known.digest))
+            };
             match self.known("list", &key)? {
-                Some(known) if !known.life.is_over(now) => entries.push(known.entry(&key, now)),
+                Some(known) if !known.life.is_over(now) && listed(&known) => entries.push(known.entry(&key, now)),
                 _ => entries.extend(self.find("list", &key, now)?.map(|record| record.entry(&key, now))),
             }
         }
@@ -187,8 +192,13 @@ impl Storacha {
         })
     }
 
+    /// What the index knows. *Behaviour*: a damaged entry is as good as none where the
+    /// space's list can be asked.
     fn known(&self, operation: &str, key: &str) -> Result<Option<Known>, CacheError> {
-        self.index.as_ref().map_or(Ok(None), |index| index.get(operation, key))
+        match self.index.as_ref().map_or(Ok(None), |index| index.get(operation, key)) {
+            Err(error) if error.kind == "integrity" && self.service.is_some() => Ok(None),
+            known => known,
+        }
     }
 
     /// The record of `key`: by the index, else by the space's list. An expired one is
@@ -261,19 +271,20 @@ impl Storacha {
         self.index.as_ref().map_or(Ok(()), |index| index.delete(operation, key))
     }
 
-    /// The keys in the space's list that begin with `prefix`, in order.
-    fn keys(&self, service: &Service, prefix: &str) -> Result<Vec<String>, CacheError> {
-        let mut keys = Vec::new();
+    /// The keys in the space's list that begin with `prefix`, in order, and their blobs
+    /// where the list has them.
+    fn keys(&self, service: &Service, prefix: &str) -> Result<Vec<(String, Option<Vec<Cid>>)>, CacheError> {
+        let mut keys = BTreeMap::new();
         let mut cursor: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let page = Page::read(&service.ask("list", Task::upload_list(PAGE, cursor.as_deref()))?);
-            for upload in &page.uploads {
+            for upload in page.uploads {
                 let key = match name::key(&upload.root) {
                     Some(key) => Some(key),
                     // The key is too long to stand in the root, or the upload is somebody else's.
                     None => self.key_in(service, upload.root, upload.shards.clone())?,
                 };
-                keys.extend(key.filter(|key| key.starts_with(prefix)));
+                keys.extend(key.filter(|key| key.starts_with(prefix)).map(|key| (key, upload.shards)));
             }
             let more = page.cursor.filter(|next| cursor.as_ref() != Some(next));
             cursor = more;
@@ -281,9 +292,7 @@ impl Storacha {
                 break;
             }
         }
-        keys.sort_unstable();
-        keys.dedup();
-        Ok(keys)
+        Ok(keys.into_iter().collect())
     }
 
     /// The key that a blob of `root` was stored under, if it is one of ours.
