@@ -26,6 +26,7 @@ mod scripted;
 mod served;
 mod servers;
 mod services;
+mod storacha;
 mod vitals;
 mod workspace;
 
@@ -43,5 +44,6 @@ pub use scripted::{Asked, Scripted, Told};
 pub use served::{Answer, ServedPeer};
 pub use servers::{Announced, Spoken, server};
 pub use services::{SilentPorts, Stand};
+pub use storacha::{Storacha, StorachaAddresses, StorachaGrant};
 pub use vitals::Memory;
 pub use workspace::{scratch, target_directory, workspace_root};

@@ -19,6 +19,7 @@ mod registry;
 mod s3;
 mod secret;
 mod sharing;
+mod storacha;
 mod transport;
 
 use crate::rule::Rule;
@@ -42,6 +43,8 @@ pub(crate) static RULES: &[&[Rule]] = &[
     identity::RULES,
     secret::RULES,
     sharing::RULES,
+    // Before the cache's own: a tier that did not open may have ended.
+    storacha::RULES,
     cache::RULES,
     dependencies::RULES,
 ];

@@ -8,4 +8,5 @@ mod python;
 mod record;
 mod remedies;
 mod s3;
+mod storacha;
 mod tiers;
