@@ -10,11 +10,14 @@
 #![deny(missing_docs)]
 
 mod binary;
+mod caddy;
 mod guests;
 pub mod lab;
 pub mod load;
 pub mod open_metrics;
+mod origin;
 mod peer;
+mod proxy;
 mod python;
 mod reading;
 mod scene;
@@ -25,8 +28,11 @@ mod vitals;
 mod workspace;
 
 pub use binary::{Run, Seaworthy, Started, binary};
+pub use caddy::{CADDY_TOKEN, Caddy};
 pub use guests::{build_guests, digest};
+pub use origin::{Heard, Origin, Said};
 pub use peer::{Peer, PeerOptions};
+pub use proxy::{CachingProxy, Client, Got, ProxyOptions};
 pub use python::{PythonOptions, PythonPeer};
 pub use reading::Reading;
 pub use scene::{NoStage, Scene, run_scenes};

@@ -2,6 +2,7 @@
 
 use crate::proxy::{Decision, Proxy, ProxyEnvironment, decide};
 use crate::target::Target;
+use crate::trust::Roots;
 use crate::tunnel::{self, Tunnel};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -88,7 +89,7 @@ async fn answer(
     let https = url.scheme() == "https";
     let prepared = prepare(request, &url, proxy.as_ref().filter(|_| !https))?;
 
-    let tunnel = tunnel::open(&target, https, proxy.as_ref(), deadline, permit).await?;
+    let tunnel = tunnel::open(&target, https, proxy.as_ref(), &Roots::Native, deadline, permit).await?;
     let mut details = BTreeMap::from([
         ("proxy".to_owned(), proxy.as_ref().map_or_else(|| "none".to_owned(), |p| p.label.clone())),
         ("proxy-reason".to_owned(), reason),

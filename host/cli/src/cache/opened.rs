@@ -20,6 +20,16 @@ pub(crate) struct Opened {
 impl Opened {
     /// Reads the policy as a run does and makes its tiers ready. Nothing is dialled yet.
     pub(crate) async fn new(global: &Global, arguments: &TierArgs, options: SessionOptions) -> Result<Self, CliError> {
+        Self::with(global, arguments, options, |_| {}).await
+    }
+
+    /// The same, with a last look at the plan.
+    pub(crate) async fn with(
+        global: &Global,
+        arguments: &TierArgs,
+        options: SessionOptions,
+        look: impl FnOnce(&mut Plan),
+    ) -> Result<Self, CliError> {
         let environment = configuration::environment();
         let flags = configuration::only_config(&arguments.config);
         let policy = configuration::load_policy(&arguments.config, &environment, &flags)?;
@@ -27,6 +37,7 @@ impl Opened {
         let facts = vantage::facts(&environment);
         let mut plan = configuration::make_plan(&policy, &catalog, &environment, &facts, &flags, None)?;
         choose(&mut plan, &arguments.tier)?;
+        look(&mut plan);
         let redactor = Arc::new(output::redactor(&policy, &plan.environment)?);
         let progress = Arc::new(Progress::new(global.verbose, global.quiet, redactor.clone()));
         let session = CacheSession::start(plan, &catalog, progress, options);

@@ -13,6 +13,7 @@ mod identity;
 mod libp2p;
 mod listener;
 mod network;
+mod origin;
 mod python;
 mod registry;
 mod secret;
@@ -38,6 +39,7 @@ pub(crate) static RULES: &[&[Rule]] = &[
     identity::RULES,
     secret::RULES,
     sharing::RULES,
+    origin::RULES,
     cache::RULES,
     dependencies::RULES,
 ];

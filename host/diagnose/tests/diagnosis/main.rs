@@ -3,6 +3,7 @@
 
 mod causes;
 mod gate;
+mod origin;
 mod python;
 mod record;
 mod remedies;
