@@ -55,7 +55,7 @@ pub(crate) async fn read(mut incoming: Incoming, most: usize, patience: Duration
             let begun = futures::stream::iter(gathered.into_iter().map(|data| Ok(Frame::data(data))));
             let rest = http_body_util::BodyStream::new(incoming);
             let all = futures::StreamExt::chain(begun, rest);
-            Ok(Read::Longer(BodyExt::boxed_unsync(StreamBody::new(all))))
+            Ok(Read::Longer(StreamBody::new(all).boxed_unsync()))
         }
         Ok(Err(error)) => Err(Some(error)),
         Err(_) => Err(None),

@@ -50,13 +50,18 @@ pub async fn serve(listener: TcpListener, proxy: Arc<Proxy>, mut stop: watch::Re
     };
     tokio::select! {
         () = accepting => {}
-        _ = stop.wait_for(|stop| *stop) => {}
+        () = told_to_stop(&mut stop) => {}
     }
     drop(listener);
     if timeout(LAST, async { while conversations.join_next().await.is_some() {} }).await.is_err() {
         tracing::warn!("some requests were still under way at the end");
     }
     proxy.settle(LAST).await;
+}
+
+/// Waits for the end; whoever could have said it being gone is one too.
+async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 async fn converse(stream: TcpStream, proxy: Arc<Proxy>, mut stop: watch::Receiver<bool>) {
@@ -74,7 +79,7 @@ async fn converse(stream: TcpStream, proxy: Arc<Proxy>, mut stop: watch::Receive
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        _ = stop.wait_for(|stop| *stop) => {
+        () = told_to_stop(&mut stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
