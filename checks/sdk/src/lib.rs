@@ -84,8 +84,8 @@ pub mod p2p {
 }
 /// Secrets, used without their text.
 pub mod credentials {
-    pub use crate::bindings::seaworthy::credentials::credentials::*;
     pub use crate::bindings::seaworthy::credentials::authorized_http;
+    pub use crate::bindings::seaworthy::credentials::credentials::*;
 }
 /// From a peer that answers to a cache that is shared.
 pub mod sharing {

@@ -8,6 +8,7 @@ use crate::trap;
 use async_trait::async_trait;
 use seaworthy_cache::{Backend, Blob, CacheError, Capability, Entry, Retry};
 use seaworthy_model::{Limits, Tier};
+use seaworthy_probe::http::Connections;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -182,13 +183,15 @@ impl Shared {
 
 /// What a tier may do. It lives as long as the run and does as much as it is asked for.
 pub(crate) fn step_scope(tier: &Tier) -> StepScope {
-    StepScope::new(
+    let mut scope = StepScope::new(
         &format!("tier:{}", tier.label),
         tier.component.as_deref().unwrap_or(&tier.adapter),
         tier.grants.clone(),
         Limits { host_calls: u32::MAX, cpu: Duration::from_secs(5), ..Limits::default() },
         LIFE,
-    )
+    );
+    scope.connections = Some(Connections::default());
+    scope
 }
 
 /// What a component can hand over in one call has a bound, so a longer value could
@@ -275,7 +278,11 @@ impl Backend for Component {
 
 /// Cannot happen: each operation has one kind of answer, and instances are given out for ever.
 fn mixed(operation: &str) -> CacheError {
-    CacheError::other(operation, Retry::Permanent, "the adapter's own state is inconsistent; this is a bug in seaworthy")
+    CacheError::other(
+        operation,
+        Retry::Permanent,
+        "the adapter's own state is inconsistent; this is a bug in seaworthy",
+    )
 }
 
 pub(crate) fn to_blob(blob: wit::Blob) -> Blob {

@@ -54,6 +54,6 @@ pub(crate) mod adapter {
 }
 
 pub(crate) use check::seaworthy::{
-    cache as wit_cache, credentials as wit_credentials, env as wit_env, kit as wit_kit, net as wit_net, p2p as wit_p2p, sharing as wit_sharing,
-    types as wit_types,
+    cache as wit_cache, credentials as wit_credentials, env as wit_env, kit as wit_kit, net as wit_net, p2p as wit_p2p,
+    sharing as wit_sharing, types as wit_types,
 };

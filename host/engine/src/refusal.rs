@@ -106,20 +106,18 @@ pub(crate) fn missing_import(
             "cache/caches",
             "types/types",
         ],
-        ComponentKind::Adapter => {
-            &[
-                "kit/log",
-                "kit/clock",
-                "kit/random",
-                "net/http",
-                "credentials/credentials",
-                "credentials/authorized-http",
-                "cache/storage",
-                "cache/peers",
-                "cache/types",
-                "types/types",
-            ]
-        }
+        ComponentKind::Adapter => &[
+            "kit/log",
+            "kit/clock",
+            "kit/random",
+            "net/http",
+            "credentials/credentials",
+            "credentials/authorized-http",
+            "cache/storage",
+            "cache/peers",
+            "cache/types",
+            "types/types",
+        ],
     };
     let wasi = ["wasi:io/", "wasi:cli/", "wasi:clocks/", "wasi:random/"];
     let mut missing: Vec<String> = component

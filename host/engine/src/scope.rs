@@ -1,6 +1,7 @@
 use crate::validate::cut;
 use seaworthy_model::{Denial, Failure, Grants, Limits, Observation, ObservationId, Permit, Plan};
 use seaworthy_p2p::{Node, NodeConfig, SharedSecret};
+use seaworthy_probe::http::Connections;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -105,6 +106,8 @@ pub(crate) struct StepScope {
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
     pub(crate) deadline: Instant,
+    /// HTTP connections kept between calls: an adapter's. A check has none.
+    pub(crate) connections: Option<Connections>,
     own: Mutex<Vec<ObservationId>>,
     denials: Mutex<Vec<Denial>>,
     calls: AtomicU32,
@@ -122,6 +125,7 @@ impl StepScope {
             grants,
             limits,
             deadline: Instant::now() + budget,
+            connections: None,
             own: Mutex::default(),
             denials: Mutex::default(),
             calls: AtomicU32::new(0),

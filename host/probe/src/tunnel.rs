@@ -83,6 +83,19 @@ pub async fn open(
     Ok(Tunnel { stream, remote, lookup, connect, tls: shaken, mover })
 }
 
+/// Whether a stream that is open already may be used for `target`.
+pub(crate) fn permitted(
+    target: &Target,
+    proxy: Option<&Proxy>,
+    remote: SocketAddr,
+    permit: &dyn Permit,
+) -> Result<(), Failure> {
+    match proxy {
+        Some(proxy) => permit_by_name(target, permit).and_then(|()| permit.connect(&proxy.host, remote)),
+        None => permit.connect(&target.host, remote),
+    }
+}
+
 /// A proxy resolves the name itself, so nothing but name and port can be judged here.
 fn permit_by_name(target: &Target, permit: &dyn Permit) -> Result<(), Failure> {
     match target.literal() {

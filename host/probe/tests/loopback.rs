@@ -7,7 +7,8 @@ use seaworthy_probe::tcp::{Attempt, ReadEnd, connect, connect_all};
 use seaworthy_probe::trust::Roots;
 use seaworthy_probe::{http, tls};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -391,4 +392,56 @@ async fn an_ip_address_can_be_a_server_name() {
     let name: IpAddr = address.ip();
     let failure = shaken(address, &name.to_string(), authority.roots()).await.unwrap_err();
     assert_eq!(failure.kind, "tls-name-mismatch");
+}
+
+/// Answers `requests` on each connection, then closes it; counts the connections.
+async fn keeping(requests: usize) -> (SocketAddr, Arc<AtomicUsize>) {
+    let (listener, address) = listener().await;
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut buffer = [0; 4096];
+                for _ in 0..requests {
+                    if stream.read(&mut buffer).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+                }
+            });
+        }
+    });
+    (address, count)
+}
+
+#[tokio::test]
+async fn a_connection_serves_again_where_it_is_kept() {
+    let (address, count) = keeping(2).await;
+    let kept = http::Connections::default();
+    let request = get(format!("http://{address}/"), "direct");
+    let mut ways = Vec::new();
+    for _ in 0..4 {
+        let seen = http::send_on(&request, &PermitAll, &ProxyEnvironment::default(), Some(&kept)).await;
+        let answer = seen.outcome.unwrap();
+        assert_eq!(answer.body, b"ok");
+        ways.push(answer.details.contains_key("connection"));
+        // Lets the connection's task see the end of the answer, or of the connection.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(ways, [false, true, false, true], "one that was closed is replaced");
+    assert_eq!(count.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_kept_connection_is_no_way_around_the_grants() {
+    let (address, _) = keeping(9).await;
+    let kept = http::Connections::default();
+    let request = get(format!("http://{address}/"), "direct");
+    http::send_on(&request, &PermitAll, &ProxyEnvironment::default(), Some(&kept)).await.outcome.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let other = OnlyPort(1, Mutex::default());
+    let seen = http::send_on(&request, &other, &ProxyEnvironment::default(), Some(&kept)).await;
+    assert_eq!(seen.outcome.unwrap_err().kind, "denied");
 }

@@ -63,9 +63,7 @@ impl authorized_http::Host for State {
     }
 }
 
-fn told(
-    outcome: Result<Vec<u8>, Failure>,
-) -> Result<Vec<u8>, crate::bindings::wit_types::types::Failure> {
+fn told(outcome: Result<Vec<u8>, Failure>) -> Result<Vec<u8>, crate::bindings::wit_types::types::Failure> {
     outcome.map_err(|failure| super::failure(&failure))
 }
 
@@ -77,7 +75,11 @@ fn secret<'a>(scope: &'a Scope, label: &str) -> Result<(&'a str, &'a Secret), Fa
     }
     let found = scope.run.plan.secrets.get(label);
     found.map(|(source, secret)| (source.as_str(), secret)).ok_or_else(|| {
-        Failure::new("not-found", "secret", format!("no secret `{label}` is set; set the variable that [vars] names for it"))
+        Failure::new(
+            "not-found",
+            "secret",
+            format!("no secret `{label}` is set; set the variable that [vars] names for it"),
+        )
     })
 }
 
@@ -168,8 +170,8 @@ fn authorize(scope: &Scope, one: authorized_http::Authorized) -> Result<http::Re
 
 /// Whether a secret may travel to `url`: over TLS, or to a host that the policy names.
 fn may_carry(scope: &Scope, url: &str, label: &str) -> Result<(), Failure> {
-    let parsed =
-        Url::parse(url).map_err(|error| Failure::new("invalid", "parse", format!("the URL cannot be requested: {error}")))?;
+    let parsed = Url::parse(url)
+        .map_err(|error| Failure::new("invalid", "parse", format!("the URL cannot be requested: {error}")))?;
     if parsed.scheme() == "https" || scope.step.grants.net.iter().any(|rule| names(rule, &parsed)) {
         return Ok(());
     }
@@ -229,9 +231,7 @@ mod tests {
     #[test]
     fn keys_are_read_in_three_forms() {
         let agent: Vec<u8> = [&[0x80, 0x26][..], &SEED, &[0xed, 0x01], &[9; 32]].concat();
-        for text in
-            [HEXLOWER.encode(&SEED), BASE64.encode(&SEED), format!("M{}", BASE64.encode(&agent))]
-        {
+        for text in [HEXLOWER.encode(&SEED), BASE64.encode(&SEED), format!("M{}", BASE64.encode(&agent))] {
             assert_eq!(seed(&text), Some(SEED), "{text}");
         }
         for wrong in ["", "Mg", "abc", &"0".repeat(63), &"zz".repeat(32), &BASE64.encode(&[1; 31])] {

@@ -52,13 +52,7 @@ fn unsent(scope: &Scope, probe: &str, request: http::Request, failure: &Failure)
     http::Seen { id, url: request.url, elapsed: 0, outcome: Err(super::failure(failure)) }
 }
 
-async fn send(
-    scope: &Scope,
-    probe: &str,
-    request: http::Request,
-    proxies: &ProxyEnvironment,
-    most: u32,
-) -> http::Seen {
+async fn send(scope: &Scope, probe: &str, request: http::Request, proxies: &ProxyEnvironment, most: u32) -> http::Seen {
     let asked = native::Request {
         timeout: scope.step.clamp(request.timeout),
         method: request.method,
@@ -68,7 +62,7 @@ async fn send(
         max_body: request.max_body.min(most),
         proxy: request.proxy,
     };
-    let seen = native::send(&asked, scope, proxies).await;
+    let seen = native::send_on(&asked, scope, proxies, scope.step.connections.as_ref()).await;
     // Names only of what was sent: a request's headers are where credentials are.
     let names: Vec<&str> = asked.headers.iter().map(|(name, _)| name.as_str()).collect();
     let question = json!({ "method": asked.method, "url": asked.url, "header-names": names, "body-bytes": asked.body.len(), "proxy": asked.proxy });

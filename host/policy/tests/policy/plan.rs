@@ -261,6 +261,41 @@ with = { bucket = "b" }
 }
 
 #[test]
+fn a_target_configures_the_adapter_of_its_tier() {
+    let mut store = adapter("store", vec![request("net", &["{target}"]), request("secret", &["s3-secret"])]);
+    let text = json!({ "type": "string" });
+    store.settings = json!({ "properties": { "url": text, "bucket": text, "prefix": text, "credentials": {} } });
+    let file = r#"
+version = 1
+[plugins.store]
+source = "file:store.wasm"
+grant.net = ["s3.test:443"]
+grant.secret = ["s3-secret"]
+[fallback.cache]
+order = ["s3"]
+[tiers.s3]
+adapter = "store"
+target = "s3"
+with = { prefix = "ci/" }
+"#;
+    let set = [
+        ("AWS_ENDPOINT_URL", "https://s3.test"),
+        ("CACHE_S3_BUCKET", "builds"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_SECRET_ACCESS_KEY", "wJalr"),
+    ];
+    let plan = Case::file(file).env(&set).plugin("store", store).plan().unwrap();
+    let tier = &plan.tiers[0];
+    let expected = json!({
+        "url": "https://s3.test", "bucket": "builds", "credentials": { "secret": "s3-secret" }, "prefix": "ci/"
+    });
+    assert_eq!(tier.config, expected, "a region that it has no setting for and secrets that are not set are left out");
+    assert_eq!(texts(&tier.grants.net), ["s3.test:443", "builds.s3.test:443"]);
+    assert_eq!(tier.grants.secret, ["s3-secret"]);
+    assert_eq!(plan.secrets["s3-secret"].0, "AWS_SECRET_ACCESS_KEY");
+}
+
+#[test]
 fn what_does_not_fit_the_components_is_said() {
     let error = |text: &str| Case::file(text).plugin("acme", acme()).plan_error();
     let text = error(&PLUGIN.replace("aaaa\"", "aaab\""));

@@ -1,20 +1,22 @@
 //! HTTP/1.1 requests on streams that this crate connected and checked itself.
 
+mod connections;
+
+pub use connections::Connections;
+
 use crate::proxy::{Decision, Proxy, ProxyEnvironment, decide};
 use crate::target::Target;
 use crate::trust::Roots;
-use crate::tunnel::{self, Tunnel};
+use crate::tunnel;
+use connections::{Link, Unsent};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use hyper::{Method, Uri};
-use hyper_util::rt::TokioIo;
 use seaworthy_model::{Failure, Permit};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -53,7 +55,8 @@ pub struct Response {
     pub remote: SocketAddr,
     /// `proxy` (URL without credentials, or `none`), `proxy-reason`; how long each
     /// part took: `dns-us`, `connect-us`, `tls-us` (only with TLS),
-    /// `first-byte-us` (from the request sent to the head read), `total-us`.
+    /// `first-byte-us` (from the request sent to the head read), `total-us`. On a kept
+    /// connection there is `connection` = `kept` in place of the first three.
     pub details: BTreeMap<String, String>,
 }
 
@@ -66,14 +69,30 @@ pub struct Seen {
     pub outcome: Result<Response, Failure>,
 }
 
-/// Sends one request.
+/// Sends one request on a connection of its own.
 ///
 /// *Failures*: `invalid` (URL, method or a header), `denied`, `dns-*`, those of a
 /// connect and of TLS, `protocol` (what came is not HTTP, or a proxy refuses;
 /// `proxy-status` has its answer), `closed`, `timeout` with the stage it ended at.
 pub async fn send(request: &Request, permit: &dyn Permit, environment: &ProxyEnvironment) -> Seen {
+    send_on(request, permit, environment, None).await
+}
+
+/// Sends one request, on one of the `kept` connections where there is one for it.
+///
+/// *Behaviour*: the grant is asked for anew for the address of a kept connection. One
+/// that the other side closed meanwhile is replaced, unless the request may have been
+/// acted on: then the answer is the failure `closed`.
+///
+/// *Failures*: as [`send`].
+pub async fn send_on(
+    request: &Request,
+    permit: &dyn Permit,
+    environment: &ProxyEnvironment,
+    kept: Option<&Connections>,
+) -> Seen {
     let start = Instant::now();
-    let outcome = answer(request, start, permit, environment).await;
+    let outcome = answer(request, start, permit, environment, kept).await;
     Seen { elapsed: start.elapsed(), outcome }
 }
 
@@ -82,26 +101,84 @@ async fn answer(
     start: Instant,
     permit: &dyn Permit,
     environment: &ProxyEnvironment,
+    kept: Option<&Connections>,
 ) -> Result<Response, Failure> {
     let deadline = start + request.timeout;
     let (url, target) = parse(&request.url)?;
     let (proxy, reason) = choose(&request.proxy, &url, environment)?;
     let https = url.scheme() == "https";
-    let prepared = prepare(request, &url, proxy.as_ref().filter(|_| !https))?;
-
-    let tunnel = tunnel::open(&target, https, proxy.as_ref(), &Roots::Native, deadline, permit).await?;
+    let mut prepared = prepare(request, &url, proxy.as_ref().filter(|_| !https))?;
     let mut details = BTreeMap::from([
         ("proxy".to_owned(), proxy.as_ref().map_or_else(|| "none".to_owned(), |p| p.label.clone())),
         ("proxy-reason".to_owned(), reason),
-        ("dns-us".to_owned(), tunnel.lookup.as_micros().to_string()),
-        ("connect-us".to_owned(), tunnel.connect.as_micros().to_string()),
     ]);
-    if let Some(tls) = tunnel.tls {
-        details.insert("tls-us".to_owned(), tls.as_micros().to_string());
-    }
-    let mut response = exchange(tunnel, prepared, request.max_body, deadline, details).await?;
+    let way = connections::Way { https, target, proxy: proxy.as_ref().map(|p| p.label.clone()) };
+    let max_body = request.max_body;
+    let mut response = loop {
+        if let Some(link) = kept.and_then(|kept| kept.take(&way)) {
+            tunnel::permitted(&way.target, proxy.as_ref(), link.remote(), permit)?;
+            match exchange(link, prepared, max_body, deadline, kept, &way).await {
+                Ok(response) => {
+                    details.insert("connection".to_owned(), "kept".to_owned());
+                    break response;
+                }
+                Err((_, Some(unsent))) => prepared = unsent,
+                Err((failure, None)) => return Err(failure),
+            }
+            continue;
+        }
+        let tunnel = tunnel::open(&way.target, https, proxy.as_ref(), &Roots::Native, deadline, permit).await?;
+        details.insert("dns-us".to_owned(), tunnel.lookup.as_micros().to_string());
+        details.insert("connect-us".to_owned(), tunnel.connect.as_micros().to_string());
+        if let Some(tls) = tunnel.tls {
+            details.insert("tls-us".to_owned(), tls.as_micros().to_string());
+        }
+        let link = Link::over(tunnel).await?;
+        break exchange(link, prepared, max_body, deadline, kept, &way).await.map_err(|(failure, _)| failure)?;
+    };
+    response.details.append(&mut details);
     response.details.insert("total-us".to_owned(), start.elapsed().as_micros().to_string());
     Ok(response)
+}
+
+/// Sends a request and reads its answer. *Errors*: with the request, where the other
+/// side cannot have seen it.
+async fn exchange(
+    mut link: Link,
+    request: hyper::Request<Full<Bytes>>,
+    max_body: u32,
+    deadline: Instant,
+    kept: Option<&Connections>,
+    way: &connections::Way,
+) -> Result<Response, (Failure, Option<hyper::Request<Full<Bytes>>>)> {
+    let remote = link.remote();
+    let sent = Instant::now();
+    let response = match timeout_at(deadline, link.send(request)).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(Unsent { error, request })) => return Err((broken("head", &error), request)),
+        Err(_) => {
+            let message = format!("connected to {remote}, but no answer to the request came in time");
+            return Err((Failure::timeout("head", message), None));
+        }
+    };
+    let first_byte = sent.elapsed().as_micros().to_string();
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    let (body, truncated) = timeout_at(deadline, read(response.into_body(), max_body))
+        .await
+        .unwrap_or_else(|_| {
+            Err(Failure::timeout("body", format!("{remote} answered {status}, but the body did not end in time")))
+        })
+        .map_err(|failure| (failure.with("status", status.to_string()), None))?;
+    if let Some(kept) = kept.filter(|_| !truncated) {
+        kept.keep(way, link);
+    }
+    let details = BTreeMap::from([("first-byte-us".to_owned(), first_byte)]);
+    Ok(Response { status, headers, body, truncated, remote, details })
 }
 
 fn parse(text: &str) -> Result<(Url, Target), Failure> {
@@ -194,44 +271,6 @@ fn prepare(request: &Request, url: &Url, asked: Option<&Proxy>) -> Result<hyper:
         headers.insert(PROXY_AUTHORIZATION, value);
     }
     Ok(built)
-}
-
-async fn exchange(
-    tunnel: Tunnel,
-    request: hyper::Request<Full<Bytes>>,
-    max_body: u32,
-    deadline: Instant,
-    mut details: BTreeMap<String, String>,
-) -> Result<Response, Failure> {
-    let Tunnel { stream, remote, mover: _mover, .. } = tunnel;
-    let sent = Instant::now();
-    // Dropping the set ends the task: nothing outlives the probe.
-    let mut connection_task = JoinSet::new();
-    let head = async {
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken("head", &e))?;
-        connection_task.spawn(async move {
-            // What goes wrong is reported by the request that waits for it.
-            let _ = connection.await;
-        });
-        sender.send_request(request).await.map_err(|e| broken("head", &e))
-    };
-    let response = timeout_at(deadline, head).await.unwrap_or_else(|_| {
-        Err(Failure::timeout("head", format!("connected to {remote}, but no answer to the request came in time")))
-    })?;
-    details.insert("first-byte-us".to_owned(), sent.elapsed().as_micros().to_string());
-    let status = response.status().as_u16();
-    let headers = response
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        .collect();
-    let (body, truncated) = timeout_at(deadline, read(response.into_body(), max_body))
-        .await
-        .unwrap_or_else(|_| {
-            Err(Failure::timeout("body", format!("{remote} answered {status}, but the body did not end in time")))
-        })
-        .map_err(|failure| failure.with("status", status.to_string()))?;
-    Ok(Response { status, headers, body, truncated, remote, details })
 }
 
 async fn read(mut incoming: Incoming, max_body: u32) -> Result<(Vec<u8>, bool), Failure> {
