@@ -122,7 +122,8 @@ fn guests_share_only_the_contract_with_the_host() -> Result<()> {
     const KITS: [&str; 3] = ["seaworthy-check-sdk", "seaworthy-adapter-sdk", "seaworthy-check-build"];
     let crates = workspace()?;
     // The client of a service, for its adapter and its check.
-    let is_client = |name: &str| crates[name].folder.starts_with("plugins/") && crates[name].folder.ends_with("/client");
+    let is_client =
+        |name: &str| crates[name].folder.starts_with("plugins/") && crates[name].folder.ends_with("/client");
     for (name, krate) in &crates {
         let guest = is_guest(krate);
         for used in krate.names.iter().filter(|used| crates.contains_key(*used)) {

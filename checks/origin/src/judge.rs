@@ -206,7 +206,9 @@ impl Untrusted {
     pub fn words(self) -> &'static str {
         match self {
             Self::NoRoots => "a public authority signed it, and this machine's store does not hold that one",
-            Self::PrivateAuthority => "no public authority signed it: it is a company's own, of the server or of an inspecting proxy",
+            Self::PrivateAuthority => {
+                "no public authority signed it: it is a company's own, of the server or of an inspecting proxy"
+            }
             Self::OtherName => "it is for another name",
             Self::Time => "it is not valid at this machine's time",
             Self::Handshake => "the handshake failed before it could be judged",
@@ -360,7 +362,10 @@ mod tests {
     fn scopes_contain_others() {
         let held = pairs(&[("x-oauth-scopes", "repo, admin:org")]);
         assert!(missing_scopes(&held, &["repo", "repo:status", "public_repo", "read:org", "write:org"]).is_empty());
-        assert_eq!(missing_scopes(&held, &["workflow", "read:packages", "repository"]), ["workflow", "read:packages", "repository"]);
+        assert_eq!(
+            missing_scopes(&held, &["workflow", "read:packages", "repository"]),
+            ["workflow", "read:packages", "repository"]
+        );
         assert!(missing_scopes(&[], &["repo"]).is_empty(), "a token with permissions has no scopes to look at");
     }
 

@@ -38,7 +38,8 @@ impl Check for Api {
                 return Ok(findings.conclude("the URL of the origin cannot be used", Evidence::one(seen.id)));
             }
         };
-        let label = context.target().and_then(|target| row_value(&target.details, "credentials.token")).map(str::to_owned);
+        let label =
+            context.target().and_then(|target| row_value(&target.details, "credentials.token")).map(str::to_owned);
         Run { context: &context, base, label, findings: Findings::new(), ids: Vec::new() }.look()
     }
 }
@@ -283,9 +284,11 @@ impl Run<'_> {
         let limit = RateLimit::of(&response.headers);
         let evidence = Evidence::one(id);
         let reset = limit.reset_in_ms(&response.headers, clock::unix_ms()).map(|ms| ms / 1000);
-        for (key, value) in
-            [(facts::ORIGIN_LIMIT, limit.limit), (facts::ORIGIN_REMAINING, limit.remaining), (facts::ORIGIN_RESET_S, reset)]
-        {
+        for (key, value) in [
+            (facts::ORIGIN_LIMIT, limit.limit),
+            (facts::ORIGIN_REMAINING, limit.remaining),
+            (facts::ORIGIN_RESET_S, reset),
+        ] {
             if let Some(value) = value {
                 self.findings.fact(key, value, &evidence);
             }

@@ -1,8 +1,8 @@
 //! An answer of the origin as it is kept.
 
 use hyper::body::Bytes;
-use hyper::{HeaderMap, StatusCode};
 use hyper::header::{HeaderName, HeaderValue};
+use hyper::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -26,7 +26,10 @@ pub(crate) enum Record {
     Answer(Box<Answer>),
     /// Which request headers select one of several answers. `nonce` is part of their
     /// names, so that none is found any more once this record was replaced.
-    Variants { names: Vec<String>, nonce: String },
+    Variants {
+        names: Vec<String>,
+        nonce: String,
+    },
 }
 
 /// The part of a record before the body.
@@ -43,7 +46,8 @@ impl Record {
     pub(crate) fn encode(&self) -> Option<Vec<u8>> {
         let (head, body) = match self {
             Record::Answer(answer) => {
-                let headers = answer.headers.iter().map(|(name, value)| (name.as_str().to_owned(), latin(value.as_bytes())));
+                let headers =
+                    answer.headers.iter().map(|(name, value)| (name.as_str().to_owned(), latin(value.as_bytes())));
                 let head = Head::Answer {
                     status: answer.status.as_u16(),
                     received_ms: millis(answer.received),

@@ -38,7 +38,9 @@ impl Asked {
         let directives = Directives::of(&head.headers);
         let credentials: Vec<Vec<u8>> = [AUTHORIZATION, COOKIE]
             .iter()
-            .map(|name| head.headers.get_all(name).iter().map(|value| value.as_bytes()).collect::<Vec<_>>().join(&b"\n"[..]))
+            .map(|name| {
+                head.headers.get_all(name).iter().map(|value| value.as_bytes()).collect::<Vec<_>>().join(&b"\n"[..])
+            })
             .collect();
         let private = credentials.iter().any(|value| !value.is_empty());
         let place = keys.name(&[b"place", url.as_str().as_bytes()]);
@@ -108,7 +110,8 @@ impl Asked {
             // Those are part of the name already.
             .filter(|name| !CREDENTIALS.contains(&name.as_str()))
             .map(|name| {
-                let values: Vec<&[u8]> = self.headers().get_all(name.as_str()).iter().map(|value| value.as_bytes()).collect();
+                let values: Vec<&[u8]> =
+                    self.headers().get_all(name.as_str()).iter().map(|value| value.as_bytes()).collect();
                 (name.clone(), keys.name(&[b"value", &values.join(&b", "[..])]))
             })
             .collect()
@@ -151,7 +154,10 @@ mod tests {
     #[test]
     fn a_name_is_of_the_url_and_the_credentials_and_shows_neither() {
         let one = asked("/user?token=hunter2", &[("authorization", "Bearer ghp_one")]);
-        assert_eq!(one.name, asked("/./user?token=hunter2", &[("authorization", "Bearer ghp_one"), ("accept", "x")]).name);
+        assert_eq!(
+            one.name,
+            asked("/./user?token=hunter2", &[("authorization", "Bearer ghp_one"), ("accept", "x")]).name
+        );
         let others = [
             asked("/user?token=hunter2", &[("authorization", "Bearer ghp_two")]),
             asked("/user?token=hunter2", &[("cookie", "Bearer ghp_one")]),

@@ -1,5 +1,5 @@
-use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
 use hyper::body::{Body as _, Bytes, Frame, Incoming};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -31,7 +31,11 @@ pub(crate) enum Read {
 ///
 /// # Errors
 /// It broke off, or did not end in time (`None`).
-pub(crate) async fn read(mut incoming: Incoming, most: usize, patience: Duration) -> Result<Read, Option<hyper::Error>> {
+pub(crate) async fn read(
+    mut incoming: Incoming,
+    most: usize,
+    patience: Duration,
+) -> Result<Read, Option<hyper::Error>> {
     if incoming.size_hint().lower() > most as u64 {
         return Ok(Read::Longer(streamed(incoming)));
     }

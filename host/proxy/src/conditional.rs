@@ -6,13 +6,8 @@ use hyper::header::{ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE
 use std::time::SystemTime;
 
 /// The headers by which a client makes its request depend on what it has.
-pub(crate) const CONDITIONS: [HeaderName; 5] = [
-    IF_NONE_MATCH,
-    IF_MODIFIED_SINCE,
-    hyper::header::IF_MATCH,
-    hyper::header::IF_UNMODIFIED_SINCE,
-    IF_RANGE,
-];
+pub(crate) const CONDITIONS: [HeaderName; 5] =
+    [IF_NONE_MATCH, IF_MODIFIED_SINCE, hyper::header::IF_MATCH, hyper::header::IF_UNMODIFIED_SINCE, IF_RANGE];
 
 /// What of an answer a client is to get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

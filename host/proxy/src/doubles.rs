@@ -39,7 +39,9 @@ impl Map {
         let values = self.values.lock().unwrap();
         let within = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
         values.iter().any(|(key, blob)| {
-            key.contains(text) || within(&blob.bytes) || blob.metadata.iter().any(|(k, v)| k.contains(text) || v.contains(text))
+            key.contains(text)
+                || within(&blob.bytes)
+                || blob.metadata.iter().any(|(k, v)| k.contains(text) || v.contains(text))
         })
     }
 
@@ -111,10 +113,7 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
-    pub(crate) async fn start(
-        delay: Duration,
-        script: impl Fn(&Heard) -> Said + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) async fn start(delay: Duration, script: impl Fn(&Heard) -> Said + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let heard: Arc<Mutex<Vec<Heard>>> = Arc::default();

@@ -10,8 +10,14 @@ use hyper::header::{
 pub(crate) const CACHE: HeaderName = HeaderName::from_static("x-seaworthy-cache");
 
 /// RFC 9110 section 7.6.1, and what proxies have sent each other since.
-const HOP_BY_HOP: [&str; 6] =
-    ["keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "proxy-authentication-info", "http2-settings"];
+const HOP_BY_HOP: [&str; 6] = [
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-authentication-info",
+    "http2-settings",
+];
 
 /// Removes what belongs to the connection, and what `Connection` says belongs to it.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
@@ -73,8 +79,11 @@ pub(crate) fn update(kept: &mut HeaderMap, confirmed: &HeaderMap) {
 /// Removes what was true only at the moment of the origin's own answer: how many
 /// requests were left then.
 pub(crate) fn strip_momentary(headers: &mut HeaderMap) {
-    let momentary: Vec<HeaderName> =
-        headers.keys().filter(|name| name.as_str().starts_with("x-ratelimit-") || *name == "retry-after").cloned().collect();
+    let momentary: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with("x-ratelimit-") || *name == "retry-after")
+        .cloned()
+        .collect();
     for name in momentary {
         headers.remove(name);
     }

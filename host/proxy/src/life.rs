@@ -108,7 +108,12 @@ fn policy(
     let mut response = Response::new(());
     *response.status_mut() = status;
     *response.headers_mut() = judged;
-    CachePolicy::new_options(&request, &response, received, CacheOptions { shared: !private, ..CacheOptions::default() })
+    CachePolicy::new_options(
+        &request,
+        &response,
+        received,
+        CacheOptions { shared: !private, ..CacheOptions::default() },
+    )
 }
 
 #[cfg(test)]

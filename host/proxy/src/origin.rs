@@ -153,7 +153,11 @@ impl Origin {
         let bad = |what: String| Failure::new("invalid", "parse", what);
         let asked = self.proxy.as_ref().filter(|_| url.scheme() == "http");
         // Absolute form for a proxy, origin form else (RFC 9112 section 3.2).
-        let form = if asked.is_some() { &url[..Position::AfterQuery] } else { &url[Position::BeforePath..Position::AfterQuery] };
+        let form = if asked.is_some() {
+            &url[..Position::AfterQuery]
+        } else {
+            &url[Position::BeforePath..Position::AfterQuery]
+        };
         let uri: Uri = form.parse().map_err(|_| bad("the path cannot be asked for".into()))?;
         let mut request = Request::new(body);
         *request.method_mut() = head.method.clone();

@@ -17,7 +17,10 @@ pub(crate) fn page(method: &Method, path: &str, stats: impl FnOnce() -> Value) -
     match path.strip_prefix(BELOW) {
         Some("healthz") => json_answer(StatusCode::OK, &json!({ "status": "ok" })),
         Some("stats") => json_answer(StatusCode::OK, &stats()),
-        _ => json_answer(StatusCode::NOT_FOUND, &json!({ "message": "there are /.seaworthy/stats and /.seaworthy/healthz" })),
+        _ => json_answer(
+            StatusCode::NOT_FOUND,
+            &json!({ "message": "there are /.seaworthy/stats and /.seaworthy/healthz" }),
+        ),
     }
 }
 

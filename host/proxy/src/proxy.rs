@@ -14,7 +14,9 @@ use crate::own_pages::{BELOW, json_answer, page};
 use crate::shelf::{HasTiers, Shelf};
 use crate::stats::{Outcome, Stats};
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{AGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, IF_MATCH, IF_UNMODIFIED_SINCE, VIA};
+use hyper::header::{
+    AGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, IF_MATCH, IF_UNMODIFIED_SINCE, VIA,
+};
 use hyper::{Method, Request, Response, StatusCode};
 use seaworthy_model::Failure;
 use serde_json::json;
@@ -104,7 +106,10 @@ impl Proxy {
         }
         let mine = |value: &HeaderValue| value.to_str().is_ok_and(|via| via.contains(&self.pseudonym));
         if head.headers.get_all(VIA).iter().any(mine) {
-            return said(StatusCode::LOOP_DETECTED, "the origin of this proxy is this proxy; set --origin to the real one");
+            return said(
+                StatusCode::LOOP_DETECTED,
+                "the origin of this proxy is this proxy; set --origin to the real one",
+            );
         }
         let method = head.method.clone();
         let Some(asked) = Asked::read(head, &self.origin, &self.keys) else {
@@ -156,7 +161,10 @@ impl Proxy {
             }
         }
         if asked.directives.has("only-if-cached") {
-            return Reply::new(said(StatusCode::GATEWAY_TIMEOUT, "not in the cache, and only-if-cached was asked for"), Outcome::Miss);
+            return Reply::new(
+                said(StatusCode::GATEWAY_TIMEOUT, "not in the cache, and only-if-cached was asked for"),
+                Outcome::Miss,
+            );
         }
         if !asked.is_get() || (looked.kept.is_none() && asked.wants_part()) {
             return self.pass(&asked, None).await;

@@ -36,14 +36,7 @@ pub(crate) struct Shelf {
 
 impl Shelf {
     pub(crate) fn new(source: Arc<dyn HasTiers>, keys: Arc<Keys>, stats: Arc<Stats>, budget: Duration) -> Self {
-        Self {
-            source,
-            keys,
-            stats,
-            budget,
-            writing: Mutex::default(),
-            writers: Arc::new(Semaphore::new(WRITERS)),
-        }
+        Self { source, keys, stats, budget, writing: Mutex::default(), writers: Arc::new(Semaphore::new(WRITERS)) }
     }
 
     /// The record called `name` and the tier that had it. *Behaviour*: what cannot be
@@ -105,11 +98,7 @@ impl Shelf {
     }
 
     fn unwrap(&self, name: &str, private: bool, bytes: &[u8]) -> Option<Record> {
-        if self.sealed(private) {
-            Record::decode(&self.keys.open(name, bytes)?)
-        } else {
-            Record::decode(bytes)
-        }
+        if self.sealed(private) { Record::decode(&self.keys.open(name, bytes)?) } else { Record::decode(bytes) }
     }
 
     /// Stores `record` in the background. Until it is stored it is found here.
@@ -140,12 +129,8 @@ impl Shelf {
         let Some(plain) = record.encode() else { return };
         let bytes = if self.sealed(private) { self.keys.seal(name, &plain) } else { Some(plain) };
         let Some(bytes) = bytes else { return };
-        let blob = Blob {
-            bytes,
-            created_ms: millis(SystemTime::now()),
-            ttl_ms: Some(millis_of(life)),
-            ..Blob::default()
-        };
+        let blob =
+            Blob { bytes, created_ms: millis(SystemTime::now()), ttl_ms: Some(millis_of(life)), ..Blob::default() };
         if self.stays_here(private) {
             for tier in self.source.tiers().iter() {
                 if is_private(tier, Operation::Put).await

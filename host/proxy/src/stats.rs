@@ -25,8 +25,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [Outcome; 6] =
-        [Self::Hit, Self::Shared, Self::Miss, Self::Revalidated, Self::Stale, Self::Bypass];
+    const ALL: [Outcome; 6] = [Self::Hit, Self::Shared, Self::Miss, Self::Revalidated, Self::Stale, Self::Bypass];
 
     /// The word in the header and in the numbers.
     pub(crate) fn word(self) -> &'static str {

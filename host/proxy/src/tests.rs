@@ -94,7 +94,8 @@ async fn a_fresh_answer_is_served_from_the_tiers_with_its_age() {
     .await;
     let map = Map::with("private");
     let proxy = Running::start(origin.address, &[("disk", map.clone())], Sharing::Local, Options::default()).await;
-    let first = proxy.get("/a?b=c", &[("connection", "x-mine"), ("x-mine", "1"), ("accept-encoding", "br, gzip")]).await;
+    let first =
+        proxy.get("/a?b=c", &[("connection", "x-mine"), ("x-mine", "1"), ("accept-encoding", "br, gzip")]).await;
     assert_eq!((first.status, first.cache(), &first.body[..]), (200, "miss", &b"/a?b=c"[..]));
     assert_eq!(first.headers["x-ratelimit-remaining"], "9");
     let asked = origin.last().2;
@@ -108,7 +109,10 @@ async fn a_fresh_answer_is_served_from_the_tiers_with_its_age() {
     assert_eq!(proxy.get("/a?b=d", &[]).await.cache(), "miss");
     assert_eq!(origin.count(), 2);
     let head = proxy.send("HEAD", "/a?b=c", &[], "").await;
-    assert_eq!((head.cache(), head.body.len(), &head.headers["content-length"]), ("hit; tier=disk", 0, &"6".parse().unwrap()));
+    assert_eq!(
+        (head.cache(), head.body.len(), &head.headers["content-length"]),
+        ("hit; tier=disk", 0, &"6".parse().unwrap())
+    );
     assert_eq!(origin.count(), 2);
 }
 
@@ -144,7 +148,9 @@ async fn what_may_not_be_kept_is_not() {
 #[tokio::test]
 async fn a_stale_answer_is_confirmed_and_lives_on() {
     let origin = Scripted::start(NOW, |heard| match heard.2.get("if-none-match").map(String::as_str) {
-        Some("\"v1\"") => said(304, &[("etag", "\"v1\""), ("cache-control", "private, max-age=60"), ("x-new", "1")], ""),
+        Some("\"v1\"") => {
+            said(304, &[("etag", "\"v1\""), ("cache-control", "private, max-age=60"), ("x-new", "1")], "")
+        }
         _ => said(200, &[("etag", "\"v1\""), ("cache-control", "private, max-age=0")], "body"),
     })
     .await;
@@ -188,7 +194,10 @@ async fn a_client_that_has_it_gets_304_and_parts_are_cut_here() {
     let other = proxy.get("/x", &[("if-none-match", "\"f\"")]).await;
     assert_eq!((other.status, other.body.len()), (200, 10));
     let part = proxy.get("/x", &[("range", "bytes=2-4")]).await;
-    assert_eq!((part.status, &part.body[..], &part.headers["content-range"]), (206, &b"234"[..], &"bytes 2-4/10".parse().unwrap()));
+    assert_eq!(
+        (part.status, &part.body[..], &part.headers["content-range"]),
+        (206, &b"234"[..], &"bytes 2-4/10".parse().unwrap())
+    );
     let outside = proxy.get("/x", &[("range", "bytes=10-")]).await;
     assert_eq!((outside.status, &outside.headers["content-range"]), (416, &"bytes */10".parse().unwrap()));
     assert_eq!(origin.count(), asked, "all of that from the cache");
@@ -199,7 +208,11 @@ async fn a_private_answer_has_one_reader_and_is_sealed() {
     const TOKEN: &str = "Bearer ghp_only_mine_0123456789";
     let origin = Scripted::start(NOW, |heard| {
         let who = heard.2.get("authorization").map_or("nobody", String::as_str).to_owned();
-        said(200, &[("cache-control", "private, max-age=60, s-maxage=60"), ("vary", "Accept, Authorization")], &format!("secret of {who}"))
+        said(
+            200,
+            &[("cache-control", "private, max-age=60, s-maxage=60"), ("vary", "Accept, Authorization")],
+            &format!("secret of {who}"),
+        )
     })
     .await;
     let (shared, local) = (Map::with("shared"), Map::with("private"));
@@ -218,7 +231,10 @@ async fn a_private_answer_has_one_reader_and_is_sealed() {
     let second = Running::start(origin.address, &[("p2p", shared.clone())], Sharing::Shared, Options::default()).await;
     let found = second.get("/user?access_token=query-secret", &[("authorization", TOKEN)]).await;
     assert_eq!(found.cache(), "hit; tier=p2p");
-    assert_eq!(second.get("/user?access_token=query-secret", &[("authorization", "Bearer third")]).await.cache(), "miss");
+    assert_eq!(
+        second.get("/user?access_token=query-secret", &[("authorization", "Bearer third")]).await.cache(),
+        "miss"
+    );
     for map in [&shared, &local] {
         assert!(map.len() > 0);
         for secret in ["ghp_only", "query-secret", "secret of", "access_token", "/user"] {
@@ -290,7 +306,9 @@ async fn equal_requests_at_once_are_one() {
 
 #[tokio::test]
 async fn a_client_that_leaves_takes_nothing_with_it() {
-    let origin = Scripted::start(Duration::from_millis(200), |_| said(200, &[("cache-control", "public, max-age=60")], "x")).await;
+    let origin =
+        Scripted::start(Duration::from_millis(200), |_| said(200, &[("cache-control", "public, max-age=60")], "x"))
+            .await;
     let proxy = Arc::new(
         Running::start(origin.address, &[("disk", Map::with("private"))], Sharing::Local, Options::default()).await,
     );
@@ -382,7 +400,10 @@ async fn errors_of_the_origin_go_through_or_are_bridged() {
     failing.store(true, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(proxy.get("/bridged", &[]).await.cache(), "stale; tier=disk");
     let strict = proxy.get("/strict", &[]).await;
-    assert_eq!((strict.status, &strict.headers["retry-after"], &strict.body[..]), (503, &"7".parse().unwrap(), &b"out of order"[..]));
+    assert_eq!(
+        (strict.status, &strict.headers["retry-after"], &strict.body[..]),
+        (503, &"7".parse().unwrap(), &b"out of order"[..])
+    );
 }
 
 #[tokio::test]

@@ -11,14 +11,17 @@ pub(crate) fn refused(operation: &str, settings: &Settings, refused: &Refused) -
     let made = match &refused.refusal {
         Refusal::Unauthenticated => {
             let message = match &settings.token {
-                Some(label) => format!("{url} does not take the token `{label}` ({refused}); it is wrong, expired or revoked"),
+                Some(label) => {
+                    format!("{url} does not take the token `{label}` ({refused}); it is wrong, expired or revoked")
+                }
                 None => format!("{url} wants a token ({refused}); set the variable that [vars] names for it"),
             };
             CacheError::unauthenticated(operation, message)
         }
         Refusal::SingleSignOn { url: link } => {
             let where_to = link.as_deref().unwrap_or("https://github.com/settings/tokens");
-            let message = format!("{url} wants the token authorised for single sign-on ({refused}); do it at {where_to}");
+            let message =
+                format!("{url} wants the token authorised for single sign-on ({refused}); do it at {where_to}");
             CacheError::forbidden(operation, message).with("reason", "sso")
         }
         Refusal::Scope { needed, held } => {
@@ -27,7 +30,8 @@ pub(crate) fn refused(operation: &str, settings: &Settings, refused: &Refused) -
             CacheError::forbidden(operation, message).with("reason", "scope").with("needed", needed)
         }
         Refusal::RateLimited { retry_after_ms } => {
-            let message = format!("the rate limit of {url} is used up ({refused}); it is renewed in {} s", retry_after_ms / 1000);
+            let message =
+                format!("the rate limit of {url} is used up ({refused}); it is renewed in {} s", retry_after_ms / 1000);
             CacheError::rate_limited(operation, message, millis(*retry_after_ms)).with("reason", "primary")
         }
         Refusal::Secondary { retry_after_ms } => {
@@ -37,7 +41,8 @@ pub(crate) fn refused(operation: &str, settings: &Settings, refused: &Refused) -
         Refusal::Forbidden => CacheError::forbidden(operation, format!("{url} refuses ({refused})")),
         Refusal::Moved { location } => {
             let to = location.as_deref().unwrap_or("nowhere");
-            let message = format!("{url} sends to {to}, which is not below it; the token is not sent there. Is the URL right?");
+            let message =
+                format!("{url} sends to {to}, which is not below it; the token is not sent there. Is the URL right?");
             CacheError::configuration(operation, message)
         }
         Refusal::Intercepted => {
@@ -48,9 +53,12 @@ pub(crate) fn refused(operation: &str, settings: &Settings, refused: &Refused) -
             let made = CacheError::unreachable(operation, format!("{url} fails for now ({refused})"));
             CacheError { retry_after: retry_after_ms.and_then(millis), ..made }
         }
-        Refusal::Other => {
-            CacheError::new("other", "permanent", operation, format!("{url} gave an answer that is no value ({refused})"))
-        }
+        Refusal::Other => CacheError::new(
+            "other",
+            "permanent",
+            operation,
+            format!("{url} gave an answer that is no value ({refused})"),
+        ),
     };
     made.with("url", url).with("status", refused.status.to_string())
 }
@@ -79,7 +87,12 @@ pub(crate) fn too_large(operation: &str, most: u32) -> CacheError {
 
 /// An answer that does not fit the question.
 pub(crate) fn out_of_step() -> CacheError {
-    CacheError::new("other", "temporary", "get", "the answer does not fit the question; this is a bug in the API or in this adapter")
+    CacheError::new(
+        "other",
+        "temporary",
+        "get",
+        "the answer does not fit the question; this is a bug in the API or in this adapter",
+    )
 }
 
 fn millis(time: u64) -> Option<u32> {
@@ -110,8 +123,13 @@ mod tests {
             (Refusal::Unavailable { retry_after_ms: Some(7) }, "unreachable", "temporary", Some(7)),
             (Refusal::Other, "other", "permanent", None),
         ] {
-            let made = refused("get", &settings(true), &Refused { status: 403, refusal: refusal.clone(), words: "w".into() });
-            assert_eq!((made.kind.as_str(), made.retry.as_str(), made.retry_after), (kind, retry, after), "{refusal:?}");
+            let made =
+                refused("get", &settings(true), &Refused { status: 403, refusal: refusal.clone(), words: "w".into() });
+            assert_eq!(
+                (made.kind.as_str(), made.retry.as_str(), made.retry_after),
+                (kind, retry, after),
+                "{refusal:?}"
+            );
             assert!(made.message.contains("https://a") || made.kind == "forbidden", "{}", made.message);
         }
     }

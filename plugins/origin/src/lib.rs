@@ -124,7 +124,13 @@ impl Origin {
         Err(error::out_of_step())
     }
 
-    fn send(&self, operation: &str, method: &str, url: &str, known: Option<&Remembered>) -> Result<Response, CacheError> {
+    fn send(
+        &self,
+        operation: &str,
+        method: &str,
+        url: &str,
+        known: Option<&Remembered>,
+    ) -> Result<Response, CacheError> {
         let request = Request {
             method: method.into(),
             url: url.into(),

@@ -49,7 +49,8 @@ impl Memory {
             return;
         }
         while self.values.len() >= MOST_ENTRIES || self.bytes + size > MOST_BYTES {
-            let Some(oldest) = self.values.iter().min_by_key(|(_, value)| value.used).map(|(key, _)| key.clone()) else {
+            let Some(oldest) = self.values.iter().min_by_key(|(_, value)| value.used).map(|(key, _)| key.clone())
+            else {
                 break;
             };
             self.remove(&oldest);

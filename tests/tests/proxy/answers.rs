@@ -3,7 +3,7 @@
 
 use crate::{Here, Place};
 use anyhow::{Context, Result, ensure};
-use seaworthy_tests::{Caddy, CachingProxy, Client, Heard, Origin, ProxyOptions, Said, Scene};
+use seaworthy_tests::{CachingProxy, Caddy, Client, Heard, Origin, ProxyOptions, Said, Scene};
 use std::time::Duration;
 
 pub(crate) fn scenes() -> Vec<Scene<Here>> {
@@ -75,7 +75,12 @@ fn dead_origin(_: &Here) -> Result<()> {
     ensure!((open.status, open.cache()) == (200, "stale; tier=disk"), "{} {}", open.status, open.cache());
     for path in ["/forbidden", "/never-seen"] {
         let gone = proxy.ask("GET", path, &[])?;
-        ensure!(gone.status == 502 && gone.text().contains("cannot be asked"), "{path}: {} {}", gone.status, gone.text());
+        ensure!(
+            gone.status == 502 && gone.text().contains("cannot be asked"),
+            "{path}: {} {}",
+            gone.status,
+            gone.text()
+        );
     }
     let stats = proxy.stats()?;
     ensure!(stats["outcomes"]["stale"] == 2 && stats["origin"]["failures"].as_u64() > Some(3), "{stats}");
@@ -98,7 +103,12 @@ fn vary(_: &Here) -> Result<()> {
     let anew = CachingProxy::start(&options)?;
     for accept in ["text/html", "application/json"] {
         let got = ask(&anew, accept)?;
-        ensure!(got.cache().starts_with("hit") && got.text() == format!("/x as {accept}"), "{} {}", got.cache(), got.text());
+        ensure!(
+            got.cache().starts_with("hit") && got.text() == format!("/x as {accept}"),
+            "{} {}",
+            got.cache(),
+            got.text()
+        );
     }
     ensure!(ask(&anew, "text/plain")?.cache() == "miss", "nobody asked for that before");
     ensure!(origin.count() == 3, "{}", origin.count());

@@ -38,7 +38,11 @@ fn values(_: &Here) -> Result<()> {
     let whole = format!("{}/repos/acme/app", caddy.url());
     run(&["get", &whole], "")?.exits(0).context("a key may be a URL below the base")?;
     let moved = run(&["get", "moved"], "")?;
-    ensure!(moved.exits(0)?.stdout.contains("acme/app"), "a redirect below the base is followed\n{}", moved.transcript());
+    ensure!(
+        moved.exits(0)?.stdout.contains("acme/app"),
+        "a redirect below the base is followed\n{}",
+        moved.transcript()
+    );
     let stat = run(&["stat", "repos/acme/app", "--json"], "")?;
     let told: Value = serde_json::from_str(&stat.exits(0)?.stdout)?;
     let text = told.to_string();
@@ -48,7 +52,11 @@ fn values(_: &Here) -> Result<()> {
     ensure!(!mine.stderr.contains(CADDY_TOKEN), "{}", mine.transcript());
     run(&["get", "repos/acme/none"], "")?.exits(MISS)?;
     let put = run(&["put", "x", "/dev/null"], "")?;
-    ensure!(put.code() != Some(0) && put.stderr.contains("unsupported"), "it is read and never written\n{}", put.transcript());
+    ensure!(
+        put.code() != Some(0) && put.stderr.contains("unsupported"),
+        "it is read and never written\n{}",
+        put.transcript()
+    );
     Ok(())
 }
 
@@ -178,7 +186,10 @@ fn check_tells(_: &Here) -> Result<()> {
         ),
         ("origin.rate-limit-low", Box::new(move || github(Said::new(200, "{}")).with("x-ratelimit-remaining", "7"))),
         ("origin.secondary-limit", Box::new(move || github(Said::new(429, "{}")).with("retry-after", "60"))),
-        ("origin.sso-required", Box::new(move || github(Said::new(403, "{}")).with("x-github-sso", "required; url=https://x"))),
+        (
+            "origin.sso-required",
+            Box::new(move || github(Said::new(403, "{}")).with("x-github-sso", "required; url=https://x")),
+        ),
         (
             "origin.scope-missing",
             Box::new(move || github(Said::new(403, "{}")).with("x-accepted-github-permissions", "contents=read")),
@@ -186,12 +197,14 @@ fn check_tells(_: &Here) -> Result<()> {
         ("origin.failing", Box::new(move || github(Said::new(502, "{}")))),
         ("origin.not-an-api", Box::new(|| Said::new(301, "").with("location", "https://github.com/"))),
         ("origin.intercepted", Box::new(|| Said::new(403, "<!doctype html>").with("content-type", "text/html"))),
-        ("origin.clock-skew", Box::new(move || github(Said::new(200, "{}")).with("date", "Tue, 14 Nov 2023 22:13:20 GMT"))),
+        (
+            "origin.clock-skew",
+            Box::new(move || github(Said::new(200, "{}")).with("date", "Tue, 14 Nov 2023 22:13:20 GMT")),
+        ),
         (
             "origin.token-expires",
             Box::new(move || {
-                github(Said::new(200, "{}"))
-                    .with("github-authentication-token-expiration", "2020-01-02 00:00:00 UTC")
+                github(Said::new(200, "{}")).with("github-authentication-token-expiration", "2020-01-02 00:00:00 UTC")
             }),
         ),
     ];

@@ -65,7 +65,11 @@ fn nowhere(_: &Here) -> Result<()> {
     })?;
     let proxy = CachingProxy::start(&place.proxy(&origin.url(), "p2p,disk", "a")?)?;
     let headers = [("authorization", MINE), ("cookie", "session=cookie-Ht6mRx3q")];
-    for path in ["/user/emails?access_token=query-Wb4kUy8e", "/refused?token=query-Wb4kUy8e", "/user/emails?access_token=query-Wb4kUy8e"] {
+    for path in [
+        "/user/emails?access_token=query-Wb4kUy8e",
+        "/refused?token=query-Wb4kUy8e",
+        "/user/emails?access_token=query-Wb4kUy8e",
+    ] {
         proxy.ask("GET", path, &headers)?;
         proxy.ask("POST", path, &headers)?;
         proxy.ask("GET", path, &headers)?;

@@ -68,7 +68,8 @@ fn github(heard: &Heard, asked: &AtomicU64) -> Said {
         (_, false) => "private, max-age=60, s-maxage=60",
     };
     let same = heard.header("if-none-match") == etag;
-    let body = if same { String::new() } else { format!("{{\"path\":\"{}\",\"x\":\"{}\"}}", heard.path, "y".repeat(2_000)) };
+    let body =
+        if same { String::new() } else { format!("{{\"path\":\"{}\",\"x\":\"{}\"}}", heard.path, "y".repeat(2_000)) };
     limits(Said::new(if same { 304 } else { 200 }, body))
         .with("etag", etag)
         .with("cache-control", control)
@@ -107,7 +108,11 @@ fn measure(seed: u64) -> Result<Seen> {
                     let mut headers = vec![("accept", "application/vnd.github+json"), ("accept-encoding", "gzip, br")];
                     headers.extend(token.map(|token| ("authorization", token)));
                     let got = client.ask(method, &path, &headers).await?;
-                    let right = if method == "POST" { got.status == 201 } else { got.status == 200 && got.text().contains(&path) };
+                    let right = if method == "POST" {
+                        got.status == 201
+                    } else {
+                        got.status == 200 && got.text().contains(&path)
+                    };
                     ensure!(right, "{method} {path}: {} {}", got.status, got.text());
                     all.push(got);
                 }

@@ -50,7 +50,8 @@ pub(crate) async fn proxy(global: &Global, arguments: &ProxyArgs) -> Result<Exit
     let environment = configuration::environment();
     let origin = origin(arguments, &environment)?;
     let (keys, known_by) = keys(secret).await?;
-    let listener = TcpListener::bind(arguments.listen).await.map_err(|error| cannot_listen(arguments.listen, &error))?;
+    let listener =
+        TcpListener::bind(arguments.listen).await.map_err(|error| cannot_listen(arguments.listen, &error))?;
     let address = listener.local_addr().map_err(|error| cannot_listen(arguments.listen, &error))?;
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "clients send their tokens to this address without TLS; listen on loopback, or on a network that only they are on");

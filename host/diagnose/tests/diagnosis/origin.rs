@@ -64,7 +64,10 @@ fn a_small_limit_follows_from_a_missing_token() {
     let both = found(vec![missing(), limited()]);
     assert_eq!(both.len(), 1, "{both:#?}");
     assert_eq!((both[0].code.as_str(), both[0].explains.len()), ("origin.no-token", 2));
-    assert!(texts(&both[0]).starts_with("Give it to the job.\npermissions:\n  contents: read\n"), "least privilege first");
+    assert!(
+        texts(&both[0]).starts_with("Give it to the job.\npermissions:\n  contents: read\n"),
+        "least privilege first"
+    );
     // With a token the limit is what it is.
     assert_eq!(only(limited()).code, "origin.rate-limited");
     let codes: Vec<String> = causes(&diagnose(
@@ -113,7 +116,8 @@ fn the_url_of_the_api_is_named() {
 
 #[test]
 fn a_permission_is_asked_for_as_the_api_names_it() {
-    let named = finding("origin.scope-missing", Layer::Identity).at(API).detail("needed", "contents=read; pull_requests=write");
+    let named =
+        finding("origin.scope-missing", Layer::Identity).at(API).detail("needed", "contents=read; pull_requests=write");
     let texts_of = texts(&only(named));
     assert!(texts_of.contains("permissions:\n  contents: read\n  pull-requests: write\n"), "{texts_of}");
     // A classic scope is no permission of a workflow, and nothing hostile becomes YAML.
@@ -128,7 +132,10 @@ fn a_pause_is_as_long_as_the_api_says() {
     let pause = |seconds: &str| {
         texts(&only(finding("origin.secondary-limit", Layer::Protocol).at(API).detail("retry-after-s", seconds)))
     };
-    assert!(pause("60").contains("sleep 61") && pause("60").contains("seaworthy cache proxy --origin https://api.github.com"));
+    assert!(
+        pause("60").contains("sleep 61")
+            && pause("60").contains("seaworthy cache proxy --origin https://api.github.com")
+    );
     assert!(!pause("86400").contains("sleep"), "nobody waits for a day");
     assert!(!pause("1; rm -rf /").contains("rm"));
 }

@@ -1,7 +1,7 @@
+use crate::Validators;
 use crate::freshness::Freshness;
 use crate::headers::{Headers, header};
 use crate::refusal::Refused;
-use crate::Validators;
 
 /// Headers that say something of a value and nothing of the exchange.
 const DESCRIBING: [&str; 8] = [

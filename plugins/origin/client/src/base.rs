@@ -183,7 +183,9 @@ mod tests {
         assert_eq!(base("https://api.github.com").host_and_port(), "api.github.com:443");
         assert_eq!(base("http://[::1]/x").host_and_port(), "[::1]:80");
         assert_eq!(base("http://[::1]:8080").host_and_port(), "[::1]:8080");
-        assert!(base("https://API.github.com/").is_github_com() && !base("https://api.github.com.evil").is_github_com());
+        assert!(
+            base("https://API.github.com/").is_github_com() && !base("https://api.github.com.evil").is_github_com()
+        );
     }
 
     #[test]
@@ -193,7 +195,10 @@ mod tests {
         assert!(ghes.key_of("https://ghe.example.com/api/v3/repositories/1").is_some());
         for elsewhere in ["/login", "//evil.example.com/api/v3/x", "https://evil.example.com/", "x"] {
             let key = ghes.key_of(elsewhere);
-            assert!(key.is_none() || ghes.url(&key.unwrap()).unwrap().starts_with("https://ghe.example.com/api/v3/"), "{elsewhere}");
+            assert!(
+                key.is_none() || ghes.url(&key.unwrap()).unwrap().starts_with("https://ghe.example.com/api/v3/"),
+                "{elsewhere}"
+            );
         }
     }
 }

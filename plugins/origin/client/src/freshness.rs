@@ -108,8 +108,7 @@ mod tests {
         };
         let aged = pairs(&[("cache-control", "max-age=60"), ("age", "20")]);
         assert_eq!(Freshness::of(200, &aged, false, 0).left_ms, 40_000);
-        let expires =
-            pairs(&[("date", "Tue, 14 Nov 2023 22:13:20 GMT"), ("expires", "Tue, 14 Nov 2023 22:14:20 GMT")]);
+        let expires = pairs(&[("date", "Tue, 14 Nov 2023 22:13:20 GMT"), ("expires", "Tue, 14 Nov 2023 22:14:20 GMT")]);
         assert_eq!(Freshness::of(200, &expires, false, 1_700_000_000_000).left_ms, 60_000);
         let nonsense = pairs(&[("cache-control", "max-age=60"), ("age", "18446744073709551615"), ("b ad", "\n")]);
         assert_eq!(Freshness::of(200, &nonsense, false, 0).left_ms, 0);

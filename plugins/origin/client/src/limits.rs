@@ -25,7 +25,9 @@ impl RateLimit {
     /// Reads the headers; all `None` where there are none.
     #[must_use]
     pub fn of(headers: &Headers) -> Self {
-        let read = |name: &str| number(headers, &format!("x-ratelimit-{name}")).or_else(|| number(headers, &format!("ratelimit-{name}")));
+        let read = |name: &str| {
+            number(headers, &format!("x-ratelimit-{name}")).or_else(|| number(headers, &format!("ratelimit-{name}")))
+        };
         Self {
             limit: read("limit"),
             remaining: read("remaining"),
@@ -80,7 +82,8 @@ mod tests {
     #[test]
     fn retry_after_is_seconds_or_a_date() {
         assert_eq!(retry_after_ms(&pairs(&[("Retry-After", "7")]), 0), Some(7_000));
-        let dated = pairs(&[("retry-after", "Tue, 14 Nov 2023 22:13:30 GMT"), ("date", "Tue, 14 Nov 2023 22:13:20 GMT")]);
+        let dated =
+            pairs(&[("retry-after", "Tue, 14 Nov 2023 22:13:30 GMT"), ("date", "Tue, 14 Nov 2023 22:13:20 GMT")]);
         assert_eq!(retry_after_ms(&dated, 0), Some(10_000));
         assert_eq!(retry_after_ms(&pairs(&[("retry-after", "99999999999")]), 0), Some(LONGEST_MS));
         assert_eq!(retry_after_ms(&pairs(&[("retry-after", "soon")]), 0), None);

@@ -130,7 +130,10 @@ fn forbidden(headers: &Headers, words: &str, retry_after: Option<u64>) -> Refusa
         }
     }
     if words.contains("resource not accessible") {
-        return Refusal::Scope { needed: "a permission that the message does not name".into(), held: held.map(str::to_owned) };
+        return Refusal::Scope {
+            needed: "a permission that the message does not name".into(),
+            held: held.map(str::to_owned),
+        };
     }
     Refusal::Forbidden
 }
@@ -224,7 +227,10 @@ mod tests {
         assert_eq!(read(401, &[], bad).refusal, Refusal::Unauthenticated);
         assert_eq!(read(401, &[], bad).to_string(), "status 401, `Bad credentials`");
         assert_eq!(read(429, &[], "").refusal, Refusal::Secondary { retry_after_ms: 60_000 });
-        assert_eq!(read(503, &[("Retry-After", "2")], "").refusal, Refusal::Unavailable { retry_after_ms: Some(2_000) });
+        assert_eq!(
+            read(503, &[("Retry-After", "2")], "").refusal,
+            Refusal::Unavailable { retry_after_ms: Some(2_000) }
+        );
         assert_eq!(read(407, &[], "").refusal, Refusal::Intercepted);
         let page = [("content-type", "text/html; charset=utf-8")];
         assert_eq!(read(403, &page, "\n<!DOCTYPE html><title>Log in").refusal, Refusal::Intercepted);
