@@ -8,7 +8,7 @@
 
 use anyhow::{Context, Result, ensure};
 use seaworthy_model::{Level, Report};
-use seaworthy_tests::{NoStage, Peer, PeerOptions, Relay, Scene, Seaworthy, Traffic, binary, run_scenes, scratch};
+use seaworthy_tests::{Link, NoStage, Peer, PeerOptions, Scene, Seaworthy, Traffic, binary, run_scenes, scratch};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 /// A peer behind a relay, a disk, and a policy that names both.
 struct Place {
     _peer: Peer,
-    relay: Relay,
+    relay: Link,
     address: String,
     folder: tempfile::TempDir,
 }
@@ -55,7 +55,7 @@ struct Place {
 impl Place {
     fn new() -> Result<Self> {
         let peer = Peer::start(&PeerOptions::on("/ip4/127.0.0.1/tcp/0"))?;
-        let relay = Relay::start(([127, 0, 0, 1], peer.port()?).into())?;
+        let relay = Link::start(([127, 0, 0, 1], peer.port()?).into())?;
         let address = format!("/ip4/127.0.0.1/tcp/{}/p2p/{}", relay.address.port(), peer.id());
         Ok(Self { _peer: peer, relay, address, folder: scratch()? })
     }

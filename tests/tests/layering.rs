@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// Crates of the host and the crates of the host that each may use. All others
 /// are not allowed; only the binary sees everything.
-const HOST: [(&str, &[&str]); 11] = [
+const HOST: [(&str, &[&str]); 12] = [
     ("seaworthy-model", &[]),
     ("seaworthy-policy", &["seaworthy-model"]),
     ("seaworthy-probe", &["seaworthy-model"]),
@@ -18,6 +18,7 @@ const HOST: [(&str, &[&str]); 11] = [
     ("seaworthy-diagnose", &["seaworthy-model"]),
     ("seaworthy-report", &["seaworthy-model"]),
     ("seaworthy-engine", &["seaworthy-model", "seaworthy-probe", "seaworthy-p2p", "seaworthy-cache"]),
+    ("seaworthy-proxy", &["seaworthy-model", "seaworthy-probe", "seaworthy-cache"]),
     ("seaworthy-bundled", &[]),
     (
         "seaworthy",
@@ -28,13 +29,25 @@ const HOST: [(&str, &[&str]); 11] = [
             "seaworthy-p2p",
             "seaworthy-cache",
             "seaworthy-engine",
+            "seaworthy-proxy",
             "seaworthy-bundled",
             "seaworthy-diagnose",
             "seaworthy-report",
         ],
     ),
-    // The peers with faults, of which a diagnosis has to be shown, and the client that puts load on one.
-    ("seaworthy-tests", &["seaworthy-model", "seaworthy-p2p"]),
+    // The peers with faults, of which a diagnosis has to be shown, and the client that puts load on one;
+    // and what makes the tiers of a policy in this process, for the conformance of the adapters.
+    (
+        "seaworthy-tests",
+        &[
+            "seaworthy-model",
+            "seaworthy-p2p",
+            "seaworthy-policy",
+            "seaworthy-cache",
+            "seaworthy-engine",
+            "seaworthy-bundled",
+        ],
+    ),
 ];
 
 /// Libraries that only these crates may name.
@@ -119,12 +132,18 @@ fn reserved_libraries_have_one_home() -> Result<()> {
 fn guests_share_only_the_contract_with_the_host() -> Result<()> {
     const KITS: [&str; 3] = ["seaworthy-check-sdk", "seaworthy-adapter-sdk", "seaworthy-check-build"];
     let crates = workspace()?;
+    // The client of a service, for its adapter and its check.
+    let is_client =
+        |name: &str| crates[name].folder.starts_with("plugins/") && crates[name].folder.ends_with("/client");
     for (name, krate) in &crates {
         let guest = is_guest(krate);
         for used in krate.names.iter().filter(|used| crates.contains_key(*used)) {
             if guest {
                 let kit = KITS.contains(&used.as_str()) && !KITS.contains(&name.as_str());
-                ensure!(kit, "the guest {name} may not use {used}");
+                let shared = is_client(used);
+                let pure = is_client(name);
+                ensure!(!pure, "{name} is a client without I/O and may not use {used}");
+                ensure!(kit || shared, "the guest {name} may not use {used}");
             } else {
                 ensure!(
                     !is_guest(&crates[used]),

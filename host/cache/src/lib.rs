@@ -7,7 +7,8 @@
 //! ones and keeps to a budget. This crate knows no adapter and no WebAssembly: the
 //! engine implements [`Backend`] over a component and wraps it here, so every adapter
 //! gets the same limits and is counted the same way. [`Latency`] also keeps times, for
-//! whoever measures.
+//! whoever measures. What is expected of every backend stands in [`conformance`] as cases
+//! that can be run.
 //!
 //! Three rules hold everywhere:
 //!
@@ -37,6 +38,7 @@ mod backend;
 mod blob;
 mod breaker;
 mod capability;
+pub mod conformance;
 mod error;
 mod latency;
 mod layers;

@@ -4,7 +4,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{ErrorKind, PolicyError, PolicyErrors};
 use crate::file::{CheckBlock, GrantBlock};
 use crate::filter::Selection;
-use crate::grant::Asking;
+use crate::grant::{Asking, Granted, add};
 use crate::origin::At;
 use crate::overrides::Filters;
 use crate::policy::Policy;
@@ -105,6 +105,28 @@ pub fn plan(policy: &Policy, request: &PlanRequest<'_>) -> Result<Plan, PolicyEr
     })
 }
 
+/// What a check's own targets grant, as far as it asks: the secrets that they name, and
+/// the names that their buckets have.
+fn own(targets: &[Target], endpoints: &[Endpoint], descriptor: &CheckDescriptor, judged: &mut Granted) {
+    let asks = |capability: &str| descriptor.requests.iter().any(|r| r.capability == capability);
+    let details = targets.iter().flat_map(|target| &target.details);
+    if asks("secret") {
+        let labels: Vec<String> = details
+            .clone()
+            .filter(|(key, _)| key.starts_with("credentials."))
+            .map(|(_, label)| label.clone())
+            .collect();
+        judged.refused.retain(|r| r.denial.capability != "secret" || !labels.contains(&r.denial.wanted));
+        add(&mut judged.grants.secret, labels);
+    }
+    if descriptor.requests.iter().any(|r| r.capability == "net" && r.scope.iter().any(|scope| scope == "{target}")) {
+        let buckets = details.filter(|(key, _)| *key == "bucket");
+        for (_, bucket) in buckets {
+            add(&mut judged.grants.net, Endpoint::of_bucket(bucket, endpoints));
+        }
+    }
+}
+
 /// Needs on checks that were filtered out no longer decide.
 fn release_needs(steps: &mut [Step]) {
     let filtered = |step: &Step| matches!(step.skip, Some((SkipReason::Filtered, _)));
@@ -169,13 +191,14 @@ impl Planner<'_> {
         let source = &self.request.catalog.get(name)?.2;
         self.component(name);
         let targets = self.targets(check);
-        let endpoints = targets.iter().flat_map(|t| &t.addresses).filter_map(|a| Endpoint::read(a)).collect::<Vec<_>>();
+        let endpoints = targets.iter().flat_map(Endpoint::all_of).collect::<Vec<_>>();
         let nothing = GrantBlock::default();
         let plugin = match source {
             ComponentSource::Builtin(_) => None,
             ComponentSource::File(_) => Some((name, policy.plugins.get(name).map_or(&nothing, |p| &p.value.grant))),
         };
-        let judged = Asking { plugin, endpoints: &endpoints, directory: None }.judge(&descriptor.requests);
+        let mut judged = Asking { plugin, endpoints: &endpoints, directory: None }.judge(&descriptor.requests);
+        own(&targets, &endpoints, descriptor, &mut judged);
         for what in judged.nonsense {
             let message = format!("`{}` asks for {what}, which is not a capability", check.used_as.value);
             self.errors.push(PolicyError::new(ErrorKind::Component, check.used_as.place(), message));

@@ -1,7 +1,8 @@
 use crate::error::{ErrorKind, PolicyError, PolicyErrors};
 use crate::file::{
-    self, CacheBlock, CheckBlock, FallbackBlock, GateBlock, OutputBlock, PluginBlock, PolicyFile, ProfileBlock,
-    RedactBlock, RunBlock, TargetBlock, TierBlock, Unused, VantageBlock, VarBlock, WaiverBlock, WaiversBlock,
+    self, CacheBlock, CheckBlock, FallbackBlock, GateBlock, OutputBlock, PluginBlock, PolicyFile, PricesBlock,
+    ProfileBlock, RedactBlock, RunBlock, TargetBlock, TierBlock, Unused, VantageBlock, VarBlock, WaiverBlock,
+    WaiversBlock,
 };
 use crate::origin::{At, Layer};
 use crate::overrides::{Given, Overrides};
@@ -64,6 +65,8 @@ pub struct Policy {
     pub tiers: BTreeMap<String, At<TierBlock>>,
     /// How they are used.
     pub cache: CacheBlock,
+    /// What they cost.
+    pub prices: BTreeMap<String, At<PricesBlock>>,
     /// Components from elsewhere.
     pub plugins: BTreeMap<String, At<PluginBlock>>,
     /// How to run.
@@ -283,6 +286,7 @@ impl Merged {
             fallback: named(lower.fallback, upper.fallback),
             tiers: named(lower.tiers, upper.tiers),
             cache: upper.cache.over(lower.cache),
+            prices: named(lower.prices, upper.prices),
             plugins: named(lower.plugins, upper.plugins),
             run: upper.run.over(lower.run),
             gate: upper.gate.over(lower.gate),
@@ -338,6 +342,7 @@ impl Merged {
             fallback: file.fallback,
             tiers: file.tiers,
             cache,
+            prices: file.prices,
             plugins: file.plugins,
             run,
             gate,

@@ -85,6 +85,7 @@ mod drift {
             fallback.a = { order = ["a"] }
             tiers.a = { adapter = "a", retries = {}, breaker = {} }
             cache = { retries = {}, breaker = {} }
+            prices.a = { currency = "X" }
             plugins.a = { source = "file:a", grant = {}, limits = {} }
             run = { retries = {} }
             gate = { fail-on = {} }
@@ -109,6 +110,7 @@ mod drift {
             ("[cache]", "CacheBlock"),
             ("`retries` in [cache]", "CacheRetryBlock"),
             ("`breaker` in [cache]", "BreakerBlock"),
+            ("[prices.a]", "PricesBlock"),
             ("[plugins.a]", "PluginBlock"),
             ("`grant` in [plugins.a]", "GrantBlock"),
             ("`limits` in [plugins.a]", "LimitsBlock"),

@@ -109,6 +109,17 @@ impl Page {
             self.patience(&at.value.retries, &at.value.breaker);
             self.show("hedge", at.value.hedge.as_ref(), delay);
         }
+        for (name, at) in &policy.prices {
+            let prices = &at.value;
+            self.head(&format!("prices.{name}"));
+            self.show("currency", Some(&prices.currency), text);
+            self.show("as-of", prices.as_of.as_ref(), ToString::to_string);
+            self.show("get-per-1000", prices.get_per_1000.as_ref(), ToString::to_string);
+            self.show("put-per-1000", prices.put_per_1000.as_ref(), ToString::to_string);
+            self.show("gb-in", prices.gb_in.as_ref(), ToString::to_string);
+            self.show("gb-out", prices.gb_out.as_ref(), ToString::to_string);
+            self.show("gb-month", prices.gb_month.as_ref(), ToString::to_string);
+        }
         for (name, at) in &policy.plugins {
             let plugin = &at.value;
             self.head(&format!("plugins.{name}"));

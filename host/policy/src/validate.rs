@@ -19,6 +19,7 @@ pub(crate) fn policy(policy: &Policy, today: jiff::civil::Date) -> Vec<PolicyErr
     all.checks();
     all.circles();
     all.places();
+    all.prices();
     all.gate();
     all.waivers(today);
     all.redaction();
@@ -231,6 +232,30 @@ impl Findings<'_> {
                 let message = "`secret` takes the label of a secret of [vars], never a secret".to_owned();
                 let known = labels.iter().map(|l| format!("`{l}`")).collect::<Vec<_>>().join(", ");
                 self.push(ErrorKind::SecretLiteral, secret.place(), message, Some(format!("known: {known}")));
+            }
+        }
+    }
+
+    /// Prices are of tiers, and can be added up.
+    fn prices(&mut self) {
+        let policy = self.policy;
+        let ordered = || policy.fallback.values().flat_map(|f| &f.value.order.value).filter(|n| variable(n).is_none());
+        let known = || policy.tiers.keys().chain(policy.plugins.keys()).chain(ordered()).map(String::as_str);
+        let first = policy.prices.values().next().map(|at| &at.value.currency);
+        for (label, at) in &policy.prices {
+            if !known().any(|name| name == label) {
+                let help = hint(label, known());
+                let message = format!("`{label}` has prices and is no tier");
+                self.push(ErrorKind::Reference, at.place(), message, help);
+            }
+            let currency = &at.value.currency;
+            if let Some(first) = first.filter(|first| first.value != currency.value) {
+                let message = format!(
+                    "`currency` in [prices.{label}] is {}, others are in {}; costs are added up",
+                    currency.value, first.value
+                );
+                let help = Some("give all prices in one currency".into());
+                self.push(ErrorKind::BadValue, currency.place(), message, help);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::args::{ConfigArgs, duration, name_value, positive};
 use clap::{Args, Subcommand};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,14 +28,21 @@ pub(crate) enum CacheCommand {
     Stats(StatsArgs),
     /// Load the cache and measure throughput, hit rate and latency
     Bench(Box<BenchArgs>),
+    /// Serve an HTTP API from the cache: a caching proxy for clients that know nothing of it
+    Proxy(Box<ProxyArgs>),
 }
+
+/// Labels of tiers, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Labels(pub(crate) Vec<String>);
 
 /// Which cache.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct TierArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-    /// Only this tier; may be repeated, and keeps the configured order
+    /// Only this tier; may be repeated. Keeps the configured order, but for `bench`,
+    /// which takes the tiers as they are given, configured in the order or not
     #[arg(long, value_name = "NAME")]
     pub(crate) tier: Vec<String>,
 }
@@ -119,9 +127,13 @@ pub(crate) struct BenchArgs {
     /// its own, as a runner has them [default: one a client]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) sessions: Option<u16>,
-    /// How long to measure; a trace ends earlier when it has been played
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
-    pub(crate) duration: Duration,
+    /// How long to measure [default: 10s, or what the operations take]; a trace ends
+    /// earlier when it has been played
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Measure so many operations, however long they take: the same work for every tier
+    #[arg(long, value_name = "N", conflicts_with = "trace", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(crate) operations: Option<u64>,
     /// How long to run before measuring
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = positive)]
     pub(crate) warmup: Duration,
@@ -134,9 +146,17 @@ pub(crate) struct BenchArgs {
     /// Bytes of a value, or the bounds between which each size is chosen
     #[arg(long, value_name = "SIZE|LO-HI", default_value = "1KiB", value_parser = sizes)]
     pub(crate) value_size: (usize, usize),
-    /// The part of operations that read, 0 to 1
-    #[arg(long, value_name = "RATIO", default_value_t = 0.9, value_parser = ratio)]
-    pub(crate) read_ratio: f64,
+    /// The part of operations that read, 0 to 1 [default: 0.9, or 1 with --miss-cost]
+    #[arg(long, value_name = "RATIO", value_parser = ratio)]
+    pub(crate) read_ratio: Option<f64>,
+    /// Read through: a read that finds nothing asks an origin that takes so long, and
+    /// stores what it answers
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) miss_cost: Option<Duration>,
+    /// Measure this set of tiers, best first, and compare it with the others given;
+    /// may be repeated
+    #[arg(long, value_name = "TIER[,TIER...]", conflicts_with = "tier", value_parser = labels)]
+    pub(crate) compare: Vec<Labels>,
     /// How unevenly keys are asked for: 0 is evenly, 1 is the law of Zipf
     #[arg(long, value_name = "EXPONENT", default_value_t = 1.0, value_parser = exponent)]
     pub(crate) zipf: f64,
@@ -162,11 +182,77 @@ pub(crate) struct BenchArgs {
     pub(crate) tiers: TierArgs,
 }
 
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ProxyArgs {
+    /// Where clients ask; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8470")]
+    pub(crate) listen: SocketAddr,
+    /// The API that answers come from
+    #[arg(long, value_name = "URL", env = "GITHUB_API_URL", default_value = "https://api.github.com")]
+    pub(crate) origin: String,
+    /// Trust the certificates in this PEM file too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Longer bodies go through and are not kept
+    #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = body_size)]
+    pub(crate) max_body: u64,
+    /// For an answer of the origin to begin
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub(crate) origin_timeout: Duration,
+    /// For looking into the tiers, before the origin is asked
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
+    pub(crate) tier_budget: Duration,
+    /// How long past its life an answer may stand in for an origin that fails, where it says nothing of that itself
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = positive)]
+    pub(crate) stale_if_error: Duration,
+    /// How long past its life an answer is kept, to be confirmed by the origin
+    #[arg(long, value_name = "DURATION", default_value = "1d", value_parser = positive)]
+    pub(crate) keep_stale: Duration,
+    /// Print the address as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) tiers: TierArgs,
+}
+
+/// The longest body that fits into a tier, with room for its head.
+const MOST_BODY: u64 = 7 << 20;
+
+fn body_size(text: &str) -> Result<u64, String> {
+    match crate::peer::size(text)? {
+        size if size > MOST_BODY => Err(format!("takes at most {MOST_BODY} bytes, as much as a tier takes")),
+        size => Ok(size),
+    }
+}
+
 fn ratio(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
         _ => Err("takes a number from 0 to 1".into()),
     }
+}
+
+impl BenchArgs {
+    /// The longest that is measured.
+    pub(crate) fn measured(&self) -> Duration {
+        const ALONE: Duration = Duration::from_secs(10);
+        const FOR_OPERATIONS: Duration = Duration::from_secs(600);
+        self.duration.unwrap_or(if self.operations.is_some() { FOR_OPERATIONS } else { ALONE })
+    }
+
+    /// The part of operations that read.
+    pub(crate) fn reads(&self) -> f64 {
+        self.read_ratio.unwrap_or(if self.miss_cost.is_some() { 1.0 } else { 0.9 })
+    }
+}
+
+/// `p2p`, or `disk,p2p`.
+fn labels(text: &str) -> Result<Labels, String> {
+    let labels: Vec<String> = text.split(',').map(|label| label.trim().to_owned()).collect();
+    if labels.iter().any(String::is_empty) {
+        return Err("write the tiers with commas between them: disk,p2p".into());
+    }
+    Ok(Labels(labels))
 }
 
 fn exponent(text: &str) -> Result<f64, String> {
@@ -217,6 +303,12 @@ mod tests {
         for wrong in ["", "KiB", "4 parsecs", "1MiB-1KiB", "-5", "99999999999999999999"] {
             assert!(sizes(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn sets_of_tiers_are_read() {
+        assert_eq!(labels("disk, p2p"), Ok(Labels(vec!["disk".into(), "p2p".into()])));
+        assert!(labels("").is_err() && labels("disk,").is_err());
     }
 
     #[test]

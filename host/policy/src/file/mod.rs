@@ -7,6 +7,7 @@ mod gate;
 mod output;
 mod place;
 mod plugin;
+mod prices;
 mod profile;
 mod run;
 mod text;
@@ -19,6 +20,7 @@ pub use gate::{FailOnBlock, GateBlock};
 pub use output::{Format, OutputBlock, RedactBlock, RedactMode, WarnAs};
 pub use place::{FallbackBlock, TargetBlock, TierBlock, VantageBlock};
 pub use plugin::{GrantBlock, LimitsBlock, PluginBlock};
+pub use prices::{Prices, PricesBlock};
 pub use profile::ProfileBlock;
 pub use run::{BackoffRule, RetryBlock, RunBlock};
 pub(crate) use text::{DayText, DurationText, OneOrMany, SizeText, Texts, ThresholdText};
@@ -71,6 +73,9 @@ pub struct PolicyFile {
     /// How the cache tiers are used.
     #[schemars(default)]
     pub cache: CacheBlock,
+    /// What the tiers cost, by their labels.
+    #[schemars(default)]
+    pub prices: BTreeMap<String, At<PricesBlock>>,
     /// Components from elsewhere, pinned and denied what is not granted.
     #[schemars(default)]
     pub plugins: BTreeMap<String, At<PluginBlock>>,
@@ -130,6 +135,7 @@ pub(crate) fn read(source: &Source, layer: Layer, tool: &semver::Version) -> Res
         fallback: root.named(r, "fallback", place::read_fallback),
         tiers: root.named(r, "tiers", place::read_tier),
         cache: root.block(r, "cache", cache::read).unwrap_or_default(),
+        prices: root.named(r, "prices", prices::read),
         plugins: root.named(r, "plugins", plugin::read),
         run: root.block(r, "run", run::read).unwrap_or_default(),
         gate: root.block(r, "gate", gate::read).unwrap_or_default(),

@@ -77,6 +77,32 @@ fn a_secret_that_is_written_down_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn prices_are_of_tiers_and_of_one_currency() {
+    assert_says(
+        "version = 1\n[prices.s3]\ncurrency = 'USD'\ngb-out = -1\n[prices.disk]\ngb-month = 1\n",
+        &[
+            "checks.toml:4:10: `gb-out` in [prices.s3] takes a price, 0 or more, not -1",
+            "checks.toml:5:9: `currency` of [prices.disk] is missing",
+        ],
+    );
+    assert_says(
+        "version = 1\n[prices.s4]\ncurrency = 'USD'\n[prices.disk]\ncurrency = 'EUR'\n",
+        &[
+            "checks.toml:2:9: `s4` has prices and is no tier",
+            "did you mean `s3`?",
+            "checks.toml:3:12: `currency` in [prices.s4] is USD, others are in EUR; costs are added up",
+        ],
+    );
+    let text = "version = 1\n[prices.s3]\ncurrency = 'USD'\nas-of = 2026-05-01\ngb-out = 0.09\nput-per-1000 = 5\n";
+    let policy = Case::file(text).load().unwrap();
+    let prices = &policy.tier_prices()["s3"];
+    assert_eq!((prices.currency.as_str(), prices.as_of.as_deref()), ("USD", Some("2026-05-01")));
+    assert_eq!((prices.gb_out, prices.put_per_1000, prices.gb_in), (0.09, 5.0, 0.0));
+    let shown = policy.show_config(&seaworthy_model::Environment::default());
+    assert!(shown.contains("[prices.s3]") && shown.contains("gb-out = 0.09  # checks.toml:5"), "{shown}");
+}
+
+#[test]
 fn waivers_have_a_reason_an_owner_and_a_near_end() {
     assert_says(
         "version = 1\n[[waiver]]\ncheck = 'env.variables'\ncode = 'x'\nexpires = '31.12.2026'\n",

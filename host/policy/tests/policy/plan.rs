@@ -296,6 +296,39 @@ with = { prefix = "ci/" }
 }
 
 #[test]
+fn a_target_grants_its_check_what_it_names() {
+    let file = r#"
+version = 1
+[plugins.acme]
+source = "file:acme.wasm"
+[vars]
+my-key = { env = "MY_KEY", type = "secret" }
+[targets.store]
+kind = "s3"
+url = "http://minio:9000"
+details = { bucket = "builds" }
+credentials = { key = "${my-key}" }
+[[check]]
+id = "asks"
+use = "acme:asks"
+target = "store"
+[[check]]
+id = "asks-not"
+use = "acme:asks-not"
+target = "store"
+"#;
+    let asks = check("asks", vec![request("net", &["{target}"]), request("secret", &["s3-key"])]);
+    let asks_not = check("asks-not", vec![request("env", &["X"])]);
+    let plan = Case::file(file).env(&[("MY_KEY", "k")]).plugin("acme", component("acme", vec![asks, asks_not]));
+    let plan = plan.plan().unwrap();
+    let asks = &step(&plan, "asks").grants;
+    assert_eq!(asks.secret, ["my-key"], "the target's own, and not what it asks for by another name");
+    assert_eq!(texts(&asks.net), ["minio:9000", "builds.minio:9000"]);
+    let asks_not = &step(&plan, "asks-not").grants;
+    assert!(asks_not.secret.is_empty() && asks_not.net.is_empty(), "{asks_not:?}");
+}
+
+#[test]
 fn what_does_not_fit_the_components_is_said() {
     let error = |text: &str| Case::file(text).plugin("acme", acme()).plan_error();
     let text = error(&PLUGIN.replace("aaaa\"", "aaab\""));
