@@ -132,7 +132,7 @@ fn unharmed(seen: &Value) -> Result<()> {
 
 /// What the layers around a tier counted.
 fn counted(seen: &Value, tier: &str, kinds: &[&str]) -> Result<()> {
-    let tier = &seen["tiers"][tier];
+    let tier = &seen["layers"][tier];
     let errors = tier["errors"].as_object().context("no errors by kind")?;
     ensure!(kinds.iter().any(|kind| errors.contains_key(*kind)), "none of {kinds:?} was counted: {tier:#}");
     let unknown = errors.keys().find(|kind| !kinds.contains(&kind.as_str()));
@@ -141,7 +141,7 @@ fn counted(seen: &Value, tier: &str, kinds: &[&str]) -> Result<()> {
 }
 
 fn opened(seen: &Value, tier: &str) -> Result<()> {
-    let breaker = &seen["tiers"][tier]["breaker"];
+    let breaker = &seen["layers"][tier]["breaker"];
     let count = |name: &str| breaker[name].as_u64().unwrap_or_default();
     ensure!(count("openings") > 0 && count("trials") > 0, "it never opened, or never tried again: {breaker:#}");
     ensure!(count("refused") > 0, "nobody was spared: {breaker:#}");
@@ -161,7 +161,7 @@ fn faulty_peer(machine: &Machine, traffic: Traffic, kinds: &[&str]) -> Result<()
     counted(&seen, "p2p", kinds)?;
     opened(&seen, "p2p")?;
     ensure!(place.relay.connections() > 1, "it was never tried again");
-    ensure!(seen["tiers"]["p2p"]["hits"].as_u64() > Some(0), "it never worked in between: {seen:#}");
+    ensure!(seen["layers"]["p2p"]["hits"].as_u64() > Some(0), "it never worked in between: {seen:#}");
     Ok(())
 }
 
@@ -174,7 +174,7 @@ fn refusing_peer(machine: &Machine) -> Result<()> {
     unharmed(&seen)?;
     counted(&seen, "p2p", &["unauthenticated"])?;
     ensure!(!seen.to_string().contains(OTHER), "the secret is shown");
-    let breaker = &seen["tiers"]["p2p"]["breaker"];
+    let breaker = &seen["layers"]["p2p"]["breaker"];
     ensure!(breaker["reads"] == "open" && breaker["writes"] == "open", "{breaker:#}");
     Ok(())
 }
@@ -193,10 +193,10 @@ fn lying_disk(machine: &Machine) -> Result<()> {
     unharmed(&seen)?;
     counted(&seen, "disk", &["integrity"])?;
     ensure!(
-        seen["tiers"]["disk"]["breaker"]["openings"] == 0,
+        seen["layers"]["disk"]["breaker"]["openings"] == 0,
         "one damaged value is no reason to leave the others: {seen:#}"
     );
-    ensure!(seen["tiers"]["p2p"]["hits"].as_u64() > Some(0), "nobody asked the other tier: {seen:#}");
+    ensure!(seen["layers"]["p2p"]["hits"].as_u64() > Some(0), "nobody asked the other tier: {seen:#}");
     Ok(())
 }
 
