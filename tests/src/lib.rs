@@ -10,12 +10,17 @@
 #![deny(missing_docs)]
 
 mod binary;
+mod caddy;
 mod guests;
+mod kubo;
 pub mod lab;
+mod link;
 pub mod load;
 mod object_store;
 pub mod open_metrics;
+mod origin;
 mod peer;
+mod proxy;
 mod python;
 mod reading;
 mod relay;
@@ -24,20 +29,27 @@ mod scripted;
 mod served;
 mod servers;
 mod services;
+mod storacha;
 mod vitals;
 mod workspace;
 
 pub use binary::{Run, Seaworthy, Started, binary};
+pub use caddy::{CADDY_TOKEN, Caddy};
 pub use guests::{build_guests, digest};
+pub use kubo::{Kubo, KuboOptions};
+pub use link::{Link, Traffic};
 pub use object_store::{Make, ObjectStore};
+pub use origin::{Heard, Origin, Said};
 pub use peer::{Peer, PeerOptions};
+pub use proxy::{CachingProxy, Client, Got, ProxyOptions};
 pub use python::{PythonOptions, PythonPeer};
 pub use reading::Reading;
 pub use relay::{Behaviour, Relay};
 pub use scene::{NoStage, Scene, run_scenes};
-pub use scripted::{Asked, Scripted};
+pub use scripted::{Asked, Scripted, Told};
 pub use served::{Answer, ServedPeer};
 pub use servers::{Announced, Spoken, server};
 pub use services::{SilentPorts, Stand};
+pub use storacha::{Storacha, StorachaAddresses, StorachaGrant};
 pub use vitals::Memory;
 pub use workspace::{scratch, target_directory, workspace_root};

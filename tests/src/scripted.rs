@@ -5,22 +5,76 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The longest that a client may say nothing.
-const SILENCE: Duration = Duration::from_secs(10);
-/// Bytes of a body that are read.
-const MOST: u64 = 16 << 20;
+/// The largest body that is read.
+const MOST: usize = 16 << 20;
 
-/// A request as it came.
+/// What a scripted server was asked.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// `GET /path?query HTTP/1.1`.
-    pub line: String,
-    /// The rest of the head.
-    pub head: String,
+    /// `GET`, `POST` ...
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// All of it.
+    pub body: Vec<u8>,
 }
 
-/// An HTTP server on loopback that answers what it is told to, and remembers what it
-/// was asked: for what no real server can be made to say. Ends when it is dropped.
+impl Asked {
+    /// Method and target, as they stood in the first line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        format!("{} {}", self.method, self.target)
+    }
+
+    /// The first header of that name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What it answers.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The status line and the headers, each line with its `\r\n`. Length and end of the
+    /// connection are added.
+    pub head: String,
+    /// All of it.
+    pub body: Vec<u8>,
+}
+
+impl Told {
+    /// A body of that type.
+    #[must_use]
+    pub fn of(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { head: format!("HTTP/1.1 {status} Scripted\r\nContent-Type: {content_type}\r\n"), body: body.into() }
+    }
+
+    /// An answer in JSON.
+    #[must_use]
+    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+        Self::of(status, "application/json", body.to_string())
+    }
+
+    /// An answer in plain text.
+    #[must_use]
+    pub fn text(status: u16, body: &str) -> Self {
+        Self::of(status, "text/plain; charset=utf-8", body)
+    }
+}
+
+/// Head and body.
+impl From<(String, String)> for Told {
+    fn from((head, body): (String, String)) -> Self {
+        Self { head, body: body.into_bytes() }
+    }
+}
+
+/// An HTTP/1.1 server on loopback that answers as a function says, one request a
+/// connection, and remembers what it was asked: for what no real server can be made to
+/// say. Ends when it is dropped.
 #[derive(Debug)]
 pub struct Scripted {
     address: SocketAddr,
@@ -29,39 +83,41 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// Answers every request with what `script` makes of it: status line, headers and
-    /// body; the length of the body is added.
+    /// Starts one.
     ///
     /// # Errors
     /// No port can be had.
-    pub fn start(script: impl Fn(&Asked) -> (String, String) + Send + Sync + 'static) -> Result<Self> {
+    pub fn start<T: Into<Told>>(answer: impl Fn(&Asked) -> T + Send + Sync + 'static) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let (asked, ended) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
-        let (all, over, script) = (asked.clone(), ended.clone(), Arc::new(script));
+        let ended = Arc::new(AtomicBool::new(false));
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let (answer, over, all) = (Arc::new(answer), Arc::clone(&ended), Arc::clone(&asked));
         std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
+            for stream in listener.incoming().map_while(Result::ok) {
                 if over.load(Ordering::Relaxed) {
                     return;
                 }
-                let (all, script) = (all.clone(), script.clone());
-                std::thread::spawn(move || {
-                    // What goes wrong here is what the client sees.
-                    let _ = answer(client, &all, script.as_ref());
-                });
+                let (answer, all) = (Arc::clone(&answer), Arc::clone(&all));
+                std::thread::spawn(move || serve(stream, &all, |asked| answer(asked).into()));
             }
         });
         Ok(Self { address, asked, ended })
     }
 
-    /// Answers everything alike. `head` is the status line and the headers, each line
-    /// ending in `\r\n`.
+    /// Answers everything alike, with this head and body.
     ///
     /// # Errors
     /// As [`start`](Self::start).
     pub fn always(head: &str, body: &str) -> Result<Self> {
-        let (head, body) = (head.to_owned(), body.to_owned());
-        Self::start(move |_| (head.clone(), body.clone()))
+        let told = (head.to_owned(), body.to_owned());
+        Self::start(move |_| told.clone())
+    }
+
+    /// What it was asked so far.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Where it listens.
@@ -70,48 +126,48 @@ impl Scripted {
         self.address
     }
 
-    /// What it was asked so far.
+    /// Its URL, without a slash at its end.
     #[must_use]
-    pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 }
 
 impl Drop for Scripted {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
-        // The listener looks at that with the next connection.
+        // Wakes the thread that accepts.
         let _ = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
     }
 }
 
-fn answer(
-    mut client: TcpStream,
-    all: &Mutex<Vec<Asked>>,
-    script: &(dyn Fn(&Asked) -> (String, String) + Send + Sync),
-) -> std::io::Result<()> {
-    client.set_read_timeout(Some(SILENCE))?;
-    let mut reader = BufReader::new(client.try_clone()?);
-    let (mut line, mut head, mut length) = (String::new(), String::new(), 0);
-    reader.read_line(&mut line)?;
-    loop {
-        let mut next = String::new();
-        if reader.read_line(&mut next)? == 0 || next.trim().is_empty() {
-            break;
-        }
-        if let Some((name, value)) = next.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().unwrap_or(0);
-        }
-        head.push_str(&next);
-    }
-    std::io::copy(&mut reader.take(length.min(MOST)), &mut std::io::sink())?;
-    let asked = Asked { line: line.trim().to_owned(), head };
+fn serve(mut stream: TcpStream, all: &Mutex<Vec<Asked>>, answer: impl Fn(&Asked) -> Told) {
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(30)));
+    let Some(asked) = read(&stream) else { return };
     all.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
-    let (head, body) = script(&asked);
-    let length = body.len();
-    let body = if asked.line.starts_with("HEAD ") { "" } else { &body };
-    write!(client, "{head}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}")?;
-    client.flush()
+    let told = answer(&asked);
+    let head = format!("{}Content-Length: {}\r\nConnection: close\r\n\r\n", told.head, told.body.len());
+    let body: &[u8] = if asked.method == "HEAD" { &[] } else { &told.body };
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+}
+
+fn read(stream: &TcpStream) -> Option<Asked> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let mut words = line.split(' ');
+    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        match line.trim_end().split_once(':') {
+            Some((name, value)) => headers.push((name.to_ascii_lowercase(), value.trim().to_owned())),
+            None => break,
+        }
+    }
+    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, text)| text.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0).min(MOST)];
+    reader.read_exact(&mut body).ok()?;
+    Some(Asked { method, target, headers, body })
 }

@@ -1,4 +1,4 @@
-use seaworthy_model::{HostPattern, NetRule, PortPattern};
+use seaworthy_model::{HostPattern, NetRule, PortPattern, Target};
 use std::net::IpAddr;
 
 /// Where an address text leads: a host, and a port where it has one.
@@ -30,6 +30,19 @@ impl Endpoint {
             Some((host, port)) => Self::of(host, Some(port.parse().ok().filter(|p| *p > 0)?)),
             None => Self::of(text, None),
         }
+    }
+
+    /// Where a target leads: its addresses, and those of its details that are http or
+    /// https addresses, alone or separated by commas, such as the `gateway` beside a
+    /// service.
+    ///
+    /// *Behaviour*: whoever writes the address into the target names it, as with
+    /// `addresses`; labels of secrets are no details.
+    pub(crate) fn all_of(target: &Target) -> Vec<Self> {
+        let details = target.details.iter().filter(|(key, _)| !key.starts_with("credentials."));
+        let urls = details.flat_map(|(_, value)| value.split(',')).map(str::trim);
+        let urls = urls.filter(|text| text.starts_with("http://") || text.starts_with("https://"));
+        target.addresses.iter().map(String::as_str).chain(urls).filter_map(Self::read).collect()
     }
 
     fn of(host: &str, port: Option<u16>) -> Option<Self> {
@@ -110,6 +123,26 @@ mod tests {
             |bucket: &str| Endpoint::of_bucket(bucket, &all).iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(rules("cache"), ["cache.minio:9000"]);
         assert!(rules("*").is_empty() && rules("a/b").is_empty(), "a bucket is no pattern");
+    }
+
+    #[test]
+    fn a_target_leads_to_the_addresses_in_its_details_too() {
+        let details = [
+            ("gateway", "https://gateway.test"),
+            ("storage", "http://10.0.0.1:1, http://10.0.0.2:2"),
+            ("space", "did:key:z6Mk"),
+            ("bucket", "http"),
+            ("credentials.agent", "https://label.test"),
+        ];
+        let target = Target {
+            label: "t".into(),
+            kind: "storacha".into(),
+            addresses: vec!["https://service.test".into()],
+            details: details.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        };
+        let rules: Vec<String> =
+            Endpoint::all_of(&target).iter().filter_map(Endpoint::exact).map(|r| r.to_string()).collect();
+        assert_eq!(rules, ["service.test:443", "gateway.test:443", "10.0.0.1:1", "10.0.0.2:2"]);
     }
 
     #[test]

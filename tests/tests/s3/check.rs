@@ -77,7 +77,7 @@ fn writes_nothing() -> Result<()> {
     let store = denying(&[], true)?;
     let facts = Place::at(store.address())?.reading_only()?.passes()?;
     ensure!(fact(&facts, "permitted")? == "list,read", "{facts:?}");
-    let asked: Vec<String> = store.asked().into_iter().map(|asked| asked.line).collect();
+    let asked: Vec<String> = store.asked().into_iter().map(|asked| asked.line()).collect();
     ensure!(asked.len() == 2 && asked.iter().all(|line| line.starts_with("GET ")), "{asked:?}");
     Ok(())
 }
@@ -143,9 +143,9 @@ fn denying(methods: &'static [&'static str], list: bool) -> Result<Scripted> {
             let body = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
             ("HTTP/1.1 403 Forbidden\r\n".to_owned(), body.to_owned())
         };
-        let method = asked.line.split(' ').next().unwrap_or_default();
+        let method = asked.method.as_str();
         match method {
-            "GET" if asked.line.contains("list-type=2") => {
+            "GET" if asked.target.contains("list-type=2") => {
                 if list {
                     (
                         "HTTP/1.1 200 OK\r\n".into(),
@@ -208,6 +208,6 @@ fn unconfigured() -> Result<()> {
     let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let report = Place::at(address)?.without("CACHE_S3_BUCKET").report()?;
     let step = report.check("s3.store")?;
-    ensure!(step.skip.is_some() && step.findings.is_empty(), "{:?}: {}", step.status, step.message);
+    ensure!(step.skip_reason.is_some() && step.findings.is_empty(), "{:?}: {}", step.status, step.message);
     Ok(())
 }

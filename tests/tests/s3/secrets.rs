@@ -68,8 +68,7 @@ fn repeated() -> Result<()> {
         hidden(&loud(&place, &["cache", "get", "k", "-v"])?)?;
         hidden(&loud(&place, &["run", "-v"])?)?;
         hidden(&loud(&place, &["run", "-f", "json"])?)?;
-        let token_sent =
-            store.asked().iter().any(|asked| asked.head.contains(&format!("x-amz-security-token: {TOKEN}")));
+        let token_sent = store.asked().iter().any(|asked| asked.header("x-amz-security-token") == Some(TOKEN));
         ensure!(token_sent, "the session token was not sent: {:?}", store.asked().first());
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! The blocks of checks.toml, one file each: what may be written, and how it is
 //! read. A doc comment of a field is its description in the published schema.
 
+mod cache;
 mod check;
 mod gate;
 mod output;
@@ -13,6 +14,7 @@ mod text;
 mod var;
 mod waiver;
 
+pub use cache::{BreakerBlock, CacheBlock, CacheRetryBlock, WriteRule};
 pub use check::{CheckBlock, Expectation};
 pub use gate::{FailOnBlock, GateBlock};
 pub use output::{Format, OutputBlock, RedactBlock, RedactMode, WarnAs};
@@ -68,6 +70,9 @@ pub struct PolicyFile {
     /// How the cache tiers are opened.
     #[schemars(default)]
     pub tiers: BTreeMap<String, At<TierBlock>>,
+    /// How the cache tiers are used.
+    #[schemars(default)]
+    pub cache: CacheBlock,
     /// What the tiers cost, by their labels.
     #[schemars(default)]
     pub prices: BTreeMap<String, At<PricesBlock>>,
@@ -129,6 +134,7 @@ pub(crate) fn read(source: &Source, layer: Layer, tool: &semver::Version) -> Res
         targets: root.named(r, "targets", place::read_target),
         fallback: root.named(r, "fallback", place::read_fallback),
         tiers: root.named(r, "tiers", place::read_tier),
+        cache: root.block(r, "cache", cache::read).unwrap_or_default(),
         prices: root.named(r, "prices", prices::read),
         plugins: root.named(r, "plugins", plugin::read),
         run: root.block(r, "run", run::read).unwrap_or_default(),

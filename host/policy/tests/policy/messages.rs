@@ -193,8 +193,23 @@ fn names_that_nothing_has_are_said_with_the_likely_ones() {
             "did you mean `net.connectivity`?",
             "checks.toml:5:7: no tier or target `dsk`",
             "did you mean `disk`?",
-            "checks.toml:6:6: `need` is 3; this version only knows `need = 1`: some tier is usable",
-            "checks.toml:7:8: `prefer` is not supported in this version",
+            "checks.toml:6:6: `need` is 3, and `order` names 2",
+            "checks.toml:7:8: `prefer` is `ipfs`, which `order` does not name",
+        ],
+    );
+    assert_says(
+        "version = 1\n[fallback.mirrors]\norder=['p2p','disk']\nneed=2\n",
+        &["checks.toml:4:6: `need` and `prefer` are judged of the cache's tiers, not of [fallback.mirrors]"],
+    );
+    assert_says(
+        "version = 1\n[cache]\nwrite='most'\nhedge='soon'\nbudget='0s'\nretries={cuont=1}\nbreaker={failures=0}\n",
+        &[
+            "checks.toml:3:7: `write` in [cache] takes one of \"first\", \"all\", \"ignore\", not \"most\"",
+            "checks.toml:4:7: `hedge` in [cache] takes a duration with its unit, not \"soon\"",
+            "checks.toml:5:8: `budget` in [cache] takes a duration longer than zero",
+            "checks.toml:6:10: unknown key `cuont` in `retries` in [cache]",
+            "did you mean `count`?",
+            "checks.toml:7:19: `failures` in `breaker` in [cache] takes a whole number from 1 on, not 0",
         ],
     );
     assert_says(

@@ -241,6 +241,16 @@ impl Bench<'_> {
         left.iter().sum()
     }
 
+    /// What each tier was asked by all sessions, from the start of the process.
+    fn counted(&self) -> Vec<(String, StatsSnapshot)> {
+        let planned = self.sessions.first().into_iter().flat_map(|session| session.planned());
+        let sum = |label: &str| {
+            let all = self.sessions.iter().filter_map(|session| session.counts(label));
+            all.fold(StatsSnapshot::default(), |sum, seen| sum.plus(&seen))
+        };
+        planned.map(|tier| (tier.label.clone(), sum(&tier.label))).collect()
+    }
+
     fn summary(&self, taken: &Taken, prices: BTreeMap<String, Prices>) -> Summary {
         let mut errors = self.shared.latencies.errors();
         errors.remove(client::ALL);
@@ -255,6 +265,8 @@ impl Bench<'_> {
             counts: self.shared.tally.counts(),
             rows,
             errors,
+            tiers: self.counted(),
+            together: self.sessions.iter().map(|session| session.tiers().snapshot()).collect(),
             elapsed: taken.elapsed,
             sessions: self.sessions.len(),
             left_behind: 0,

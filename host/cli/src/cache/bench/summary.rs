@@ -3,11 +3,11 @@
 use super::client::{ALL, Counts};
 use super::usage::{Cost, Usage};
 use crate::cache::args::BenchArgs;
-use crate::cache::shown;
-use seaworthy_cache::LatencyRow;
+use crate::cache::{counted, shown};
+use seaworthy_cache::{LatencyRow, StatsSnapshot, TiersSnapshot};
 use seaworthy_model::ExitCode;
 use seaworthy_policy::Prices;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -22,6 +22,10 @@ pub(crate) struct Summary {
     pub(crate) rows: Vec<LatencyRow>,
     /// By tier and kind; those of the whole cache stand in `counts`.
     pub(crate) errors: BTreeMap<String, BTreeMap<String, u64>>,
+    /// What the layers around each tier counted, warm-up included.
+    pub(crate) tiers: Vec<(String, StatsSnapshot)>,
+    /// What the tiers of each session did together.
+    pub(crate) together: Vec<TiersSnapshot>,
     pub(crate) elapsed: Duration,
     pub(crate) sessions: usize,
     /// Keys that are still in the cache because they could not be removed.
@@ -159,6 +163,10 @@ impl Summary {
             let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
             lines.push(format!("errors of {tier}: {}", kinds.join(", ")));
         }
+        // A tier that never failed has nothing to tell beyond the table.
+        for (tier, seen) in self.tiers.iter().filter(|(_, seen)| seen.error_count() + seen.retries.attempts > 0) {
+            lines.extend(counted::lines(seen).into_iter().map(|line| format!("{tier}: {line}")));
+        }
         lines.extend(counts.examples.iter().map(|example| format!("  {example}")));
         if self.left_behind > 0 {
             let ttl = humantime::format_duration(arguments.ttl);
@@ -247,6 +255,8 @@ impl Summary {
             "bytes_written": counts.bytes_written,
             "errors": counts.errors,
             "tier_errors": self.errors,
+            "layers": self.tiers.iter().map(|(tier, seen)| (tier.clone(), counted::json(seen))).collect::<Map<_, _>>(),
+            "together": self.together,
             "tiers": self.usage.iter().map(|tier| tier.json(self.prices.get(&tier.label))).collect::<Vec<_>>(),
             "cost_of_a_million_reads": self.cost_of_a_million_reads().map(|(cost, _)| cost),
             "wrong_values": counts.wrong_values,
@@ -291,6 +301,8 @@ mod tests {
             counts,
             rows: Vec::new(),
             errors: BTreeMap::new(),
+            tiers: Vec::new(),
+            together: Vec::new(),
             elapsed: Duration::from_secs(2),
             sessions: 1,
             left_behind: 0,

@@ -27,21 +27,18 @@ pub(crate) struct Usage {
 pub(crate) fn counts(sessions: &[&CacheSession]) -> Vec<StatsSnapshot> {
     let Some(first) = sessions.first() else { return Vec::new() };
     let of = |label: &str| {
-        sessions.iter().filter_map(|session| session.counts(label)).fold(StatsSnapshot::default(), |sum, one| {
-            let mut errors = sum.errors;
+        let own = sessions.iter().filter_map(|session| session.counts(label));
+        own.fold(StatsSnapshot::default(), |mut sum, one| {
+            sum.hits += one.hits;
+            sum.misses += one.misses;
+            sum.get_errors += one.get_errors;
+            sum.puts += one.puts;
+            sum.bytes_read += one.bytes_read;
+            sum.bytes_written += one.bytes_written;
             for (kind, count) in one.errors {
-                *errors.entry(kind).or_default() += count;
+                *sum.errors.entry(kind).or_default() += count;
             }
-            StatsSnapshot {
-                hits: sum.hits + one.hits,
-                misses: sum.misses + one.misses,
-                get_errors: sum.get_errors + one.get_errors,
-                puts: sum.puts + one.puts,
-                errors,
-                bytes_read: sum.bytes_read + one.bytes_read,
-                bytes_written: sum.bytes_written + one.bytes_written,
-                ..StatsSnapshot::default()
-            }
+            sum
         })
     };
     first.planned().iter().map(|tier| of(&tier.label)).collect()
