@@ -34,9 +34,9 @@ fn works() -> Result<()> {
     let place = Place::at(store.address())?;
     place.put("k", "v", &[])?.exits(0)?;
     for words in [
-        &["-v", "cache", "get", "k"][..],
-        &["-v", "cache", "stats", "--json"],
-        &["-v", "run"],
+        &["cache", "get", "k", "-v"][..],
+        &["cache", "stats", "--json", "-v"],
+        &["run", "-v"],
         &["run", "-f", "json"],
         &["show-config"],
     ] {
@@ -46,7 +46,7 @@ fn works() -> Result<()> {
     }
     // A wrong secret is a secret all the same.
     let wrong = Place::at(store.address())?.with("AWS_ACCESS_KEY_ID", ObjectStore::SECRET);
-    hidden(&loud(&wrong, &["-v", "cache", "get", "k"])?)?;
+    hidden(&loud(&wrong, &["cache", "get", "k", "-v"])?)?;
     hidden(&loud(&wrong, &["run", "-f", "json"])?)
 }
 
@@ -65,8 +65,8 @@ fn repeated() -> Result<()> {
     ] {
         let store = Scripted::always("HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\n", &body)?;
         let place = Place::at(store.address())?.with("AWS_SESSION_TOKEN", TOKEN);
-        hidden(&loud(&place, &["-v", "cache", "get", "k"])?)?;
-        hidden(&loud(&place, &["-v", "run"])?)?;
+        hidden(&loud(&place, &["cache", "get", "k", "-v"])?)?;
+        hidden(&loud(&place, &["run", "-v"])?)?;
         hidden(&loud(&place, &["run", "-f", "json"])?)?;
         let token_sent = store.asked().iter().any(|asked| asked.header("x-amz-security-token") == Some(TOKEN));
         ensure!(token_sent, "the session token was not sent: {:?}", store.asked().first());

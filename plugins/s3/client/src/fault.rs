@@ -125,13 +125,19 @@ impl Fault {
     #[must_use]
     pub fn read_at(answer: &Answer, now: u64) -> Self {
         let fault = Self::read(answer);
-        let refused =
-            matches!(fault.kind, FaultKind::Denied | FaultKind::WrongSecret | FaultKind::Clock | FaultKind::Other);
+        if fault.skew_s.is_some() {
+            return fault;
+        }
         let skew = || i64::try_from(now).ok()?.checked_sub(i64::try_from(answer.date()?).ok()?);
-        match fault.skew_s.or_else(skew) {
-            Some(skew) if refused && (fault.kind == FaultKind::Clock || skew.abs() > MAX_SKEW_S) => {
-                Self { kind: FaultKind::Clock, skew_s: Some(skew), ..fault }
-            }
+        // A clock that was refused is not explained by a Date that agrees: the request was
+        // changed, or held, on its way.
+        let least = match fault.kind {
+            FaultKind::Clock => MAX_SKEW_S / 15,
+            FaultKind::Denied | FaultKind::WrongSecret | FaultKind::Other => MAX_SKEW_S,
+            _ => return fault,
+        };
+        match skew() {
+            Some(skew) if skew.abs() > least => Self { kind: FaultKind::Clock, skew_s: Some(skew), ..fault },
             _ => fault,
         }
     }
@@ -392,6 +398,12 @@ mod tests {
         assert_eq!(read(403, date - 3600), (FaultKind::Clock, Some(-3600)));
         assert_eq!(read(403, date + 899), (FaultKind::Denied, None));
         assert_eq!(read(404, date + 3600), (FaultKind::Absent, None), "the clock has nothing to do with it");
+        let told = |now: u64| {
+            let headers = vec![("Date".into(), "Fri, 24 May 2013 00:00:00 GMT".into())];
+            let body = b"<Error><Code>RequestTimeTooSkewed</Code></Error>".to_vec();
+            Fault::read_at(&Answer { status: 403, headers, body, truncated: false }, now).skew_s
+        };
+        assert_eq!((told(date + 3600), told(date)), (Some(3600), None), "a Date that agrees is no measure");
     }
 
     #[test]
