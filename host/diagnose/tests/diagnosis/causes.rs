@@ -642,7 +642,15 @@ fn layers_of_one_target_and_order_of_causes() {
 
 #[test]
 fn every_rule_has_a_case_here() {
-    let source = [include_str!("causes.rs"), include_str!("python.rs"), include_str!("tiers.rs")].concat();
+    let source = [
+        include_str!("causes.rs"),
+        include_str!("ipfs.rs"),
+        include_str!("python.rs"),
+        include_str!("s3.rs"),
+        include_str!("storacha.rs"),
+        include_str!("tiers.rs"),
+    ]
+    .concat();
     for page in catalogue() {
         assert!(source.contains(&format!("\"{}\"", page.code)), "{} has no case", page.code);
     }
