@@ -164,7 +164,7 @@ impl Adapter for Storacha {
         let keys = match (&self.service, &self.index) {
             (Some(service), _) => self.keys(service, prefix)?,
             (None, Some(index)) => index.keys(prefix)?.into_iter().map(|key| (key, None)).collect(),
-            (None, None) => Vec::new(),
+            (None, None) => BTreeMap::new(),
         };
         let mut entries = Vec::new();
         for (key, shards) in keys {
@@ -273,7 +273,7 @@ impl Storacha {
 
     /// The keys in the space's list that begin with `prefix`, in order, and their blobs
     /// where the list has them.
-    fn keys(&self, service: &Service, prefix: &str) -> Result<Vec<(String, Option<Vec<Cid>>)>, CacheError> {
+    fn keys(&self, service: &Service, prefix: &str) -> Result<BTreeMap<String, Option<Vec<Cid>>>, CacheError> {
         let mut keys = BTreeMap::new();
         let mut cursor: Option<String> = None;
         for _ in 0..MAX_PAGES {
@@ -292,7 +292,7 @@ impl Storacha {
                 break;
             }
         }
-        Ok(keys.into_iter().collect())
+        Ok(keys)
     }
 
     /// The key that a blob of `root` was stored under, if it is one of ours.

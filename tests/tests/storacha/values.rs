@@ -36,7 +36,7 @@ fn put_and_get(_: &Here) -> Result<()> {
 fn sizes_and_keys(_: &Here) -> Result<()> {
     let service = Storacha::start()?;
     let runner = Runner::new(&service.at, &service.grant(&json!({}))?)?;
-    let noise = |length: u32| (0..length).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<u8>>();
+    let noise = |length: u32| (0..length).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect::<Vec<u8>>();
     let long = "k".repeat(300);
     for (key, length) in
         [("empty", 0), ("a/b/../c", 1), ("schlüssel 🔑", 65_536), (long.as_str(), 1_000_000), ("max", 2_080_768)]
