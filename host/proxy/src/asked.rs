@@ -1,6 +1,5 @@
 //! A request as the cache sees it.
 
-use crate::conditional::CONDITIONS;
 use crate::directives::Directives;
 use crate::headers::{settle_encoding, strip_hop_by_hop};
 use crate::keys::Keys;
@@ -67,10 +66,6 @@ impl Asked {
     /// Whether the client wants the cache to have no part in it.
     pub(crate) fn refuses_cache(&self) -> bool {
         self.directives.has("no-store")
-    }
-
-    pub(crate) fn conditional(&self) -> bool {
-        CONDITIONS.iter().any(|name| self.headers().contains_key(name))
     }
 
     pub(crate) fn wants_part(&self) -> bool {

@@ -48,11 +48,6 @@ impl Flights {
         Turn::Followed(landed.flatten())
     }
 
-    /// Whether a request called `name` is under way.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.lock().contains_key(name)
-    }
-
     fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<State>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,12 +99,12 @@ mod tests {
             })
             .collect();
         tokio::task::yield_now().await;
-        assert!(flights.has("a") && matches!(flights.join("b").await, Turn::Lead(_)), "another name is another flight");
+        assert!(flights.lock().contains_key("a") && matches!(flights.join("b").await, Turn::Lead(_)), "another name is another flight");
         lead.land(answer());
         for one in waiting {
             assert!(one.await.unwrap());
         }
-        assert!(!flights.has("a") && matches!(flights.join("a").await, Turn::Lead(_)));
+        assert!(!flights.lock().contains_key("a") && matches!(flights.join("a").await, Turn::Lead(_)));
     }
 
     #[tokio::test]
@@ -123,6 +118,6 @@ mod tests {
         tokio::task::yield_now().await;
         drop(lead);
         assert!(following.await.unwrap());
-        assert!(!flights.has("a"));
+        assert!(!flights.lock().contains_key("a"));
     }
 }

@@ -130,10 +130,6 @@ impl Stats {
         }
     }
 
-    pub(crate) fn origin_has_failed(&self) -> u64 {
-        self.origin_failures.load(Ordering::Relaxed)
-    }
-
     /// All of it.
     pub(crate) fn json(&self) -> Value {
         let rows = self.times.rows();
