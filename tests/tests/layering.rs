@@ -35,8 +35,19 @@ const HOST: [(&str, &[&str]); 12] = [
             "seaworthy-report",
         ],
     ),
-    // The peers with faults, of which a diagnosis has to be shown, and the client that puts load on one.
-    ("seaworthy-tests", &["seaworthy-model", "seaworthy-p2p"]),
+    // The peers with faults, of which a diagnosis has to be shown, and the client that puts load on one;
+    // and what makes the tiers of a policy in this process, for the conformance of the adapters.
+    (
+        "seaworthy-tests",
+        &[
+            "seaworthy-model",
+            "seaworthy-p2p",
+            "seaworthy-policy",
+            "seaworthy-cache",
+            "seaworthy-engine",
+            "seaworthy-bundled",
+        ],
+    ),
 ];
 
 /// Libraries that only these crates may name.

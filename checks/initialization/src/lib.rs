@@ -1,14 +1,16 @@
 //! `cache/initialization`: the cache can start as it is configured.
 //!
-//! [`port`] judges who holds the port, [`tier`] what opened, [`listener`] and
+//! [`port`] judges who holds the port, [`tier`] what opened, [`demand`] whether that is enough, [`listener`] and
 //! [`registry`] what the Python cache does with them; none of these calls the host.
 
+pub mod demand;
 pub mod listener;
 pub mod port;
 mod python_cache;
 pub mod registry;
 pub mod tier;
 
+use demand::Demand;
 use port::State;
 use python_cache::Watch;
 use seaworthy_check_sdk::cache::caches;
@@ -61,7 +63,11 @@ impl Check for Initialization {
         };
         let python = context.inherited("client").is_some_and(|fact| fact.value == "python");
         let mut run = Run { findings: Findings::new(), parts: Vec::new(), unknown: Vec::new() };
-        let usable = run.tiers(&opened, &wanted, read.id);
+        let demand = Demand {
+            need: context.setting("need").and_then(|need| need.parse().ok()).unwrap_or(1),
+            prefer: context.setting("prefer"),
+        };
+        let usable = run.tiers(&opened, &wanted, demand, read.id);
         let evidence = Evidence::one(read.id).with(opened.iter().map(|tier| tier.id));
 
         // What P2P is to listen on matters only while P2P is on.
@@ -149,15 +155,14 @@ struct Run {
 }
 
 impl Run {
-    fn tiers(&mut self, opened: &[caches::Tier], wanted: &Wanted<'_>, read: u32) -> Usable {
-        let mut open = Vec::new();
+    fn tiers(&mut self, opened: &[caches::Tier], wanted: &Wanted<'_>, demand: Demand<'_>, read: u32) -> Usable {
+        let usable = opened.iter().filter(|tier| tier.outcome.is_ok());
+        let open: Vec<&str> = usable.map(|tier| tier.label.as_str()).collect();
+        let enough = open.len() >= demand.need;
         let mut shut = Vec::new();
         let mut wrong = 0_usize;
         for tier in opened {
-            let Err(error) = &tier.outcome else {
-                open.push(tier.label.as_str());
-                continue;
-            };
+            let Err(error) = &tier.outcome else { continue };
             let closed = tier::closed(&error.kind, reason(&error.context));
             shut.push(tier::shut(&tier.label, &error.kind, closed));
             match closed {
@@ -171,6 +176,8 @@ impl Run {
                         .detail("error-kind", &error.kind)
                         .detail("retry", &error.retry)
                         .detail("adapter", &tier.adapter);
+                    // Whoever has enough of them can do without this one.
+                    let finding = if enough { finding.level("warn") } else { finding };
                     self.findings.add(finding.cite(tier.id));
                 }
             }
@@ -178,9 +185,10 @@ impl Run {
         }
         let evidence = Evidence::one(read).with(opened.iter().map(|tier| tier.id));
         self.findings.fact(facts::USABLE_TIERS, open.join(","), &evidence);
-        if open.is_empty() && wrong > 0 {
-            let message = format!("none of {} configured tiers is usable", opened.len());
-            self.findings.add(codes::CACHE_NO_TIER.found().message(message).cite_all(&evidence));
+        if demand.unmet(open.len(), wrong) {
+            let finding = codes::CACHE_NO_USABLE_BACKEND.found().message(demand.shortage(open.len(), opened.len()));
+            let finding = finding.observed(open.len().to_string()).expected(demand.need.to_string());
+            self.findings.add(finding.cite_all(&evidence));
         }
         let tiers: Vec<Tier> = opened
             .iter()
@@ -194,10 +202,19 @@ impl Run {
                     .map_err(|error| (error.kind.clone(), reason(&error.context).map(str::to_owned))),
             })
             .collect();
+        if let Some(degraded) = demand.degraded(&tiers, wanted.p2p_off()) {
+            let said = opened.iter().find(|tier| tier.label == degraded.preferred);
+            let why = said.and_then(|tier| tier.outcome.as_ref().err()).map(|error| [": ", &error.message].concat());
+            let message = [degraded.message().as_str(), why.as_deref().unwrap_or_default()].concat();
+            let finding = codes::CACHE_DEGRADED.at(degraded.preferred).message(message);
+            let finding =
+                finding.observed(degraded.instead).expected(degraded.preferred).detail("reason", degraded.reason);
+            self.findings.add(finding.cite_all(&evidence));
+        }
         for (name, message) in tier::without_effect(wanted, &tiers) {
             self.findings.add(codes::CACHE_SETTING_NO_EFFECT.at(name).message(message).cite_all(&evidence));
         }
-        if open.is_empty() && wrong == 0 {
+        if open.is_empty() && wrong == 0 && demand.need <= 1 {
             self.parts.push("no cache tier is configured (no peers, no CACHE_BACKENDS)".into());
             return Usable::NotConfigured;
         }

@@ -172,7 +172,9 @@ fn without_effect(settings: Settings<'_>, reading: &Reading) -> Vec<Problem> {
         report("CACHE_IPFS_API", "is read by the ipfs backend only, which is not in use", "CACHE_BACKENDS with ipfs");
     }
     if !uses("s3") {
-        report("CACHE_S3_BUCKET", "is read by the s3 backend only, which is not in use", "CACHE_BACKENDS with s3");
+        for name in ["CACHE_S3_BUCKET", "CACHE_S3_ENDPOINT"] {
+            report(name, "is read by the s3 backend only, which is not in use", "CACHE_BACKENDS with s3");
+        }
     }
     if !uses("p2p") {
         report(
@@ -191,6 +193,8 @@ fn conflicts(settings: Settings<'_>, reading: &Reading) -> Vec<Problem> {
         ("CACHE_ADVERTISE_IP", "IPFS_ACCELERATE_PUBLIC_IP"),
         ("CACHE_IPFS_API", "IPFS_API"),
         ("CACHE_S3_BUCKET", "AWS_S3_BUCKET"),
+        ("CACHE_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3"),
+        ("CACHE_S3_ENDPOINT", "S3_ENDPOINT"),
     ] {
         if let (Some(a), Some(b)) = (settings.filled(first), settings.filled(second))
             && a != b
@@ -210,7 +214,25 @@ fn conflicts(settings: Settings<'_>, reading: &Reading) -> Vec<Problem> {
                 .says(&format!("demands {least} connected peers, but CACHE_BOOTSTRAP_PEERS names {}", reading.peers)),
         );
     }
-    for name in ["CACHE_BOOTSTRAP_PEERS", "CACHE_BACKENDS"] {
+    // An endpoint without a bucket, or half of a pair of keys, is no configuration of s3.
+    if elements(&reading.backends).any(|name| name == "s3") {
+        if ["CACHE_S3_BUCKET", "AWS_S3_BUCKET"].iter().all(|name| settings.filled(name).is_none())
+            && ["CACHE_S3_ENDPOINT", "S3_ENDPOINT"].iter().any(|name| settings.filled(name).is_some())
+        {
+            found.push(
+                problem(codes::ENV_CONFLICT, "CACHE_S3_BUCKET")
+                    .says("is not set, though the s3 backend is in use and has an endpoint")
+                    .wants(Kind::Bucket.accepts()),
+            );
+        }
+        let (key, secret) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+        for (one, other) in [(key, secret), (secret, key)] {
+            if settings.set(one).is_some() && settings.set(other).is_none() {
+                found.push(problem(codes::ENV_CONFLICT, other).says(&format!("is not set, though {one} is")));
+            }
+        }
+    }
+    for name in ["CACHE_BOOTSTRAP_PEERS", "CACHE_BACKENDS", "CACHE_BACKEND"] {
         let list: Vec<&str> = settings.filled(name).into_iter().flat_map(elements).collect();
         let twice = list.iter().enumerate().find(|(at, element)| list[..*at].contains(element));
         if let Some((_, element)) = twice {
@@ -330,6 +352,19 @@ mod tests {
         assert_eq!(codes_of(&[("CACHE_DIR", "/a"), ("IPFS_ACCELERATE_CACHE_DIR", "/b")]), ["env.conflict"]);
         assert_eq!(codes_of(&[PEER, ("CACHE_MIN_CONNECTED_PEERS", "2")]), ["env.conflict"]);
         assert_eq!(codes_of(&[("CACHE_BACKENDS", "p2p,p2p")]), ["env.conflict"]);
+    }
+
+    #[test]
+    fn half_of_what_s3_needs_is_named() {
+        let s3 = ("CACHE_BACKENDS", "s3");
+        let (endpoint, bucket) = (("CACHE_S3_ENDPOINT", "http://10.0.0.1:9000"), ("CACHE_S3_BUCKET", "ci-cache"));
+        let (key, secret) = (("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "y"));
+        assert!(found(&[s3, endpoint, bucket, key, secret]).is_empty());
+        assert_eq!(found(&[s3, endpoint, key, secret])[0].1, "CACHE_S3_BUCKET");
+        assert_eq!(found(&[s3, endpoint, bucket, key])[0].1, "AWS_SECRET_ACCESS_KEY");
+        assert_eq!(found(&[s3, endpoint, bucket, secret])[0].1, "AWS_ACCESS_KEY_ID");
+        assert_eq!(codes_of(&[endpoint]), ["env.no-effect"], "of a backend that is not in use");
+        assert!(found(&[key]).is_empty(), "other programs use it too");
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub enum Kind {
     Bucket,
     /// Lower-case letters, digits and dashes.
     Region,
+    /// An absolute http or https URL with a host.
+    Url,
+    /// A DID, such as did:key:z6Mk...
+    Did,
     /// Anything that is not empty.
     Text,
     /// Never seen: presence and length only.
@@ -50,6 +54,8 @@ impl Kind {
             Kind::Api => "a multiaddr such as /ip4/127.0.0.1/tcp/5001, or an http:// or https:// URL",
             Kind::Bucket => "3 to 63 lower-case letters, digits, dots and dashes",
             Kind::Region => "a region such as eu-central-1",
+            Kind::Url => "an http:// or https:// URL with a host, e.g. https://s3.example.com:9000",
+            Kind::Did => "a DID, e.g. did:key:z6Mk...",
             Kind::Text => "a text that is not empty",
             Kind::Secret => "a secret that is not empty",
         }
@@ -98,12 +104,29 @@ pub const KNOWN: &[Known] = &[
     ours("CACHE_P2P_BOOTSTRAP", Kind::PeerList),
     ours("CACHE_IPFS_API", Kind::Api),
     shared("IPFS_API", Kind::Api),
+    shared("KUBO_API", Kind::Api),
+    shared("IPFS_API_AUTH", Kind::Secret),
+    shared("IPFS_PINNING_SERVICE", Kind::Url),
+    shared("IPFS_PINNING_TOKEN", Kind::Secret),
+    ours("CACHE_S3_ENDPOINT", Kind::Url),
+    shared("AWS_ENDPOINT_URL_S3", Kind::Url),
+    shared("AWS_ENDPOINT_URL", Kind::Url),
+    shared("S3_ENDPOINT", Kind::Url),
     ours("CACHE_S3_BUCKET", Kind::Bucket),
     shared("AWS_S3_BUCKET", Kind::Bucket),
     shared("AWS_S3_REGION", Kind::Region),
+    shared("AWS_REGION", Kind::Region),
+    shared("AWS_DEFAULT_REGION", Kind::Region),
     shared("AWS_ACCESS_KEY_ID", Kind::Secret),
     shared("AWS_SECRET_ACCESS_KEY", Kind::Secret),
+    shared("AWS_SESSION_TOKEN", Kind::Secret),
+    shared("STORACHA_SERVICE_URL", Kind::Url),
+    shared("STORACHA_GATEWAY_URL", Kind::Url),
+    shared("STORACHA_SPACE", Kind::Did),
+    shared("STORACHA_PROOF", Kind::Text),
+    shared("STORACHA_AGENT_KEY", Kind::Secret),
     shared("WEB3_STORAGE_TOKEN", Kind::Secret),
+    shared("GITHUB_API_URL", Kind::Url),
 ];
 
 /// Backends that are spoken of in the cache's documents or that this tool brings.

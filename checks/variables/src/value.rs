@@ -70,6 +70,9 @@ pub fn judge(kind: Kind, value: &str) -> Option<Fault> {
         Kind::Repository => repository(text),
         Kind::Api => (!(text.starts_with('/') || text.starts_with("http://") || text.starts_with("https://")))
             .then(|| invalid("is neither a multiaddr nor an http URL")),
+        Kind::Url => url(text),
+        Kind::Did => (!text.starts_with("did:") || text.split(':').count() < 3 || text.split(':').any(str::is_empty))
+            .then(|| invalid("is not a DID")),
         Kind::Bucket => bucket(text),
         Kind::Region => (!text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'))
             .then(|| invalid("is not a region name")),
@@ -170,6 +173,34 @@ fn repository(text: &str) -> Option<Fault> {
     (!right).then(|| dubious("is not of the form owner/name"))
 }
 
+fn url(text: &str) -> Option<Fault> {
+    let scheme = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let Some(rest) = scheme else {
+        return Some(invalid(if text.contains("://") {
+            "is not an http or https URL"
+        } else {
+            "has no scheme; write https:// or http:// before it"
+        }));
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Some(dubious(
+            "holds a user name or a password, which ends up in logs; give the secret by its variable",
+        ));
+    }
+    let host = match authority.rsplit_once(':') {
+        // The last part of an IPv6 address in brackets is no port.
+        Some((host, port)) if !port.ends_with(']') => {
+            if let Err(why) = self::port(port) {
+                return Some(invalid(format!("has a port that {why}")));
+            }
+            host
+        }
+        _ => authority,
+    };
+    (host.is_empty() || text.contains(char::is_whitespace)).then(|| invalid("has no host, or blanks in it"))
+}
+
 fn bucket(text: &str) -> Option<Fault> {
     let right = (3..=63).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
@@ -240,6 +271,17 @@ mod tests {
         assert!(matches!(judge(Kind::BackendList, "ppp"), Some(Fault::Invalid(_))));
         assert_eq!(judge(Kind::BackendList, "acme-store"), None);
         assert!(judge(Kind::Bucket, "My_Bucket").is_some());
+        for right in
+            ["https://s3.example.com", "http://127.0.0.1:9000/", "http://[::1]:9000", "http://[::1]", "https://h/p?q"]
+        {
+            assert_eq!(judge(Kind::Url, right), None, "{right}");
+        }
+        for wrong in ["s3.example.com:9000", "ftp://h", "http://", "http://h:99999", "https://:443", "https://a b"] {
+            assert!(matches!(judge(Kind::Url, wrong), Some(Fault::Invalid(_))), "{wrong}");
+        }
+        assert!(matches!(judge(Kind::Url, "https://user:pass@h"), Some(Fault::Dubious(_))));
+        assert_eq!(judge(Kind::Did, "did:key:z6MkExample"), None);
+        assert!(judge(Kind::Did, "z6MkExample").is_some() && judge(Kind::Did, "did:key:").is_some());
         assert!(judge(Kind::Api, "127.0.0.1:5001").is_some());
     }
 }

@@ -1,4 +1,4 @@
-use crate::{Blob, CacheError, Capability, Entry};
+use crate::{Blob, CacheError, Capability, Entry, Operation};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -63,6 +63,14 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// A backend that cannot enumerate answers `unsupported`, not an empty list.
     async fn list(&self, prefix: &str, limit: u32) -> Result<Vec<Entry>, CacheError>;
+
+    /// Hears that `operation`, which was just dropped, had more than its share of the
+    /// time that the caller had.
+    ///
+    /// *Behaviour*: for layers that count, as a dropped future tells them nothing: one
+    /// that lost a race is no failure, one that held everybody up is. Nothing by itself;
+    /// a layer passes it on.
+    fn overdue(&self, _operation: Operation) {}
 }
 
 /// A shared backend is a backend, so that layers wrap what others hold too.
@@ -90,5 +98,9 @@ impl<B: Backend + ?Sized> Backend for Arc<B> {
 
     async fn list(&self, prefix: &str, limit: u32) -> Result<Vec<Entry>, CacheError> {
         (**self).list(prefix, limit).await
+    }
+
+    fn overdue(&self, operation: Operation) {
+        (**self).overdue(operation);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{Backend, Blob, CacheError, Capability, Entry, Operation};
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -154,6 +154,62 @@ impl Backend for Slow {
 
     async fn list(&self, prefix: &str, limit: u32) -> Result<Vec<Entry>, CacheError> {
         tokio::time::sleep(self.delay).await;
+        self.inner.list(prefix, limit).await
+    }
+}
+
+/// A map that first answers with errors, one after the other, and then works.
+#[derive(Debug, Default)]
+pub(crate) struct Scripted {
+    pub(crate) inner: Map,
+    errors: Mutex<VecDeque<CacheError>>,
+    asked: Mutex<usize>,
+}
+
+impl Scripted {
+    pub(crate) fn new(errors: &[CacheError]) -> Self {
+        Self { errors: Mutex::new(errors.iter().cloned().collect()), ..Self::default() }
+    }
+
+    /// How often it was asked.
+    pub(crate) fn asked(&self) -> usize {
+        *self.asked.lock().unwrap()
+    }
+
+    fn next(&self) -> Result<(), CacheError> {
+        *self.asked.lock().unwrap() += 1;
+        self.errors.lock().unwrap().pop_front().map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl Backend for Scripted {
+    async fn open(&self) -> Result<Capability, CacheError> {
+        self.inner.open().await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Blob>, CacheError> {
+        self.next()?;
+        self.inner.get(key).await
+    }
+
+    async fn put(&self, key: &str, value: Blob) -> Result<(), CacheError> {
+        self.next()?;
+        self.inner.put(key, value).await
+    }
+
+    async fn stat(&self, key: &str) -> Result<Option<Entry>, CacheError> {
+        self.next()?;
+        self.inner.stat(key).await
+    }
+
+    async fn invalidate(&self, key: &str) -> Result<(), CacheError> {
+        self.next()?;
+        self.inner.invalidate(key).await
+    }
+
+    async fn list(&self, prefix: &str, limit: u32) -> Result<Vec<Entry>, CacheError> {
+        self.next()?;
         self.inner.list(prefix, limit).await
     }
 }

@@ -1,3 +1,4 @@
+use crate::Operation;
 use seaworthy_model::Failure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,6 +37,8 @@ pub mod kind {
     pub const NO_SPACE: &str = "no-space";
     /// The caller asked for something that makes no sense, such as an empty key.
     pub const INVALID: &str = "invalid";
+    /// What a tier holds may be older than what was last written; said by the host.
+    pub const STALE: &str = "stale";
     /// Anything else.
     pub const OTHER: &str = "other";
 }
@@ -74,6 +77,9 @@ pub struct CacheError {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub retry_after: Option<Duration>,
 }
+
+/// Context of an error that a breaker answered without asking.
+const BREAKER: &str = "breaker";
 
 /// One constructor a kind, so that a kind never comes with the wrong [`Retry`].
 macro_rules! constructors {
@@ -125,6 +131,8 @@ impl CacheError {
         denied = DENIED, Permanent;
         /// The disk or the quota is full; persistent, as it lasts until someone makes room.
         no_space = NO_SPACE, Persistent;
+        /// What it holds may be older than what was last written; temporary.
+        stale = STALE, Temporary;
         /// The request makes no sense; permanent.
         invalid = INVALID, Permanent;
     }
@@ -184,6 +192,25 @@ impl CacheError {
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
         self.context.insert(key.into(), value.into());
         self
+    }
+
+    /// The answer of a breaker that this error opened, and that stays open for `left`.
+    #[must_use]
+    pub(crate) fn refused_by_breaker(self, operation: Operation, left: Duration) -> Self {
+        let message = if left.is_zero() {
+            format!("another operation is trying it, after: {}", self.message)
+        } else {
+            format!("left alone for {} ms more, after: {}", left.as_millis(), self.message)
+        };
+        let refused = Self { operation: operation.as_str().into(), message, retry_after: Some(left), ..self };
+        refused.with(BREAKER, "open")
+    }
+
+    /// Whether a breaker answered, and nobody was asked: the kind is that of the error
+    /// that opened it.
+    #[must_use]
+    pub fn is_from_breaker(&self) -> bool {
+        self.context.get(BREAKER).is_some_and(|state| state == "open")
     }
 
     /// Whether the next attempt may succeed.

@@ -1,4 +1,4 @@
-use crate::{Backend, Blob, CacheError, Capability, Entry};
+use crate::{Backend, Blob, CacheError, Capability, Entry, Operation, kind};
 use async_trait::async_trait;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
@@ -138,6 +138,8 @@ impl<B: Backend> Latency<B> {
                 let (operation, bytes) = counted_as(value);
                 self.times.record(&self.label, operation, started.elapsed(), bytes);
             }
+            // Nobody was asked: what it is counted as is no kind of an error of the tier.
+            Err(error) if error.is_from_breaker() => self.times.record_error(&self.label, "breaker-open"),
             Err(error) => self.times.record_error(&self.label, &error.kind),
         }
         answer
@@ -171,6 +173,11 @@ impl<B: Backend> Backend for Latency<B> {
 
     async fn list(&self, prefix: &str, limit: u32) -> Result<Vec<Entry>, CacheError> {
         self.measured(self.inner.list(prefix, limit), |_| ("list", 0)).await
+    }
+
+    fn overdue(&self, operation: Operation) {
+        self.times.record_error(&self.label, kind::TIMED_OUT);
+        self.inner.overdue(operation);
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::{Backend, Blob, CacheError, Capability, Entry};
+use crate::{Backend, Blob, CacheError, Capability, Entry, Operation};
 use async_trait::async_trait;
 use std::time::Duration;
 
@@ -81,6 +81,10 @@ impl<B: Backend> Backend for Timeout<B> {
 
     async fn list(&self, prefix: &str, limit: u32) -> Result<Vec<Entry>, CacheError> {
         within("list", self.budgets.list, self.inner.list(prefix, limit)).await
+    }
+
+    fn overdue(&self, operation: Operation) {
+        self.inner.overdue(operation);
     }
 }
 

@@ -119,13 +119,6 @@ pub(crate) async fn open_catalog(policy: &Policy) -> Result<Arc<Catalog>, CliErr
     catalog.map(Arc::new).map_err(|error| CliError::Config(error.to_string()))
 }
 
-/// Descriptors as the policy takes them.
-pub(crate) fn descriptors(catalog: &Catalog) -> seaworthy_policy::Catalog {
-    let component =
-        |entry: &seaworthy_engine::Entry| (entry.descriptor.clone(), entry.digest.clone(), entry.source.clone());
-    catalog.entries().iter().map(|(name, entry)| (name.clone(), component(entry))).collect()
-}
-
 /// The plan for a run.
 pub(crate) fn make_plan(
     policy: &Policy,
@@ -137,7 +130,7 @@ pub(crate) fn make_plan(
 ) -> Result<Plan, CliError> {
     let cache_dir = cache_dir().unwrap_or_else(|| PathBuf::from("/tmp/seaworthy")).join("entries");
     let request = PlanRequest {
-        catalog: &descriptors(catalog),
+        catalog: &catalog.described(),
         environment,
         vantage: facts,
         filters: &flags.filters(),

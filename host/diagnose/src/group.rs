@@ -135,11 +135,11 @@ fn absorb(scene: &Scene<'_>, mut groups: Vec<Group>) -> Vec<Group> {
     groups
 }
 
-/// The failed cause with the most roots that a summary may follow from: what
-/// follows from a consequence follows from its cause.
+/// The cause with the most roots that a summary may follow from, and that is no less
+/// grave: what follows from a consequence follows from its cause.
 fn source(scene: &Scene<'_>, groups: &[Group], giver: usize, summary: &summary::Summary) -> Option<usize> {
     (0..groups.len())
-        .filter(|at| *at != giver && groups[*at].level(scene) == Level::Fail)
+        .filter(|at| *at != giver && groups[*at].level(scene) >= groups[giver].level(scene))
         .filter(|at| groups[*at].all().any(|index| (summary.follows)(&scene.symptoms[index])))
         .max_by_key(|at| (groups[*at].roots.len(), std::cmp::Reverse(*at)))
 }

@@ -40,13 +40,20 @@ pub(crate) const SUMMARIES: &[Summary] = &[
         follows: |s| s.code() == "cache.directory-unwritable",
     },
     // That no tier is left follows from what closed one, and so from its cause.
+    Summary { is: |s| s.code() == "cache.no-usable-backend", follows: closes_a_tier },
     Summary {
-        is: |s| s.code() == "cache.no-tier",
-        follows: |s| matches!(s.code(), "cache.open-failed" | "cache.adapter-unknown" | "cache.adapter-load-failed"),
+        is: |s| s.code() == "cache.no-usable-backend",
+        follows: |s| s.code() == "cache.directory-unwritable" || about_secret(s) || about_peers(s),
+    },
+    // That a lower tier serves follows from what closed the preferred one.
+    Summary { is: |s| s.code() == "cache.degraded" && tier(s, "p2p"), follows: |s| tier(s, "p2p") && closes_a_tier(s) },
+    Summary {
+        is: |s| s.code() == "cache.degraded" && tier(s, "p2p"),
+        follows: |s| about_peers(s) || about_secret(s) || s.code().starts_with("peers."),
     },
     Summary {
-        is: |s| s.code() == "cache.no-tier",
-        follows: |s| s.code() == "cache.directory-unwritable" || about_secret(s) || about_peers(s),
+        is: |s| s.code() == "cache.degraded" && !tier(s, "p2p"),
+        follows: |s| !tier(s, "p2p") && closes_a_tier(s),
     },
     // A value that cannot be read is better told by the address in it.
     Summary {
@@ -68,6 +75,10 @@ pub(crate) fn lacks_peers(symptom: &Symptom<'_>) -> bool {
 fn on_peers(symptom: &Symptom<'_>) -> bool {
     tier(symptom, "p2p")
         && (symptom.code() == "cache.open-failed" || symptom.step.used_as.ends_with("cache/operations"))
+}
+
+fn closes_a_tier(symptom: &Symptom<'_>) -> bool {
+    matches!(symptom.code(), "cache.open-failed" | "cache.adapter-unknown" | "cache.adapter-load-failed")
 }
 
 fn kind<'a>(symptom: &'a Symptom<'_>) -> Option<&'a str> {

@@ -27,6 +27,9 @@ const CONCURRENT: &str = "concurrent";
 /// Instances of such an adapter at most, and so its operations under way at once.
 const INSTANCES: usize = 8;
 
+/// Characters of a text from which on it is no longer part of ordinary words.
+const TELLING: usize = 6;
+
 /// An adapter component as a [`Backend`].
 ///
 /// *Behaviour*: one instance serves the whole run, since an adapter may keep state
@@ -126,9 +129,11 @@ impl Shared {
         instance.store.data().scope.step.begin();
         if fresh && !opening {
             // One more, or the first after a trap: what was opened is not in it.
-            run(&mut instance, name, Operation::Open, &self.tier.config.to_string()).await?;
+            let opened = run(&mut instance, name, Operation::Open, &self.tier.config.to_string()).await;
+            opened.map_err(|error| self.without_secrets(error))?;
         }
         let answer = run(&mut instance, name, operation, &self.tier.config.to_string()).await;
+        let answer = answer.map_err(|error| self.without_secrets(error));
         // An instance that trapped cannot be entered again, and one that did not open is of no use.
         let dead = matches!(&answer, Err(error) if opening || error.context.contains_key("trap"));
         if !dead {
@@ -147,6 +152,23 @@ impl Shared {
     async fn turn(&self, operation: &str) -> Result<tokio::sync::SemaphorePermit<'_>, CacheError> {
         // The semaphore is never closed.
         self.turns.acquire().await.map_err(|_| mixed(operation))
+    }
+
+    /// The error without the text of any secret: a service may repeat what it was sent, and
+    /// an adapter, which knows no secret, cannot see that it does.
+    fn without_secrets(&self, mut error: CacheError) -> CacheError {
+        for (_, secret) in self.run.plan.secrets.values() {
+            let text = secret.expose().trim();
+            if text.len() < TELLING {
+                continue;
+            }
+            for said in [&mut error.message, &mut error.kind].into_iter().chain(error.context.values_mut()) {
+                if said.contains(text) {
+                    *said = said.replace(text, "***");
+                }
+            }
+        }
+        error
     }
 
     async fn instantiate(&self) -> Result<Instance, CacheError> {
@@ -194,17 +216,29 @@ pub(crate) fn step_scope(tier: &Tier) -> StepScope {
     scope
 }
 
+/// Bytes of key, value and metadata that a component takes and gives in one call.
+const MOST: usize = HOSTCALL_BYTES - OVERHEAD;
+
+/// The limit that bounds a value.
+const MAX_VALUE: &str = "max-value-bytes";
+
+/// What is effective is what can be handed over, whatever the adapter could keep.
+fn bounded(mut capability: Capability) -> Capability {
+    let most = capability.limit(MAX_VALUE).map_or(MOST as u64, |declared| declared.min(MOST as u64));
+    capability.limits.insert(MAX_VALUE.into(), most.to_string());
+    capability
+}
+
 /// What a component can hand over in one call has a bound, so a longer value could
 /// be stored and never be read back. *Behaviour*: refused before the adapter is asked.
 fn fits(key: &str, value: &Blob) -> Result<(), CacheError> {
-    let most = HOSTCALL_BYTES - OVERHEAD;
     let metadata: usize = value.metadata.iter().map(|(name, text)| name.len() + text.len()).sum();
     let length = value.bytes.len() + key.len() + metadata;
-    if length <= most {
+    if length <= MOST {
         return Ok(());
     }
-    let message = format!("key, value and metadata have {length} bytes, and an adapter takes at most {most}");
-    Err(CacheError::too_large("put", message).with("max-value-bytes", most.to_string()))
+    let message = format!("key, value and metadata have {length} bytes, and an adapter takes at most {MOST}");
+    Err(CacheError::too_large("put", message).with(MAX_VALUE, MOST.to_string()))
 }
 
 /// Calls the guest and translates its answer; a trap is an error with the context `trap`.
@@ -236,11 +270,11 @@ async fn run(instance: &mut Instance, name: &str, operation: Operation, config: 
 impl Backend for Component {
     async fn open(&self) -> Result<Capability, CacheError> {
         match self.call("open", Operation::Open).await? {
-            Answer::Capability(capability) => Ok(Capability {
+            Answer::Capability(capability) => Ok(bounded(Capability {
                 operations: capability.operations.iter().filter_map(|word| word.parse().ok()).collect(),
                 properties: capability.properties.into_iter().collect(),
                 limits: capability.limits.into_iter().collect(),
-            }),
+            })),
             _ => Err(mixed("open")),
         }
     }

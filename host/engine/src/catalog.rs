@@ -207,6 +207,13 @@ impl Catalog {
         &self.entries
     }
 
+    /// The same without the types of this crate, as a plan is made from it.
+    #[must_use]
+    pub fn described(&self) -> BTreeMap<String, (ComponentDescriptor, String, ComponentSource)> {
+        let component = |entry: &Entry| (entry.descriptor.clone(), entry.digest.clone(), entry.source.clone());
+        self.entries.iter().map(|(name, entry)| (name.clone(), component(entry))).collect()
+    }
+
     /// The components whose code is ready.
     pub(crate) fn loaded_components(&self) -> &Mutex<BTreeMap<String, Loaded>> {
         &self.loaded

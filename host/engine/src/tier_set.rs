@@ -4,13 +4,17 @@ use crate::catalog::Catalog;
 use crate::direct::Direct;
 use crate::hosts::peers::PeerCounts;
 use crate::scope::RunScope;
-use seaworthy_cache::{Backend, CacheError, Latencies, Latency, PutPolicy, Stats, StatsSnapshot, Timeout, Timeouts};
-use seaworthy_model::Tier;
+use seaworthy_cache::{
+    Backend, BreakerRules, CacheError, Latencies, Latency, LayerRules, Layered, PutPolicy, RetryRules, StatsSnapshot,
+    TiersRules, Timeouts,
+};
+use seaworthy_model::{CacheRules, Tier, TierRules, WriteRule};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Time for one operation of a tier.
-const OPERATION: Duration = Duration::from_secs(10);
+/// Time for opening a tier, where that of an attempt is shorter: it is done once, and
+/// includes what a connection costs.
+const OPENING: Duration = Duration::from_secs(10);
 
 /// The configured tiers, each opened when it is first needed: those of a run's
 /// checks, and those of the `cache` commands.
@@ -22,7 +26,7 @@ pub(crate) struct TierSet {
 
 /// What is behind one tier.
 struct Source {
-    counted: Arc<Stats<Timeout<Arc<dyn Backend>>>>,
+    layers: Layered,
     reach: Reach,
 }
 
@@ -47,14 +51,14 @@ impl TierSet {
         let planned = run.plan.tiers.clone();
         let sources: Vec<Source> = planned.iter().map(|tier| Source::new(catalog, run, tier, through)).collect();
         let tiers = planned.iter().zip(&sources).map(|(tier, source)| {
-            let counted: Arc<dyn Backend> = source.counted.clone();
+            let layered = source.layers.backend();
             let backend = match times {
-                Some(times) => Arc::new(Latency::new(counted, &tier.label, Arc::clone(times))),
-                None => counted,
+                Some(times) => Arc::new(Latency::new(layered, &tier.label, Arc::clone(times))),
+                None => layered,
             };
-            seaworthy_cache::Tier::new(&tier.label, backend)
+            seaworthy_cache::Tier::new(&tier.label, backend).hedged_after(tier.rules.hedge)
         });
-        let tiers = seaworthy_cache::Tiers::new(tiers.collect(), PutPolicy::First);
+        let tiers = seaworthy_cache::Tiers::with_rules(tiers.collect(), together(run.plan.cache));
         Self { planned, sources, tiers }
     }
 
@@ -81,7 +85,7 @@ impl TierSet {
 
     /// What the tier called `label` was asked so far; `None` where there is none.
     pub(crate) fn counts(&self, label: &str) -> Option<StatsSnapshot> {
-        self.source(label).map(|source| source.counted.snapshot())
+        self.source(label).map(|source| source.layers.snapshot())
     }
 
     /// What the peers behind the tier called `label` count; `None` where it has none.
@@ -113,6 +117,33 @@ impl Source {
                 (Reach::Direct(direct.clone()), direct)
             }
         };
-        Self { counted: Arc::new(Stats::new(Timeout::new(backend, Timeouts::all(OPERATION)))), reach }
+        Self { layers: Layered::new(&tier.label, backend, alone(tier.rules)), reach }
+    }
+}
+
+/// The layers around one tier.
+fn alone(rules: TierRules) -> LayerRules {
+    LayerRules {
+        timeouts: Timeouts { open: rules.timeout.max(OPENING), ..Timeouts::all(rules.timeout) },
+        retry: RetryRules {
+            count: rules.retries,
+            delay: rules.delay,
+            max_delay: rules.max_delay,
+            within: rules.timeout,
+        },
+        breaker: BreakerRules { failures: rules.failures, open: rules.open, max_open: rules.max_open },
+    }
+}
+
+/// What holds for all of them together.
+fn together(rules: CacheRules) -> TiersRules {
+    TiersRules {
+        write: match rules.write {
+            WriteRule::First => PutPolicy::First,
+            WriteRule::All => PutPolicy::All,
+            WriteRule::Ignore => PutPolicy::Ignore,
+        },
+        budget: Some(rules.budget),
+        back_fill: Some(rules.back_fill),
     }
 }

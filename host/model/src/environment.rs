@@ -93,7 +93,7 @@ impl Environment {
                 part,
                 "TOKEN" | "SECRET" | "PASSWORD" | "PASSWD" | "PASSPHRASE" | "CREDENTIAL" | "CREDENTIALS" | "APIKEY"
             )
-        }) || name.to_ascii_uppercase().ends_with("_KEY")
+        }) || ["_KEY", "_AUTH"].iter().any(|end| name.to_ascii_uppercase().ends_with(end))
             || name.eq_ignore_ascii_case("AWS_ACCESS_KEY_ID")
     }
 }

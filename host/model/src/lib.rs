@@ -40,8 +40,8 @@ pub use grant::{Denial, Grants, HostPattern, NetRule, NetRuleError, Permit, Perm
 pub use layer::Layer;
 pub use observation::{Observation, ObservationId};
 pub use plan::{
-    Backoff, ComponentSource, Limits, Need, Plan, PlannedComponent, RefusedGrant, RetryRules, RunRules, SourceLocation,
-    Step, Target, Tier,
+    Backoff, CacheRules, ComponentSource, Limits, Need, Plan, PlannedComponent, RefusedGrant, RetryRules, RunRules,
+    SourceLocation, Step, Target, Tier, TierRules, WriteRule,
 };
 pub use record::{Attempt, Fact, Inherited, RunRecord, StepRecord};
 pub use report::{

@@ -17,6 +17,8 @@ pub struct Plan {
     pub components: BTreeMap<String, PlannedComponent>,
     /// Cache tiers in the order of trying.
     pub tiers: Vec<Tier>,
+    /// How they are used together.
+    pub cache: CacheRules,
     /// How to run.
     pub rules: RunRules,
     /// The environment that guests may see parts of.
@@ -229,6 +231,72 @@ pub struct Tier {
     pub config: Value,
     /// What it may do.
     pub grants: Grants,
+    /// How patient one is with it.
+    pub rules: TierRules,
+}
+
+/// How the cache's tiers are used together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheRules {
+    /// Whose failure makes a put fail.
+    pub write: WriteRule,
+    /// Time for one operation through all tiers.
+    pub budget: Duration,
+    /// Time that is waited, at the end, for values found below to be in the tiers above.
+    pub back_fill: Duration,
+}
+
+impl Default for CacheRules {
+    fn default() -> Self {
+        Self { write: WriteRule::First, budget: Duration::from_secs(20), back_fill: Duration::from_secs(5) }
+    }
+}
+
+/// Whose failure makes a put fail. Every tier that can store is offered the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteRule {
+    /// The first tier's that stores.
+    First,
+    /// Any tier's.
+    All,
+    /// Nobody's.
+    Ignore,
+}
+
+/// How patient one is with one tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TierRules {
+    /// Time for one attempt.
+    pub timeout: Duration,
+    /// Further attempts after a temporary failure.
+    pub retries: u32,
+    /// The first wait between attempts; each next one is twice as long.
+    pub delay: Duration,
+    /// The longest wait.
+    pub max_delay: Duration,
+    /// Failures in a row after which it is left alone.
+    pub failures: u32,
+    /// For how long at first; each time it fails again, twice as long.
+    pub open: Duration,
+    /// For how long at most.
+    pub max_open: Duration,
+    /// After how long the next tier is asked too; never when not given.
+    pub hedge: Option<Duration>,
+}
+
+impl Default for TierRules {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            retries: 2,
+            delay: Duration::from_millis(100),
+            max_delay: Duration::from_secs(1),
+            failures: 3,
+            open: Duration::from_secs(2),
+            max_open: Duration::from_secs(60),
+            hedge: None,
+        }
+    }
 }
 
 impl Plan {
@@ -240,6 +308,7 @@ impl Plan {
             steps: Vec::new(),
             components: BTreeMap::new(),
             tiers: Vec::new(),
+            cache: CacheRules::default(),
             rules: RunRules { concurrency: 1, deadline: Duration::ZERO, fail_fast: false, allow_writes: false },
             environment: Environment::default(),
             secrets: BTreeMap::new(),

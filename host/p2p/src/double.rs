@@ -34,6 +34,10 @@ pub struct Faults {
     pub loses: bool,
     /// It answers another value than was put, well sealed.
     pub alters: bool,
+    /// A bit of what it keeps has changed.
+    pub flips: bool,
+    /// It keeps half of what it was given.
+    pub truncates: bool,
     /// It takes requests up to this many bytes, and reads no further.
     pub swallows_beyond: Option<usize>,
     /// It takes `/plaintext/2.0.0` when that is proposed.
@@ -239,7 +243,16 @@ impl Stage {
                         Err(failure) => Response::refused("store", failure.message),
                     }
                 }
-                Some(sealed) => Response::Value { sealed: Bytes(sealed.clone()) },
+                Some(sealed) => {
+                    let mut sealed = sealed.clone();
+                    if let Some(byte) = sealed.last_mut().filter(|_| self.faults.flips) {
+                        *byte ^= 1;
+                    }
+                    if self.faults.truncates {
+                        sealed.truncate(sealed.len() / 2);
+                    }
+                    Response::Value { sealed: Bytes(sealed) }
+                }
                 None => Response::Miss,
             },
             Request::Invalidate { key } => Response::Invalidated { existed: entries.remove(&key).is_some() },

@@ -1,4 +1,4 @@
-use seaworthy_model::{HostPattern, NetRule, PortPattern};
+use seaworthy_model::{HostPattern, NetRule, PortPattern, Target};
 use std::net::IpAddr;
 
 /// Where an address text leads: a host, and a port where it has one.
@@ -32,10 +32,31 @@ impl Endpoint {
         }
     }
 
+    /// Where a target leads: its addresses, and those of its details that are http or
+    /// https addresses, alone or separated by commas, such as the `gateway` beside a
+    /// service.
+    ///
+    /// *Behaviour*: whoever writes the address into the target names it, as with
+    /// `addresses`; labels of secrets are no details.
+    pub(crate) fn all_of(target: &Target) -> Vec<Self> {
+        let details = target.details.iter().filter(|(key, _)| !key.starts_with("credentials."));
+        let urls = details.flat_map(|(_, value)| value.split(',')).map(str::trim);
+        let urls = urls.filter(|text| text.starts_with("http://") || text.starts_with("https://"));
+        target.addresses.iter().map(String::as_str).chain(urls).filter_map(Self::read).collect()
+    }
+
     fn of(host: &str, port: Option<u16>) -> Option<Self> {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
         (name || host.parse::<IpAddr>().is_ok()).then(|| Self { host: host.to_owned(), port })
+    }
+
+    /// The grants for a bucket's own name below those endpoints that have names: S3 asks
+    /// for a bucket there, or in the path.
+    pub(crate) fn of_bucket(bucket: &str, endpoints: &[Self]) -> Vec<NetRule> {
+        let named = endpoints.iter().filter(|endpoint| endpoint.host.parse::<IpAddr>().is_err());
+        let below = named.filter_map(|e| Self::of(&format!("{bucket}.{}", e.host), e.port));
+        below.filter_map(|endpoint| endpoint.exact()).collect()
     }
 
     /// The grant for exactly this endpoint.
@@ -93,6 +114,35 @@ mod tests {
         {
             assert_eq!(read(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_bucket_has_a_name_below_a_name() {
+        let all = ["http://minio:9000", "http://10.0.0.1:9000"].map(|url| Endpoint::read(url).unwrap());
+        let rules =
+            |bucket: &str| Endpoint::of_bucket(bucket, &all).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(rules("cache"), ["cache.minio:9000"]);
+        assert!(rules("*").is_empty() && rules("a/b").is_empty(), "a bucket is no pattern");
+    }
+
+    #[test]
+    fn a_target_leads_to_the_addresses_in_its_details_too() {
+        let details = [
+            ("gateway", "https://gateway.test"),
+            ("storage", "http://10.0.0.1:1, http://10.0.0.2:2"),
+            ("space", "did:key:z6Mk"),
+            ("bucket", "http"),
+            ("credentials.agent", "https://label.test"),
+        ];
+        let target = Target {
+            label: "t".into(),
+            kind: "storacha".into(),
+            addresses: vec!["https://service.test".into()],
+            details: details.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        };
+        let rules: Vec<String> =
+            Endpoint::all_of(&target).iter().filter_map(Endpoint::exact).map(|r| r.to_string()).collect();
+        assert_eq!(rules, ["service.test:443", "gateway.test:443", "10.0.0.1:1", "10.0.0.2:2"]);
     }
 
     #[test]

@@ -66,6 +66,10 @@ fn written(facts: Option<&BTreeMap<String, String>>, environment: &Environment) 
     }
     text.push('\n');
     text.push_str("[targets.p2p]\nkind = \"libp2p\"\naddresses = \"${peers}\"\n\n");
+    text.push_str("# Which tiers of the cache are needed and preferred, and how patient one is with them.\n");
+    text.push_str(
+        "# [fallback.cache]\n# order = [\"p2p\", \"disk\"]\n# prefer = \"p2p\"\n# [cache]\n# hedge = \"200ms\"\n\n",
+    );
     text.push_str("# Checks of your own: name the component and grant what it may do.\n# [plugins.my-check]\n");
     text.push_str("# source = \"file:plugins/my_check.wasm\"\n# grant.net = [\"proxy.example.com:3128\"]\n\n");
     text.push_str("[run]\ndeadline = \"60s\"\n# cache.operations writes keys of its own and removes them; it is skipped unless this is true.\n");

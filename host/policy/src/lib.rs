@@ -41,6 +41,7 @@ mod grant;
 mod init;
 mod origin;
 mod overrides;
+mod patience;
 mod plan;
 mod policy;
 mod reader;

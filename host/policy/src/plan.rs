@@ -4,7 +4,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{ErrorKind, PolicyError, PolicyErrors};
 use crate::file::{CheckBlock, GrantBlock};
 use crate::filter::Selection;
-use crate::grant::Asking;
+use crate::grant::{Asking, Granted, add};
 use crate::origin::At;
 use crate::overrides::Filters;
 use crate::policy::Policy;
@@ -15,7 +15,7 @@ use seaworthy_model::{
     RefusedGrant, Report, SkipReason, Status, Step, Target,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A component as the catalog has it: what it says about itself, its digest, its source.
@@ -66,6 +66,7 @@ pub fn plan(policy: &Policy, request: &PlanRequest<'_>) -> Result<Plan, PolicyEr
         vantage: vantage(policy, request.vantage),
         facts: BTreeMap::new(),
         components: BTreeMap::new(),
+        judged: BTreeSet::new(),
         errors: Vec::new(),
         environment,
     };
@@ -85,6 +86,7 @@ pub fn plan(policy: &Policy, request: &PlanRequest<'_>) -> Result<Plan, PolicyEr
     let mut steps = policy.checks.iter().filter_map(|c| planner.step(c, &selection, remote)).collect::<Vec<_>>();
     planner.components_are_pinned();
     planner.waivers_name_codes();
+    planner.somebody_judges_the_fallback();
     if !planner.errors.is_empty() {
         return Err(policy.errors(planner.errors));
     }
@@ -94,12 +96,35 @@ pub fn plan(policy: &Policy, request: &PlanRequest<'_>) -> Result<Plan, PolicyEr
         steps,
         components: planner.components,
         tiers: tiers.tiers,
+        cache: policy.cache_rules(),
         rules: policy.run_rules(),
         secrets: policy.secrets(&planner.environment),
         environment: planner.environment,
         vantage: planner.vantage,
         host_report: request.host_report.clone(),
     })
+}
+
+/// What a check's own targets grant, as far as it asks: the secrets that they name, and
+/// the names that their buckets have.
+fn own(targets: &[Target], endpoints: &[Endpoint], descriptor: &CheckDescriptor, judged: &mut Granted) {
+    let asks = |capability: &str| descriptor.requests.iter().any(|r| r.capability == capability);
+    let details = targets.iter().flat_map(|target| &target.details);
+    if asks("secret") {
+        let labels: Vec<String> = details
+            .clone()
+            .filter(|(key, _)| key.starts_with("credentials."))
+            .map(|(_, label)| label.clone())
+            .collect();
+        judged.refused.retain(|r| r.denial.capability != "secret" || !labels.contains(&r.denial.wanted));
+        add(&mut judged.grants.secret, labels);
+    }
+    if descriptor.requests.iter().any(|r| r.capability == "net" && r.scope.iter().any(|scope| scope == "{target}")) {
+        let buckets = details.filter(|(key, _)| *key == "bucket");
+        for (_, bucket) in buckets {
+            add(&mut judged.grants.net, Endpoint::of_bucket(bucket, endpoints));
+        }
+    }
 }
 
 /// Needs on checks that were filtered out no longer decide.
@@ -132,6 +157,10 @@ fn vantage(policy: &Policy, seen: &BTreeMap<String, String>) -> BTreeMap<String,
     facts
 }
 
+/// Values of the policy that a check can ask for.
+const NEED: &str = "fallback.cache.need";
+const PREFER: &str = "fallback.cache.prefer";
+
 struct Planner<'a> {
     policy: &'a Policy,
     request: &'a PlanRequest<'a>,
@@ -139,6 +168,8 @@ struct Planner<'a> {
     vantage: BTreeMap<String, String>,
     facts: BTreeMap<String, String>,
     components: BTreeMap<String, PlannedComponent>,
+    /// Places of the policy that some check gets as a setting.
+    judged: BTreeSet<String>,
     errors: Vec<PolicyError>,
 }
 
@@ -160,13 +191,14 @@ impl Planner<'_> {
         let source = &self.request.catalog.get(name)?.2;
         self.component(name);
         let targets = self.targets(check);
-        let endpoints = targets.iter().flat_map(|t| &t.addresses).filter_map(|a| Endpoint::read(a)).collect::<Vec<_>>();
+        let endpoints = targets.iter().flat_map(Endpoint::all_of).collect::<Vec<_>>();
         let nothing = GrantBlock::default();
         let plugin = match source {
             ComponentSource::Builtin(_) => None,
             ComponentSource::File(_) => Some((name, policy.plugins.get(name).map_or(&nothing, |p| &p.value.grant))),
         };
-        let judged = Asking { plugin, endpoints: &endpoints, directory: None }.judge(&descriptor.requests);
+        let mut judged = Asking { plugin, endpoints: &endpoints, directory: None }.judge(&descriptor.requests);
+        own(&targets, &endpoints, descriptor, &mut judged);
         for what in judged.nonsense {
             let message = format!("`{}` asks for {what}, which is not a capability", check.used_as.value);
             self.errors.push(PolicyError::new(ErrorKind::Component, check.used_as.place(), message));
@@ -174,9 +206,16 @@ impl Planner<'_> {
         for refused in judged.refused {
             self.refuse(name, refused);
         }
-        let with =
+        let mut with =
             check.with.as_ref().and_then(|w| policy.expand(&w.value, &self.environment)).unwrap_or_else(|| json!({}));
         let place = check.with.as_ref().and_then(At::place).or(check.used_as.place());
+        match settings::from_policy(&descriptor.settings, |place| policy.place_of(place), &mut with) {
+            Ok(asked) => self.judged.extend(asked),
+            Err(unknown) => self.errors.extend(unknown.into_iter().map(|name| {
+                let message = format!("`{}` asks for `{name}` of the policy, which there is not", check.used_as.value);
+                PolicyError::new(ErrorKind::Component, check.used_as.place(), message)
+            })),
+        }
         self.errors.extend(settings::check(
             &format!("`with` of `{}`", check.id.value),
             &descriptor.settings,
@@ -339,6 +378,18 @@ impl Planner<'_> {
         }
     }
 
+    /// What the file demands of the fallback and no check looks at would hold without a look.
+    fn somebody_judges_the_fallback(&mut self) {
+        let Some(fallback) = self.policy.fallback.get(tier::CACHE_FALLBACK).map(|f| &f.value) else { return };
+        let need = fallback.need.as_ref().filter(|need| need.value > 1).map(|need| (NEED, need.place()));
+        let prefer = fallback.prefer.as_ref().map(|prefer| (PREFER, prefer.place()));
+        for (name, place) in need.into_iter().chain(prefer).filter(|(name, _)| !self.judged.contains(*name)) {
+            let message = format!("`{name}` is set, and no check of this policy judges it");
+            let help = "list one that does: `[[check]]`, `id = \"cache.initialization\"`, `use = \"bundled:cache/initialization\"`";
+            self.errors.push(PolicyError::new(ErrorKind::Reference, place, message).help(help));
+        }
+    }
+
     /// A waiver for a code that nothing reports forgives nothing, silently.
     fn waivers_name_codes(&mut self) {
         let checks = self.components.values().flat_map(|c| &c.descriptor.checks);
@@ -371,6 +422,17 @@ fn need(text: &str) -> Need {
 }
 
 impl Policy {
+    /// What a check may ask for: none where there is no such place, and nothing in it where
+    /// it is not set.
+    fn place_of(&self, name: &str) -> Option<Option<Value>> {
+        let fallback = self.fallback.get(tier::CACHE_FALLBACK).map(|f| &f.value);
+        match name {
+            NEED => Some(fallback.and_then(|f| f.need.as_ref()).map(|need| need.value.into())),
+            PREFER => Some(fallback.and_then(|f| f.prefer.as_ref()).map(|prefer| prefer.value.clone().into())),
+            _ => None,
+        }
+    }
+
     /// A target with its variables replaced.
     pub(crate) fn target(&self, name: &str, environment: &Environment) -> Option<Target> {
         let block = &self.targets.get(name)?.value;

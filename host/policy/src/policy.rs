@@ -1,7 +1,8 @@
 use crate::error::{ErrorKind, PolicyError, PolicyErrors};
 use crate::file::{
-    self, CheckBlock, FallbackBlock, GateBlock, OutputBlock, PluginBlock, PolicyFile, ProfileBlock, RedactBlock,
-    RunBlock, TargetBlock, TierBlock, Unused, VantageBlock, VarBlock, WaiverBlock, WaiversBlock,
+    self, CacheBlock, CheckBlock, FallbackBlock, GateBlock, OutputBlock, PluginBlock, PolicyFile, PricesBlock,
+    ProfileBlock, RedactBlock, RunBlock, TargetBlock, TierBlock, Unused, VantageBlock, VarBlock, WaiverBlock,
+    WaiversBlock,
 };
 use crate::origin::{At, Layer};
 use crate::overrides::{Given, Overrides};
@@ -62,6 +63,10 @@ pub struct Policy {
     pub fallback: BTreeMap<String, At<FallbackBlock>>,
     /// Cache tiers.
     pub tiers: BTreeMap<String, At<TierBlock>>,
+    /// How they are used.
+    pub cache: CacheBlock,
+    /// What they cost.
+    pub prices: BTreeMap<String, At<PricesBlock>>,
     /// Components from elsewhere.
     pub plugins: BTreeMap<String, At<PluginBlock>>,
     /// How to run.
@@ -262,7 +267,7 @@ struct Merged {
 impl Merged {
     /// Puts a file over what is there.
     ///
-    /// *Behaviour*: `[run]`, `[gate]`, `[waivers]` and `[redact]` value by value,
+    /// *Behaviour*: `[run]`, `[cache]`, `[gate]`, `[waivers]` and `[redact]` value by value,
     /// named entries by name. A file with checks of its own replaces the suite, one
     /// without keeps it; the same for outputs. That the embedded suite may write is
     /// not inherited: a file says so itself.
@@ -280,6 +285,8 @@ impl Merged {
             targets: named(lower.targets, upper.targets),
             fallback: named(lower.fallback, upper.fallback),
             tiers: named(lower.tiers, upper.tiers),
+            cache: upper.cache.over(lower.cache),
+            prices: named(lower.prices, upper.prices),
             plugins: named(lower.plugins, upper.plugins),
             run: upper.run.over(lower.run),
             gate: upper.gate.over(lower.gate),
@@ -310,9 +317,10 @@ impl Merged {
             given.into_iter().find_map(|(o, from)| Some(At { value: pick(o)?.clone(), origin: from.origin(name) }))
         };
         let profile = named(|o| o.profile.as_ref(), "profile").unwrap_or_else(|| At::built_in(DEFAULT_PROFILE.into()));
-        let (mut run, mut gate, mut waiver_rules) = (file.run, file.gate, file.waivers);
+        let (mut run, mut cache, mut gate, mut waiver_rules) = (file.run, file.cache, file.gate, file.waivers);
         for block in chain(&profile, &self.profiles, errors) {
             run = block.run.clone().over(run);
+            cache = block.cache.clone().over(cache);
             gate = block.gate.clone().over(gate);
             waiver_rules = block.waivers.clone().over(waiver_rules);
         }
@@ -333,6 +341,8 @@ impl Merged {
             targets: file.targets,
             fallback: file.fallback,
             tiers: file.tiers,
+            cache,
+            prices: file.prices,
             plugins: file.plugins,
             run,
             gate,

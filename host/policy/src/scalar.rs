@@ -62,6 +62,17 @@ pub(crate) fn count<const MIN: u64>(value: &DeValue<'_>) -> Result<u64, Wrong> {
     u64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|n| *n >= MIN).ok_or_else(wrong)
 }
 
+/// An amount of money: 0 or more, whole or with a fraction.
+pub(crate) fn price(value: &DeValue<'_>) -> Result<f64, Wrong> {
+    let number = match value {
+        DeValue::Integer(number) => number.as_str().parse::<f64>().ok(),
+        DeValue::Float(number) => number.as_str().parse::<f64>().ok(),
+        _ => None,
+    };
+    let wrong = || Wrong::value(format!("takes a price, 0 or more, not {}", shown(value))).help("write 0.023");
+    number.filter(|number| number.is_finite() && *number >= 0.0).ok_or_else(wrong)
+}
+
 pub(crate) fn duration(value: &DeValue<'_>) -> Result<Duration, Wrong> {
     let wrong = |what: &str| {
         Wrong::value(format!("takes a duration with its unit, not {what}"))
@@ -259,6 +270,13 @@ mod tests {
         assert!(read(day, "'2026-02-30'").is_err());
         assert_eq!(read(threshold, "'>= 0.5'").unwrap(), Threshold { op: Comparison::GreaterOrEqual, value: 0.5 });
         assert!(read(threshold, "'200'").is_err() && read(threshold, "'> inf'").is_err());
+    }
+
+    #[test]
+    fn prices_are_not_negative() {
+        assert_eq!([read(price, "0.023"), read(price, "5"), read(price, "0")], [Ok(0.023), Ok(5.0), Ok(0.0)]);
+        assert_eq!(read(price, "-0.1").unwrap_err(), "takes a price, 0 or more, not -0.1");
+        assert!(read(price, "inf").is_err() && read(price, "nan").is_err() && read(price, "'1'").is_err());
     }
 
     #[test]

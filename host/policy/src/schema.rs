@@ -83,7 +83,9 @@ mod drift {
             vars.a = { type = "string" }
             targets.a = { kind = "x" }
             fallback.a = { order = ["a"] }
-            tiers.a = { adapter = "a" }
+            tiers.a = { adapter = "a", retries = {}, breaker = {} }
+            cache = { retries = {}, breaker = {} }
+            prices.a = { currency = "X" }
             plugins.a = { source = "file:a", grant = {}, limits = {} }
             run = { retries = {} }
             gate = { fail-on = {} }
@@ -103,6 +105,12 @@ mod drift {
             ("[targets.a]", "TargetBlock"),
             ("[fallback.a]", "FallbackBlock"),
             ("[tiers.a]", "TierBlock"),
+            ("`retries` in [tiers.a]", "CacheRetryBlock"),
+            ("`breaker` in [tiers.a]", "BreakerBlock"),
+            ("[cache]", "CacheBlock"),
+            ("`retries` in [cache]", "CacheRetryBlock"),
+            ("`breaker` in [cache]", "BreakerBlock"),
+            ("[prices.a]", "PricesBlock"),
             ("[plugins.a]", "PluginBlock"),
             ("`grant` in [plugins.a]", "GrantBlock"),
             ("`limits` in [plugins.a]", "LimitsBlock"),

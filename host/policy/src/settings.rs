@@ -26,6 +26,40 @@ pub(crate) fn check(subject: &str, schema: &Value, settings: &Value, place: Opti
     errors.collect()
 }
 
+/// The keyword of a settings schema that names where in the policy a value comes from.
+const FROM_POLICY: &str = "x-policy";
+
+/// Gives a component the values of the policy that its schema asks for by `x-policy`, as
+/// far as `settings` has none of its own.
+///
+/// *Behaviour*: a value that is the schema's default is left out. Answers the places that
+/// the schema asks for.
+///
+/// # Errors
+/// The places that are asked for and that a policy does not have.
+pub(crate) fn from_policy(
+    schema: &Value,
+    value: impl Fn(&str) -> Option<Option<Value>>,
+    settings: &mut Value,
+) -> Result<Vec<String>, Vec<String>> {
+    let (mut asked, mut unknown) = (Vec::new(), Vec::new());
+    let properties = schema.get("properties").and_then(Value::as_object);
+    for (key, property) in properties.into_iter().flatten() {
+        let Some(place) = property.get(FROM_POLICY).and_then(Value::as_str) else { continue };
+        let Some(found) = value(place) else {
+            unknown.push(place.to_owned());
+            continue;
+        };
+        asked.push(place.to_owned());
+        if let (Some(found), Some(settings)) = (found, settings.as_object_mut())
+            && property.get("default") != Some(&found)
+        {
+            settings.entry(key.clone()).or_insert(found);
+        }
+    }
+    if unknown.is_empty() { Ok(asked) } else { Err(unknown) }
+}
+
 /// Nothing is set and nothing is asked for: the common case, decided without a validator.
 fn asks_nothing(schema: &Value, settings: &Value) -> bool {
     match schema {
@@ -58,6 +92,28 @@ mod tests {
         let errors = check("`with` of `a`", &schema, &json!({ "port": "1" }), None);
         assert_eq!(errors[0].message, "`with` of `a` does not fit at `port`: \"1\" is not of type \"integer\"");
         assert_eq!(errors[0].help.as_deref(), Some("settings of this component: `port`"));
+    }
+
+    #[test]
+    fn a_schema_asks_for_values_of_the_policy() {
+        let schema = json!({ "properties": {
+            "need": { "type": "integer", "default": 1, "x-policy": "fallback.cache.need" },
+            "prefer": { "type": "string", "x-policy": "fallback.cache.prefer" },
+            "budget": { "type": "integer" }
+        } });
+        let with = |need: u64, mut settings: Value| {
+            let value = |place: &str| match place {
+                "fallback.cache.need" => Some(Some(need.into())),
+                "fallback.cache.prefer" => Some(None),
+                _ => None,
+            };
+            let asked = from_policy(&schema, value, &mut settings);
+            (asked.unwrap().len(), settings)
+        };
+        assert_eq!(with(2, json!({ "budget": 5 })), (2, json!({ "budget": 5, "need": 2 })));
+        assert_eq!(with(1, json!({})), (2, json!({})), "the default is nothing to hand over");
+        assert_eq!(with(2, json!({ "need": 3 })).1, json!({ "need": 3 }), "its own setting goes over it");
+        assert_eq!(from_policy(&schema, |_| None, &mut json!({})).unwrap_err().len(), 2);
     }
 
     #[test]

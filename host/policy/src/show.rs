@@ -1,6 +1,6 @@
 //! `show-config`: the merged policy, and where each value comes from.
 
-use crate::file::{CheckBlock, RetryBlock, VarType};
+use crate::file::{BreakerBlock, CacheRetryBlock, CheckBlock, RetryBlock, VarType};
 use crate::origin::{At, Layer, Origin};
 use crate::policy::Policy;
 use crate::scalar::Choice;
@@ -22,6 +22,7 @@ impl Policy {
         page.line(&format!("# {} (profile {}: {})", self.path, self.profile.value, self.profile.origin));
         page.vars(self, &environment);
         page.places(self);
+        page.cache(self);
         page.run(self);
         page.gate(self);
         page.checks(self);
@@ -104,6 +105,20 @@ impl Page {
             self.show("target", at.value.target.as_ref(), text);
             self.show("secret", at.value.secret.as_ref(), text);
             self.show("with", at.value.with.as_ref(), json);
+            self.show("timeout", at.value.timeout.as_ref(), time);
+            self.patience(&at.value.retries, &at.value.breaker);
+            self.show("hedge", at.value.hedge.as_ref(), delay);
+        }
+        for (name, at) in &policy.prices {
+            let prices = &at.value;
+            self.head(&format!("prices.{name}"));
+            self.show("currency", Some(&prices.currency), text);
+            self.show("as-of", prices.as_of.as_ref(), ToString::to_string);
+            self.show("get-per-1000", prices.get_per_1000.as_ref(), ToString::to_string);
+            self.show("put-per-1000", prices.put_per_1000.as_ref(), ToString::to_string);
+            self.show("gb-in", prices.gb_in.as_ref(), ToString::to_string);
+            self.show("gb-out", prices.gb_out.as_ref(), ToString::to_string);
+            self.show("gb-month", prices.gb_month.as_ref(), ToString::to_string);
         }
         for (name, at) in &policy.plugins {
             let plugin = &at.value;
@@ -122,6 +137,26 @@ impl Page {
             self.show("limits.host-calls", plugin.limits.host_calls.as_ref(), number);
             self.show("limits.findings", plugin.limits.findings.as_ref(), number);
         }
+    }
+
+    fn cache(&mut self, policy: &Policy) {
+        let cache = &policy.cache;
+        self.head("cache");
+        self.show("write", cache.write.as_ref(), word);
+        self.show("timeout", cache.timeout.as_ref(), time);
+        self.show("budget", cache.budget.as_ref(), time);
+        self.patience(&cache.retries, &cache.breaker);
+        self.show("hedge", cache.hedge.as_ref(), delay);
+        self.show("back-fill", cache.back_fill.as_ref(), time);
+    }
+
+    fn patience(&mut self, retries: &CacheRetryBlock, breaker: &BreakerBlock) {
+        self.show("retries.count", retries.count.as_ref(), number);
+        self.show("retries.delay", retries.delay.as_ref(), time);
+        self.show("retries.max-delay", retries.max_delay.as_ref(), time);
+        self.show("breaker.failures", breaker.failures.as_ref(), number);
+        self.show("breaker.open", breaker.open.as_ref(), time);
+        self.show("breaker.max-open", breaker.max_open.as_ref(), time);
     }
 
     fn run(&mut self, policy: &Policy) {
@@ -242,6 +277,10 @@ fn truth(truth: &bool) -> String {
 
 fn time(time: &Duration) -> String {
     quote(&humantime::format_duration(*time).to_string())
+}
+
+fn delay(delay: &Option<Duration>) -> String {
+    delay.as_ref().map_or_else(|| quote("off"), time)
 }
 
 fn word<T: Choice>(choice: &T) -> String {

@@ -10,10 +10,9 @@ use crate::policy::Policy;
 use crate::settings;
 use seaworthy_model::{ComponentKind, ComponentSource, Environment, Grants, RefusedGrant, Tier};
 use serde_json::{Map, Value};
-use std::net::IpAddr;
 
 /// The fallback whose order is the order of the tiers.
-const CACHE_FALLBACK: &str = "cache";
+pub(crate) const CACHE_FALLBACK: &str = "cache";
 
 /// The adapter that `CACHE_ENABLE_P2P` switches.
 const P2P: &str = "p2p";
@@ -132,6 +131,7 @@ fn tier(
         adapter,
         config: Value::Object(config),
         grants,
+        rules: policy.tier_rules(block),
     }
 }
 
@@ -159,7 +159,7 @@ fn configure(
         None => policy.targets.contains_key(label).then_some(label),
     };
     if let Some(target) = target.and_then(|name| policy.target(name, environment)) {
-        endpoints = target.addresses.iter().filter_map(|a| Endpoint::read(a)).collect();
+        endpoints = Endpoint::all_of(&target);
         own.net = endpoints.iter().filter_map(Endpoint::exact).collect();
         let takes = |key: &str| schema.is_none_or(|schema| schema.pointer(&format!("/properties/{key}")).is_some());
         if target.kind == "libp2p" {
@@ -190,16 +190,17 @@ fn configure(
     config.extend(with);
     // A bucket may also be a name of its own below its store's.
     if let Some(bucket) = config.get("bucket").and_then(Value::as_str) {
-        let named = endpoints.iter().filter(|e| e.host.parse::<IpAddr>().is_err());
-        let below = named.filter_map(|e| Endpoint { host: format!("{bucket}.{}", e.host), port: e.port }.exact());
-        own.net.extend(below.collect::<Vec<_>>());
+        own.net.extend(Endpoint::of_bucket(bucket, &endpoints));
     }
     if let Some(secret) = block.and_then(|b| b.secret.as_ref()).map(|s: &At<String>| s.value.clone()) {
         config.insert("secret".into(), secret.clone().into());
         own.secret.push(secret);
     }
-    if adapter == "disk" && !config.contains_key("directory") {
-        config.insert("directory".into(), request.cache_dir.to_string_lossy().into());
+    let keeps = adapter == "disk" || schema.is_some_and(|schema| schema.pointer("/properties/directory").is_some());
+    if keeps && !config.contains_key("directory") {
+        // The disk tier's own files, and beside them what another adapter keeps of its own.
+        let own = if adapter == "disk" { request.cache_dir.to_owned() } else { request.cache_dir.join(adapter) };
+        config.insert("directory".into(), own.to_string_lossy().into());
     }
     if let Some(directory) = config.get("directory").and_then(Value::as_str) {
         own.read = vec![directory.to_owned(), format!("{}/**", directory.trim_end_matches('/'))];

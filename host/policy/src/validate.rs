@@ -6,6 +6,7 @@ use crate::origin::{At, Place};
 use crate::policy::Policy;
 use crate::scalar::variable;
 use crate::suggestion::hint;
+use crate::tier::CACHE_FALLBACK;
 use crate::when::{KNOWN_FACTS, When};
 use seaworthy_model::Status;
 use seaworthy_model::glob_matches;
@@ -18,6 +19,7 @@ pub(crate) fn policy(policy: &Policy, today: jiff::civil::Date) -> Vec<PolicyErr
     all.checks();
     all.circles();
     all.places();
+    all.prices();
     all.gate();
     all.waivers(today);
     all.redaction();
@@ -179,7 +181,7 @@ impl Findings<'_> {
                 self.variables(&Value::from(format!("${{{}}}", credential.value)), credential.place(), true);
             }
         }
-        for fallback in policy.fallback.values().map(|f| &f.value) {
+        for (name, fallback) in policy.fallback.iter().map(|(name, at)| (name, &at.value)) {
             self.texts(Some(&fallback.order));
             let order = &fallback.order.value;
             let known = || policy.tiers.keys().chain(policy.targets.keys()).map(String::as_str);
@@ -191,19 +193,30 @@ impl Findings<'_> {
                     hint(name, known()),
                 );
             }
-            if let Some(need) = fallback.need.as_ref().filter(|need| need.value != 1) {
-                let message =
-                    format!("`need` is {}; this version only knows `need = 1`: some tier is usable", need.value);
-                self.push(ErrorKind::Unsupported, need.place(), message, Some("leave it out".into()));
+            let named = order.iter().all(|name| variable(name).is_none());
+            if let Some(need) = fallback.need.as_ref()
+                && named
+                && need.value > order.len() as u64
+            {
+                let message = format!("`need` is {}, and `order` names {}", need.value, order.len());
+                self.push(ErrorKind::BadValue, need.place(), message, Some("name more, or need fewer".into()));
             }
-            if let Some(prefer) = &fallback.prefer {
-                let message = "`prefer` is not supported in this version".to_owned();
-                self.push(
-                    ErrorKind::Unsupported,
-                    prefer.place(),
-                    message,
-                    Some("leave it out; `order` names the best one first".into()),
-                );
+            if let Some(prefer) = &fallback.prefer
+                && named
+                && !order.contains(&prefer.value)
+            {
+                let message = format!("`prefer` is `{}`, which `order` does not name", prefer.value);
+                let help = hint(&prefer.value, order.iter().map(String::as_str));
+                self.push(ErrorKind::Reference, prefer.place(), message, help);
+            }
+            // Only the cache's tiers are opened, and so only they can be counted.
+            let demanded = fallback.need.as_ref().filter(|need| need.value != 1).and_then(At::place);
+            let demanded = demanded.or(fallback.prefer.as_ref().and_then(At::place));
+            if name != CACHE_FALLBACK
+                && let Some(place) = demanded
+            {
+                let message = format!("`need` and `prefer` are judged of the cache's tiers, not of [fallback.{name}]");
+                self.push(ErrorKind::Unsupported, Some(place), message, Some("write them in [fallback.cache]".into()));
             }
         }
         let labels = policy.vars.keys().filter_map(|name| policy.secret_label(name)).collect::<BTreeSet<_>>();
@@ -219,6 +232,30 @@ impl Findings<'_> {
                 let message = "`secret` takes the label of a secret of [vars], never a secret".to_owned();
                 let known = labels.iter().map(|l| format!("`{l}`")).collect::<Vec<_>>().join(", ");
                 self.push(ErrorKind::SecretLiteral, secret.place(), message, Some(format!("known: {known}")));
+            }
+        }
+    }
+
+    /// Prices are of tiers, and can be added up.
+    fn prices(&mut self) {
+        let policy = self.policy;
+        let ordered = || policy.fallback.values().flat_map(|f| &f.value.order.value).filter(|n| variable(n).is_none());
+        let known = || policy.tiers.keys().chain(policy.plugins.keys()).chain(ordered()).map(String::as_str);
+        let first = policy.prices.values().next().map(|at| &at.value.currency);
+        for (label, at) in &policy.prices {
+            if !known().any(|name| name == label) {
+                let help = hint(label, known());
+                let message = format!("`{label}` has prices and is no tier");
+                self.push(ErrorKind::Reference, at.place(), message, help);
+            }
+            let currency = &at.value.currency;
+            if let Some(first) = first.filter(|first| first.value != currency.value) {
+                let message = format!(
+                    "`currency` in [prices.{label}] is {}, others are in {}; costs are added up",
+                    currency.value, first.value
+                );
+                let help = Some("give all prices in one currency".into());
+                self.push(ErrorKind::BadValue, currency.place(), message, help);
             }
         }
     }

@@ -70,8 +70,9 @@ pub async fn open(
     let mut stream: Box<dyn Stream> = Box::new(stream);
     if let Some(proxy) = proxy {
         if proxy.tls {
-            stream =
-                shake(stream, &proxy.host, roots, deadline, &mut shaken).await.map_err(|f| f.with("proxy", &proxy.label))?;
+            stream = shake(stream, &proxy.host, roots, deadline, &mut shaken)
+                .await
+                .map_err(|f| f.with("proxy", &proxy.label))?;
         }
         if https {
             stream = ask_for_tunnel(stream, target, proxy, deadline, &mut mover).await?;

@@ -1,9 +1,13 @@
 use super::Tier;
+use super::counts::Counts;
+use super::stale::Stale;
 use crate::{Blob, CacheError, Operation};
 use futures::future::join_all;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// More than this under way, and further ones are left out: a back-fill is a
 /// favour, not a duty.
@@ -22,16 +26,26 @@ pub struct BackFill {
     pub outcome: Result<(), CacheError>,
 }
 
+/// How the back-fills went, and how many were not waited for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Those that ended since the last time, the latest 256.
+    pub filled: Vec<BackFill>,
+    /// Those that the budget did not suffice for; they go on as long as the process does.
+    pub left: usize,
+}
+
 /// The back-fills of one [`Tiers`](super::Tiers).
 ///
 /// A value found before a `put` or `invalidate` must not be written after it.
 /// Three things keep it so: a write waits for the key's pending back-fills; none
 /// is scheduled while any write is under way; and one whose search began before
 /// the latest write ended (an older epoch) is not scheduled either.
-#[derive(Default)]
 pub(super) struct BackFills {
     state: Mutex<State>,
     results: Arc<Mutex<VecDeque<BackFill>>>,
+    stale: Arc<Stale>,
+    counts: Arc<Counts>,
 }
 
 #[derive(Default)]
@@ -39,6 +53,37 @@ struct State {
     epoch: u64,
     writing: usize,
     pending: Vec<(String, JoinHandle<()>)>,
+}
+
+/// Tasks that are being waited for. Those that have not ended when this is dropped are
+/// pending again.
+struct Waiting<'a> {
+    fills: &'a BackFills,
+    tasks: Vec<(String, JoinHandle<()>)>,
+}
+
+impl Waiting<'_> {
+    /// Waits for all of them, until `deadline` at most. Answers how many are left.
+    async fn wait(mut self, deadline: Option<Instant>) -> usize {
+        let all = join_all(self.tasks.iter_mut().map(|(key, task)| async move { (key, task.await) }));
+        let ended = match deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline, all).await.unwrap_or_default(),
+            None => all.await,
+        };
+        for (key, end) in ended {
+            if let Err(error) = end {
+                tracing::warn!(key, %error, "a back-fill ended early");
+            }
+        }
+        self.tasks.iter().filter(|(_, task)| !task.is_finished()).count()
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let left = std::mem::take(&mut self.tasks).into_iter().filter(|(_, task)| !task.is_finished());
+        lock(&self.fills.state).pending.extend(left);
+    }
 }
 
 /// A write under way, until it is dropped.
@@ -53,25 +98,35 @@ impl Drop for Writing<'_> {
 }
 
 impl BackFills {
+    pub(super) fn new(counts: Arc<Counts>, stale: Arc<Stale>) -> Self {
+        Self { state: Mutex::default(), results: Arc::default(), stale, counts }
+    }
+
     /// To be taken before a search, and given to [`schedule`](Self::schedule).
     pub(super) fn epoch(&self) -> u64 {
         lock(&self.state).epoch
     }
 
-    pub(super) fn schedule(&self, epoch: u64, tiers: Vec<Arc<Tier>>, key: &str, blob: &Blob) {
+    pub(super) fn schedule(&self, epoch: u64, tiers: Vec<(usize, Arc<Tier>)>, key: &str, blob: &Blob) {
         let mut state = lock(&self.state);
         state.pending.retain(|(_, task)| !task.is_finished());
         if state.writing > 0 || state.epoch != epoch || blob.ttl_ms == Some(0) {
             return;
         }
-        for tier in tiers {
+        for (place, tier) in tiers {
             if state.pending.len() >= MOST_PENDING {
                 tracing::debug!(key, tier = tier.label(), "too many back-fills under way, one left out");
+                Counts::one_more(&self.counts.fills_left_out);
                 continue;
             }
             let (owned_key, blob, results) = (key.to_owned(), blob.clone(), Arc::clone(&self.results));
+            let (counts, stale) = (Arc::clone(&self.counts), Arc::clone(&self.stale));
             let task = tokio::spawn(async move {
                 if let Some(result) = fill(&tier, owned_key, blob).await {
+                    if result.outcome.is_ok() {
+                        stale.wrote(place, &result.key, true);
+                    }
+                    Counts::one_more(if result.outcome.is_ok() { &counts.fills } else { &counts.fills_failed });
                     let mut results = lock(&results);
                     if results.len() == MOST_KEPT {
                         results.pop_front();
@@ -83,23 +138,24 @@ impl BackFills {
         }
     }
 
-    pub(super) async fn begin_write(&self, key: &str) -> Writing<'_> {
-        let (writing, same_key) = {
+    /// Begins a write once the key's back-fills have ended; `None` when they have not by
+    /// `deadline`: an older value could come after the new one.
+    pub(super) async fn begin_write(&self, key: &str, deadline: Option<Instant>) -> Option<Writing<'_>> {
+        let (writing, tasks) = {
             let mut state = lock(&self.state);
             state.writing += 1;
             let (same_key, others) = std::mem::take(&mut state.pending).into_iter().partition(|(k, _)| k == key);
             state.pending = others;
-            let same_key: Vec<(String, JoinHandle<()>)> = same_key;
             (Writing(self), same_key)
         };
-        wait(same_key).await;
-        writing
+        let left = Waiting { fills: self, tasks }.wait(deadline).await;
+        (left == 0).then_some(writing)
     }
 
-    pub(super) async fn settle(&self) -> Vec<BackFill> {
-        let pending = std::mem::take(&mut lock(&self.state).pending);
-        wait(pending).await;
-        lock(&self.results).drain(..).collect()
+    pub(super) async fn settle(&self, budget: Option<Duration>) -> Settled {
+        let tasks = std::mem::take(&mut lock(&self.state).pending);
+        let left = Waiting { fills: self, tasks }.wait(budget.map(|budget| Instant::now() + budget)).await;
+        Settled { filled: lock(&self.results).drain(..).collect(), left }
     }
 }
 
@@ -115,14 +171,6 @@ async fn fill(tier: &Tier, key: String, blob: Blob) -> Option<BackFill> {
         tracing::debug!(key, tier = tier.label(), %error, "a back-fill failed");
     }
     Some(BackFill { tier: tier.label().into(), key, outcome })
-}
-
-async fn wait(tasks: Vec<(String, JoinHandle<()>)>) {
-    for (key, end) in join_all(tasks.into_iter().map(|(key, task)| async move { (key, task.await) })).await {
-        if let Err(error) = end {
-            tracing::warn!(key, %error, "a back-fill ended early");
-        }
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,16 +1,26 @@
 //! Several backends, tried in order.
 
 mod back_fill;
+mod counts;
+mod flight;
+mod search;
+mod stale;
 mod tier;
 
-pub use back_fill::BackFill;
+pub use back_fill::{BackFill, Settled};
+pub use counts::TiersSnapshot;
 pub use tier::Tier;
 
 use crate::{Blob, CacheError, Capability, Operation};
 use back_fill::BackFills;
+use counts::Counts;
+use flight::Flights;
+use futures::FutureExt as _;
 use futures::future::join_all;
+use stale::Stale;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Whose failure makes a `put` fail. The value is offered to every writable tier
 /// under each of them.
@@ -23,6 +33,24 @@ pub enum PutPolicy {
     All,
     /// Nobody's; failures are only reported.
     Ignore,
+}
+
+/// How several tiers are used together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TiersRules {
+    /// Whose failure makes a `put` fail.
+    pub write: PutPolicy,
+    /// The time of one `get`, `put` or `invalidate` through all tiers; without end when
+    /// not given.
+    pub budget: Option<Duration>,
+    /// How long [`Tiers::settle`] waits for back-fills; without end when not given.
+    pub back_fill: Option<Duration>,
+}
+
+impl Default for TiersRules {
+    fn default() -> Self {
+        Self { write: PutPolicy::First, budget: None, back_fill: None }
+    }
 }
 
 /// How opening one tier went.
@@ -58,6 +86,8 @@ pub enum Answer {
     Done,
     /// It has no such operation, and was not asked.
     Without,
+    /// It was asked, and not waited for, as another had the value first.
+    Unanswered,
     /// It could not tell, or could not do it.
     Failed(CacheError),
 }
@@ -80,6 +110,16 @@ pub struct Lookup {
     pub tried: Vec<TierAnswer>,
 }
 
+impl Lookup {
+    /// Whether the key is known not to be there: every tier that can read has looked.
+    ///
+    /// `Ok(None)` alone may leave one that failed, and might have it.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.outcome == Ok(None) && first_failure(&self.tried).is_none()
+    }
+}
+
 /// The answer of [`Tiers::put`] and [`Tiers::invalidate`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
@@ -91,27 +131,64 @@ pub struct Written {
 
 /// Named backends in the order of trying.
 ///
-/// *Requires*: a tokio runtime. Give every backend a [`Timeout`](crate::Timeout), as
-/// nothing here limits time.
+/// *Requires*: a tokio runtime. Give every backend its layers (see
+/// [`Layered`](crate::Layered)): what a tier does by itself is limited there, what all
+/// do together here.
 ///
 /// *Behaviour*: a tier is opened when it is first needed (see [`Tier::open`]), so one
-/// below the first hit costs nothing.
+/// below the first hit costs nothing. Nothing takes longer than the budget; who used up
+/// most of it hears so (see [`Backend::overdue`](crate::Backend::overdue)).
 pub struct Tiers {
+    shared: Arc<Shared>,
+    flights: Flights,
+}
+
+/// What a search needs, which may outlive who began it.
+struct Shared {
     tiers: Vec<Arc<Tier>>,
-    policy: PutPolicy,
+    rules: TiersRules,
     fills: BackFills,
+    stale: Arc<Stale>,
+    counts: Arc<Counts>,
+}
+
+impl Shared {
+    fn deadline(&self) -> Option<Instant> {
+        self.rules.budget.map(|budget| Instant::now() + budget)
+    }
+
+    /// Tells the tiers that were asked at these times and did not answer, as far as they
+    /// had half of the budget: one that was asked in the last moment is not to blame.
+    fn blame(&self, operation: Operation, silent: impl Iterator<Item = Option<Instant>>) {
+        let half = self.rules.budget.unwrap_or_default() / 2;
+        for (tier, asked) in self.tiers.iter().zip(silent) {
+            if asked.is_some_and(|asked| asked.elapsed() >= half) {
+                tier.overdue(operation);
+            }
+        }
+    }
 }
 
 impl Tiers {
-    /// These tiers, in this order.
+    /// These tiers, in this order, without a budget.
     #[must_use]
     pub fn new(tiers: Vec<Tier>, policy: PutPolicy) -> Self {
-        Self { tiers: tiers.into_iter().map(Arc::new).collect(), policy, fills: BackFills::default() }
+        Self::with_rules(tiers, TiersRules { write: policy, ..TiersRules::default() })
+    }
+
+    /// These tiers, in this order, by these rules.
+    #[must_use]
+    pub fn with_rules(tiers: Vec<Tier>, rules: TiersRules) -> Self {
+        let counts = Arc::new(Counts::of(tiers.len()));
+        let stale = Arc::new(Stale::default());
+        let fills = BackFills::new(Arc::clone(&counts), Arc::clone(&stale));
+        let tiers = tiers.into_iter().map(Arc::new).collect();
+        Self { shared: Arc::new(Shared { tiers, rules, fills, stale, counts }), flights: Flights::default() }
     }
 
     /// The tiers in order.
     pub fn iter(&self) -> impl Iterator<Item = &Tier> {
-        self.tiers.iter().map(AsRef::as_ref)
+        self.shared.tiers.iter().map(AsRef::as_ref)
     }
 
     /// The tier called `label`.
@@ -131,51 +208,45 @@ impl Tiers {
     /// Looks for `key` in the tiers in order, until one has it.
     ///
     /// *Behaviour*: the first hit ends the search, and is written in the background
-    /// to the tiers above that said miss and can store (see
+    /// to the tiers above that said miss or hold a damaged value, and can store (see
     /// [`settle`](Self::settle)). A tier that fails is passed over, whatever its
     /// error: the next one may have the value. When nobody has it and at least one
     /// tier could look, the answer is `Ok(None)`; the failures of the others are in
-    /// [`Lookup::tried`].
+    /// [`Lookup::tried`] (see [`Lookup::is_absent`]).
+    ///
+    /// A tier that does not answer within its hedge delay is not waited for: the next
+    /// one is asked beside it, and whoever has the value first wins. Who asks for a key
+    /// that is being looked for gets the same answer, unless it was written meanwhile.
     ///
     /// The outcome is an error when no tier could look: the first error, or
     /// `unsupported` when no tier can read, or `configuration` when there is none.
+    /// What was not answered within the budget is `timed-out`.
     pub async fn get(&self, key: &str) -> Lookup {
-        let epoch = self.fills.epoch();
-        let mut tried = Vec::with_capacity(self.tiers.len());
-        let mut missed = Vec::new();
-        for tier in &self.tiers {
-            let (answered, blob) = tier.looked_up(key).await;
-            if answered.answer == Answer::Miss {
-                missed.push(Arc::clone(tier));
-            }
-            tried.push(answered);
-            if let Some(blob) = blob {
-                self.fills.schedule(epoch, missed, key, &blob);
-                return Lookup { outcome: Ok(Some(Hit { tier: tier.label().into(), blob })), tried };
-            }
+        let (search, joined) = self.flights.join(key, || {
+            let (shared, key) = (Arc::clone(&self.shared), key.to_owned());
+            async move { search::search(&shared, &key).await }.boxed()
+        });
+        if joined {
+            Counts::one_more(&self.shared.counts.joined);
         }
-        let outcome = if tried.iter().any(|tier| tier.answer == Answer::Miss) {
-            Ok(None)
-        } else {
-            Err(first_failure(&tried).unwrap_or_else(|| nobody("get", &tried)))
-        };
-        Lookup { outcome, tried }
+        search.await
     }
 
     /// Stores `value` in every tier that can store, all at once.
     ///
     /// *Behaviour*: back-fills of the same key end first, so that none writes an
     /// older value over this one. [`PutPolicy`] says whose failure counts. A tier
-    /// that failed may still hold an older value.
+    /// that failed may still hold an older value: it is not asked for this key again
+    /// before it has taken a newer one (kind `stale`).
     pub async fn put(&self, key: &str, value: Blob) -> Written {
-        let _writing = self.fills.begin_write(key).await;
-        let tried = join_all(self.tiers.iter().map(|tier| {
-            let value = value.clone();
-            async move { tier.done(Operation::Put, tier.backend().put(key, value)).await }
-        }))
-        .await;
+        let tried = self
+            .write(Operation::Put, key, |tier| {
+                let value = value.clone();
+                async move { tier.backend().put(key, value).await }
+            })
+            .await;
         let writable = |tier: &&TierAnswer| tier.answer != Answer::Without;
-        let outcome = match self.policy {
+        let outcome = match self.shared.rules.write {
             PutPolicy::Ignore => Ok(()),
             PutPolicy::First => match tried.iter().find(writable) {
                 Some(TierAnswer { answer: Answer::Failed(error), .. }) => Err(error.clone()),
@@ -197,9 +268,7 @@ impl Tiers {
     /// It only counts as done when every tier that can hold a value removed it,
     /// whatever the [`PutPolicy`]: a value left behind would be found again.
     pub async fn invalidate(&self, key: &str) -> Written {
-        let _writing = self.fills.begin_write(key).await;
-        let removals = self.tiers.iter().map(|tier| tier.done(Operation::Invalidate, tier.backend().invalidate(key)));
-        let tried = join_all(removals).await;
+        let tried = self.write(Operation::Invalidate, key, |tier| tier.backend().invalidate(key)).await;
         let left = tried.iter().find(|tier| tier.answer == Answer::Without);
         let outcome = match (first_failure(&tried), left) {
             (Some(error), _) => Err(error),
@@ -213,11 +282,62 @@ impl Tiers {
         Written { outcome, tried }
     }
 
-    /// Waits for the back-fills under way, and answers how those since the last
-    /// call went (the latest 256).
-    pub async fn settle(&self) -> Vec<BackFill> {
-        self.fills.settle().await
+    /// Waits for the back-fills under way, as long as the rules say, and answers how
+    /// those since the last call went.
+    pub async fn settle(&self) -> Settled {
+        self.shared.fills.settle(self.shared.rules.back_fill).await
     }
+
+    /// What the tiers did together so far.
+    #[must_use]
+    pub fn snapshot(&self) -> TiersSnapshot {
+        self.shared.counts.snapshot(self.iter().map(Tier::label))
+    }
+
+    /// Does `work` on every tier that has `operation`, all at once, within the budget.
+    async fn write<'a, F>(&'a self, operation: Operation, key: &str, work: impl Fn(&'a Tier) -> F) -> Vec<TierAnswer>
+    where
+        F: Future<Output = Result<(), CacheError>>,
+    {
+        let (started, deadline) = (Instant::now(), self.shared.deadline());
+        let late = || over_budget(operation.as_str(), self.shared.rules.budget.unwrap_or_default());
+        self.flights.forget(key);
+        let Some(_writing) = self.shared.fills.begin_write(key, deadline).await else {
+            Counts::one_more(&self.shared.counts.over_budget);
+            (0..self.shared.tiers.len()).for_each(|place| self.shared.stale.wrote(place, key, false));
+            return self.iter().map(|tier| tier.answered(Answer::Failed(late()), started)).collect();
+        };
+        let all = self.iter().map(|tier| async {
+            let done = tier.done(operation, work(tier));
+            match deadline {
+                Some(deadline) => tokio::time::timeout_at(deadline, done).await.ok(),
+                None => Some(done.await),
+            }
+        });
+        let answers = join_all(all).await;
+        for (place, answer) in answers.iter().enumerate() {
+            match answer.as_ref().map(|answer| &answer.answer) {
+                Some(Answer::Done) => self.shared.stale.wrote(place, key, true),
+                None | Some(Answer::Failed(_)) => self.shared.stale.wrote(place, key, false),
+                // It holds what others put there.
+                Some(Answer::Hit | Answer::Miss | Answer::Without | Answer::Unanswered) => {}
+            }
+        }
+        self.flights.forget(key);
+        if answers.iter().any(Option::is_none) {
+            Counts::one_more(&self.shared.counts.over_budget);
+            self.shared.blame(operation, answers.iter().map(|answer| answer.is_none().then_some(started)));
+        }
+        let tried = self.iter().zip(answers);
+        tried.map(|(tier, answer)| answer.unwrap_or_else(|| tier.answered(Answer::Failed(late()), started))).collect()
+    }
+}
+
+/// No answer, as the time for all tiers is over.
+fn over_budget(operation: &str, budget: Duration) -> CacheError {
+    let budget_ms = budget.as_millis();
+    CacheError::timed_out(operation, format!("no answer within the {budget_ms} ms for all tiers"))
+        .with("budget-ms", budget_ms.to_string())
 }
 
 fn first_failure(tried: &[TierAnswer]) -> Option<CacheError> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::doubles::{Broken, Map, Slow};
+use crate::doubles::{Broken, Map, Scripted, Slow};
 use crate::{Backend, kind};
 
 fn tiers(policy: PutPolicy, backends: &[(&str, Arc<dyn Backend>)]) -> Tiers {
@@ -68,7 +68,7 @@ async fn a_hit_below_is_written_to_those_above_that_missed() {
     assert_eq!(found.outcome.unwrap().unwrap().tier, "bottom");
     assert_eq!(answers(&found.tried), [("top", &Answer::Miss), ("ro", &Answer::Miss), ("bottom", &Answer::Hit)]);
     let fills = cache.settle().await;
-    assert_eq!(fills, [BackFill { tier: "top".into(), key: "k".into(), outcome: Ok(()) }]);
+    assert_eq!(fills.filled, [BackFill { tier: "top".into(), key: "k".into(), outcome: Ok(()) }]);
     assert_eq!((top.value("k").unwrap(), read_only.value("k")), (b"v".to_vec(), None));
     assert_eq!(cache.get("k").await.outcome.unwrap().unwrap().tier, "top");
 }
@@ -94,11 +94,48 @@ async fn an_error_is_passed_over_and_is_never_a_miss() {
 
     let found = cache.get("k").await;
     assert_eq!(answers(&found.tried), [("a", &Answer::Failed(unreachable())), ("b", &Answer::Hit)]);
-    assert_eq!(cache.settle().await, [], "a tier that could not look is not written to");
+    assert_eq!(cache.settle().await, Settled::default(), "a tier that could not look is not written to");
 
     let absent = cache.get("other").await;
     assert_eq!(absent.outcome, Ok(None));
     assert_eq!(answers(&absent.tried), [("a", &Answer::Failed(unreachable())), ("b", &Answer::Miss)]);
+}
+
+#[tokio::test]
+async fn a_damaged_value_is_no_hit_and_is_written_over() {
+    let lying = Arc::new(Scripted::new(&[CacheError::integrity("get", "the digest is another")]));
+    let below = Arc::new(Map::default());
+    lying.inner.put("k", Blob::new("vvw")).await.unwrap();
+    below.put("k", Blob::new("vvv")).await.unwrap();
+    let cache = tiers(PutPolicy::First, &[("a", lying.clone()), ("b", below)]);
+    assert_eq!(cache.get("k").await.outcome.unwrap().unwrap().tier, "b");
+    assert_eq!(cache.settle().await.filled.len(), 1);
+    assert_eq!(lying.inner.value("k").unwrap(), b"vvv");
+}
+
+#[tokio::test]
+async fn what_was_written_is_not_followed_by_what_was_there_before() {
+    let (top, below) = (Arc::new(Broken::new(unreachable())), Arc::new(Map::default()));
+    let cache = tiers(PutPolicy::Ignore, &[("top", top.clone()), ("below", below.clone())]);
+    cache.open_all().await;
+    top.inner.put("k", Blob::new("old")).await.unwrap();
+    cache.put("k", Blob::new("new")).await.outcome.unwrap();
+    top.mend();
+
+    let found = cache.get("k").await;
+    assert!(matches!(&found.tried[0].answer, Answer::Failed(error) if error.kind == kind::STALE), "{found:?}");
+    assert_eq!(found.outcome.unwrap().unwrap().blob.bytes, b"new");
+    assert_eq!(cache.settle().await.filled.len(), 1, "the newer value is brought up");
+    let found = cache.get("k").await.outcome.unwrap().unwrap();
+    assert_eq!((found.tier.as_str(), found.blob.bytes.as_slice()), ("top", &b"new"[..]));
+
+    // What could not be removed there is not found again.
+    let cache = tiers(PutPolicy::Ignore, &[("top", Arc::new(Scripted::new(&[unreachable()])))]);
+    cache.open_all().await;
+    assert!(cache.invalidate("k").await.outcome.is_err());
+    assert!(!cache.get("k").await.is_absent());
+    cache.put("k", Blob::new("v")).await.outcome.unwrap();
+    assert!(cache.get("k").await.outcome.unwrap().is_some(), "until a write succeeds");
 }
 
 #[tokio::test]
@@ -222,10 +259,10 @@ async fn a_bad_moment_at_the_start_does_not_cost_the_tier() {
     let cache = tiers(PutPolicy::First, &[("a", wrong.clone())]);
     cache.open_all().await;
     wrong.mend();
-    tokio::time::advance(Duration::from_secs(60)).await;
-    assert!(cache.get("k").await.outcome.is_err(), "a permanent error stays until it is opened anew");
-    cache.open_all().await;
-    assert_eq!(cache.get("k").await.outcome, Ok(None));
+    tokio::time::advance(Duration::from_secs(59)).await;
+    assert!(cache.get("k").await.outcome.is_err(), "after a permanent error it is left alone for long");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(cache.get("k").await.outcome, Ok(None), "but not for ever");
 }
 
 /// Never ends a `put`.

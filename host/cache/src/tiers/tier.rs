@@ -1,6 +1,6 @@
 use super::{Answer, Opened, TierAnswer};
-use crate::{Backend, Blob, CacheError, Capability, Entry, Operation};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::{Backend, Blob, CacheError, Capability, Entry, Operation, Retry};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -9,11 +9,14 @@ use tokio::time::Instant;
 const REOPEN_FIRST: Duration = Duration::from_millis(250);
 /// The longest that it is left alone.
 const REOPEN_MOST: Duration = Duration::from_secs(5);
+/// How long one is left alone that said that trying again cannot help.
+const REOPEN_PERMANENT: Duration = Duration::from_secs(60);
 
 /// A backend under its label.
 pub struct Tier {
     label: String,
     backend: Arc<dyn Backend>,
+    hedge: Option<Duration>,
     state: Mutex<State>,
     /// Held while it is being opened, so that those who come meanwhile share the answer.
     opening: tokio::sync::Mutex<()>,
@@ -29,7 +32,20 @@ enum State {
 impl Tier {
     /// `backend` under `label`, not yet open.
     pub fn new(label: impl Into<String>, backend: Arc<dyn Backend>) -> Self {
-        Self { label: label.into(), backend, state: Mutex::new(State::New), opening: tokio::sync::Mutex::new(()) }
+        let opening = tokio::sync::Mutex::new(());
+        Self { label: label.into(), backend, hedge: None, state: Mutex::new(State::New), opening }
+    }
+
+    /// The same, but when it has not answered a `get` after `delay`, the next tier is
+    /// asked too.
+    #[must_use]
+    pub fn hedged_after(self, delay: Option<Duration>) -> Self {
+        Self { hedge: delay, ..self }
+    }
+
+    /// After how long the next tier is asked too.
+    pub(super) fn hedge(&self) -> Option<Duration> {
+        self.hedge
     }
 
     /// Its label.
@@ -56,9 +72,9 @@ impl Tier {
     /// Opens it, unless that was done.
     ///
     /// *Behaviour*: everybody who asks gets the same answer, those who ask while it
-    /// is being opened too. One that failed in a temporary way is opened again when
-    /// it is next asked for, after 250 ms at first and at most five seconds later;
-    /// until then, and after a permanent error, the answer is the error.
+    /// is being opened too. One that failed is opened again when it is next asked
+    /// for, after 250 ms at first and at most five seconds later, and after a permanent
+    /// error a minute later; until then the answer is the error.
     ///
     /// # Errors
     /// Those of [`Backend::open`].
@@ -81,7 +97,14 @@ impl Tier {
             State::Open(capability) => Some(Ok(capability)),
             // One bad moment at the start must not cost the tier for the whole run.
             State::Shut { error, since, failures } => {
-                let due = error.is_temporary() && since.elapsed() >= left_alone(failures);
+                let wait = match error.retry {
+                    Retry::Permanent => REOPEN_PERMANENT,
+                    Retry::Temporary | Retry::Persistent => {
+                        let asked = error.retry_after.unwrap_or_default().min(REOPEN_PERMANENT);
+                        left_alone(failures).max(asked)
+                    }
+                };
+                let due = since.elapsed() >= wait;
                 (!due).then_some(Err(error))
             }
         }
@@ -89,15 +112,27 @@ impl Tier {
 
     async fn look(&self) -> Result<Capability, CacheError> {
         let outcome = self.backend.open().await;
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = match (&outcome, &*state) {
-            (Ok(capability), _) => State::Open(capability.clone()),
-            (Err(error), State::Shut { failures, .. }) => {
-                State::Shut { error: error.clone(), since: Instant::now(), failures: failures.saturating_add(1) }
-            }
-            (Err(error), _) => State::Shut { error: error.clone(), since: Instant::now(), failures: 1 },
-        };
+        match &outcome {
+            Ok(capability) => *self.lock() = State::Open(capability.clone()),
+            Err(error) => self.shut(error),
+        }
         outcome
+    }
+
+    fn shut(&self, error: &CacheError) {
+        let mut state = self.lock();
+        let failures = if let State::Shut { failures, .. } = &*state { failures.saturating_add(1) } else { 1 };
+        *state = State::Shut { error: error.clone(), since: Instant::now(), failures };
+    }
+
+    /// Hears that `operation` was given up on after it had most of the caller's time.
+    pub(super) fn overdue(&self, operation: Operation) {
+        match self.state() {
+            State::Open(_) => self.backend.overdue(operation),
+            State::New | State::Shut { .. } => {
+                self.shut(&CacheError::timed_out("open", "it did not open in the time that the caller had"));
+            }
+        }
     }
 
     /// Opens it, whatever was known of it.
@@ -171,12 +206,17 @@ impl Tier {
         Err(CacheError::unsupported(operation.as_str(), message).with("tier", &self.label))
     }
 
-    fn answered(&self, answer: Answer, started: Instant) -> TierAnswer {
+    /// `answer` after the time since `started`.
+    pub(super) fn answered(&self, answer: Answer, started: Instant) -> TierAnswer {
         TierAnswer { label: self.label.clone(), answer, elapsed: started.elapsed() }
     }
 
     fn state(&self) -> State {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

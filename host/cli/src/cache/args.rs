@@ -32,12 +32,17 @@ pub(crate) enum CacheCommand {
     Proxy(Box<ProxyArgs>),
 }
 
+/// Labels of tiers, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Labels(pub(crate) Vec<String>);
+
 /// Which cache.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct TierArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-    /// Only this tier; may be repeated, and keeps the configured order
+    /// Only this tier; may be repeated. Keeps the configured order, but for `bench`,
+    /// which takes the tiers as they are given, configured in the order or not
     #[arg(long, value_name = "NAME")]
     pub(crate) tier: Vec<String>,
 }
@@ -122,9 +127,13 @@ pub(crate) struct BenchArgs {
     /// its own, as a runner has them [default: one a client]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) sessions: Option<u16>,
-    /// How long to measure; a trace ends earlier when it has been played
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
-    pub(crate) duration: Duration,
+    /// How long to measure [default: 10s, or what the operations take]; a trace ends
+    /// earlier when it has been played
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Measure so many operations, however long they take: the same work for every tier
+    #[arg(long, value_name = "N", conflicts_with = "trace", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(crate) operations: Option<u64>,
     /// How long to run before measuring
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = positive)]
     pub(crate) warmup: Duration,
@@ -137,9 +146,17 @@ pub(crate) struct BenchArgs {
     /// Bytes of a value, or the bounds between which each size is chosen
     #[arg(long, value_name = "SIZE|LO-HI", default_value = "1KiB", value_parser = sizes)]
     pub(crate) value_size: (usize, usize),
-    /// The part of operations that read, 0 to 1
-    #[arg(long, value_name = "RATIO", default_value_t = 0.9, value_parser = ratio)]
-    pub(crate) read_ratio: f64,
+    /// The part of operations that read, 0 to 1 [default: 0.9, or 1 with --miss-cost]
+    #[arg(long, value_name = "RATIO", value_parser = ratio)]
+    pub(crate) read_ratio: Option<f64>,
+    /// Read through: a read that finds nothing asks an origin that takes so long, and
+    /// stores what it answers
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) miss_cost: Option<Duration>,
+    /// Measure this set of tiers, best first, and compare it with the others given;
+    /// may be repeated
+    #[arg(long, value_name = "TIER[,TIER...]", conflicts_with = "tier", value_parser = labels)]
+    pub(crate) compare: Vec<Labels>,
     /// How unevenly keys are asked for: 0 is evenly, 1 is the law of Zipf
     #[arg(long, value_name = "EXPONENT", default_value_t = 1.0, value_parser = exponent)]
     pub(crate) zipf: f64,
@@ -215,6 +232,29 @@ fn ratio(text: &str) -> Result<f64, String> {
     }
 }
 
+impl BenchArgs {
+    /// The longest that is measured.
+    pub(crate) fn measured(&self) -> Duration {
+        const ALONE: Duration = Duration::from_secs(10);
+        const FOR_OPERATIONS: Duration = Duration::from_secs(600);
+        self.duration.unwrap_or(if self.operations.is_some() { FOR_OPERATIONS } else { ALONE })
+    }
+
+    /// The part of operations that read.
+    pub(crate) fn reads(&self) -> f64 {
+        self.read_ratio.unwrap_or(if self.miss_cost.is_some() { 1.0 } else { 0.9 })
+    }
+}
+
+/// `p2p`, or `disk,p2p`.
+fn labels(text: &str) -> Result<Labels, String> {
+    let labels: Vec<String> = text.split(',').map(|label| label.trim().to_owned()).collect();
+    if labels.iter().any(String::is_empty) {
+        return Err("write the tiers with commas between them: disk,p2p".into());
+    }
+    Ok(Labels(labels))
+}
+
 fn exponent(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(exponent) if (0.0..=5.0).contains(&exponent) => Ok(exponent),
@@ -263,6 +303,12 @@ mod tests {
         for wrong in ["", "KiB", "4 parsecs", "1MiB-1KiB", "-5", "99999999999999999999"] {
             assert!(sizes(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn sets_of_tiers_are_read() {
+        assert_eq!(labels("disk, p2p"), Ok(Labels(vec!["disk".into(), "p2p".into()])));
+        assert!(labels("").is_err() && labels("disk,").is_err());
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(crate) fn line(answer: &TierAnswer) -> String {
         Answer::Miss => "not there".to_owned(),
         Answer::Done => "done".to_owned(),
         Answer::Without => "has no such operation".to_owned(),
+        Answer::Unanswered => "had not answered when another did".to_owned(),
         Answer::Failed(error) => error.to_string(),
     };
     format!("{}: {said} ({})", answer.label, shown::time(answer.elapsed))

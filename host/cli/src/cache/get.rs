@@ -1,6 +1,7 @@
 //! `seaworthy cache get`.
 
 use super::args::GetArgs;
+use super::counted;
 use super::failure;
 use super::opened::Opened;
 use crate::args::Global;
@@ -38,8 +39,25 @@ pub(crate) async fn get(global: &Global, arguments: &GetArgs) -> Result<ExitCode
         Err(error) => return Err(opened.refused(&error)),
     };
     // The tiers above get what was found below; nobody waits for that but this process.
-    opened.session.tiers().settle().await;
+    let settled = opened.session.tiers().settle().await;
+    if settled.left > 0 {
+        opened.say(&format!("note: not waited for {} tiers above to store it", settled.left));
+    }
+    if global.verbose > 0 {
+        say_counted(&opened);
+    }
     Ok(exit)
+}
+
+/// What it took, by tier.
+fn say_counted(opened: &Opened) {
+    for tier in opened.session.planned() {
+        let counted = opened.session.counts(&tier.label).map(|seen| counted::lines(&seen)).unwrap_or_default();
+        counted.iter().for_each(|line| opened.say(&format!("{}: {line}", tier.label)));
+    }
+    counted::together(&opened.session.tiers().snapshot())
+        .iter()
+        .for_each(|line| opened.say(&format!("together: {line}")));
 }
 
 fn deliver(value: &[u8], to: Option<&Path>) -> Result<(), CliError> {

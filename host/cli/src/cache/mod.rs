@@ -3,6 +3,7 @@
 
 mod args;
 mod bench;
+mod counted;
 mod failure;
 mod get;
 mod list;

@@ -1,14 +1,31 @@
 use super::args::TierArgs;
 use super::failure;
-use crate::args::Global;
+use crate::args::{ConfigArgs, Global};
 use crate::error::CliError;
 use crate::progress::Progress;
 use crate::{configuration, output, vantage};
 use seaworthy_cache::{CacheError, TierAnswer};
-use seaworthy_engine::{CacheSession, SessionOptions};
+use seaworthy_engine::{CacheSession, Catalog, SessionOptions};
 use seaworthy_model::{Environment, Plan, Tier};
+use seaworthy_policy::{Overrides, Policy, Prices};
 use seaworthy_report::{Redactor, github, safe};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The fallback whose order is the order of the tiers.
+const CACHE_FALLBACK: &str = "cache";
+
+/// The policy and its components, before anything is made of them; and how what comes
+/// of it may be shown.
+pub(crate) struct Configured {
+    policy: Policy,
+    catalog: Arc<Catalog>,
+    environment: Environment,
+    flags: Overrides,
+    redactor: Arc<Redactor>,
+    verbose: u8,
+    quiet: bool,
+}
 
 /// The configured cache, and how what it says may be shown.
 pub(crate) struct Opened {
@@ -17,31 +34,80 @@ pub(crate) struct Opened {
     quiet: bool,
 }
 
+impl Configured {
+    /// Reads the policy as a run does.
+    pub(crate) async fn read(global: &Global, config: &ConfigArgs) -> Result<Self, CliError> {
+        let environment = configuration::environment();
+        let flags = configuration::only_config(config);
+        let policy = configuration::load_policy(config, &environment, &flags)?;
+        let catalog = configuration::open_catalog(&policy).await?;
+        let redactor = Arc::new(output::redactor(&policy, &environment)?);
+        Ok(Self { policy, catalog, environment, flags, redactor, verbose: global.verbose, quiet: global.quiet })
+    }
+
+    /// What the tiers cost, by label.
+    pub(crate) fn prices(&self) -> BTreeMap<String, Prices> {
+        self.policy.tier_prices()
+    }
+
+    /// These tiers in this order, whether they are in the configured order or not; the
+    /// configured ones when none is named.
+    pub(crate) fn set(&self, labels: &[String], options: SessionOptions) -> Result<Opened, CliError> {
+        if labels.is_empty() {
+            return self.open(self.plan(&self.policy)?, &[], options);
+        }
+        let mut policy = self.policy.clone();
+        match policy.fallback.get_mut(CACHE_FALLBACK) {
+            Some(fallback) => fallback.value.order.value = labels.to_vec(),
+            None => return Err(CliError::Config("the policy has no [fallback.cache]".into())),
+        }
+        let plan = self.plan(&policy)?;
+        let known: Vec<&str> = self.policy.tiers.keys().map(String::as_str).collect();
+        if let Some(tier) = plan.tiers.iter().find(|tier| tier.component.is_none()) {
+            let known = known.join(", ");
+            return Err(CliError::Usage(format!("there is no tier `{}`; configured: {known}", tier.label)));
+        }
+        self.open(plan, labels, options)
+    }
+
+    fn plan(&self, policy: &Policy) -> Result<Plan, CliError> {
+        let facts = vantage::facts(&self.environment);
+        configuration::make_plan(policy, &self.catalog, &self.environment, &facts, &self.flags, None)
+    }
+
+    /// The tiers of a plan that were asked for. Nothing is dialled yet.
+    fn open(&self, mut plan: Plan, asked: &[String], options: SessionOptions) -> Result<Opened, CliError> {
+        choose(&mut plan, asked)?;
+        // The plan's environment has the defaults of variables as well.
+        let redactor = Arc::new(output::redactor(&self.policy, &plan.environment)?);
+        let progress = Arc::new(Progress::new(self.verbose, self.quiet, redactor.clone()));
+        let session = CacheSession::start(plan, &self.catalog, progress, options);
+        Ok(Opened { session, redactor, quiet: self.quiet })
+    }
+
+    /// Text from anywhere, as it may stand in a line of a log.
+    pub(crate) fn plain(&self, text: &str) -> String {
+        github::neutralise(&safe::line(&self.redactor.text(text)))
+    }
+}
+
 impl Opened {
     /// Reads the policy as a run does and makes its tiers ready. Nothing is dialled yet.
     pub(crate) async fn new(global: &Global, arguments: &TierArgs, options: SessionOptions) -> Result<Self, CliError> {
         Self::with(global, arguments, options, |_| {}).await
     }
 
-    /// The same, with a last look at the plan.
+    /// The same, with a look at the plan before its tiers are chosen.
     pub(crate) async fn with(
         global: &Global,
         arguments: &TierArgs,
         options: SessionOptions,
         look: impl FnOnce(&mut Plan),
     ) -> Result<Self, CliError> {
-        let environment = configuration::environment();
-        let flags = configuration::only_config(&arguments.config);
-        let policy = configuration::load_policy(&arguments.config, &environment, &flags)?;
-        let catalog = configuration::open_catalog(&policy).await?;
-        let facts = vantage::facts(&environment);
-        let mut plan = configuration::make_plan(&policy, &catalog, &environment, &facts, &flags, None)?;
-        choose(&mut plan, &arguments.tier)?;
+        let configured = Configured::read(global, &arguments.config).await?;
+        let mut plan = configured.plan(&configured.policy)?;
         look(&mut plan);
-        let redactor = Arc::new(output::redactor(&policy, &plan.environment)?);
-        let progress = Arc::new(Progress::new(global.verbose, global.quiet, redactor.clone()));
-        let session = CacheSession::start(plan, &catalog, progress, options);
-        Ok(Self { session, redactor, quiet: global.quiet })
+        configured.open(plan, &arguments.tier, options)
     }
 
     /// Text from anywhere, as it may stand in a line of a log: no secret, no escape,

@@ -2,7 +2,7 @@
 
 use super::args::StatsArgs;
 use super::opened::Opened;
-use super::shown;
+use super::{counted, shown};
 use crate::args::Global;
 use crate::error::CliError;
 use crate::stdout;
@@ -44,9 +44,10 @@ pub(crate) async fn stats(global: &Global, arguments: &StatsArgs) -> Result<Exit
     let all: Vec<TierStats<'_>> = join_all(tiers).await;
     if arguments.json {
         let tiers: Map<String, Value> = all.iter().map(|one| (one.tier.label.clone(), one.json())).collect();
-        stdout::print(&format!("{}\n", json!({ "tiers": tiers })))?;
+        let together = opened.session.tiers().snapshot();
+        stdout::print(&format!("{}\n", json!({ "tiers": tiers, "together": together })))?;
     } else {
-        let text = all.iter().flat_map(TierStats::lines).map(|line| opened.plain(&line) + "\n");
+        let text = all.iter().flat_map(|one| one.lines(global.verbose > 0)).map(|line| opened.plain(&line) + "\n");
         stdout::print(&text.collect::<String>())?;
     }
     match all.iter().find_map(|one| one.opened.as_ref().err().or(one.peers.as_ref().err())) {
@@ -85,12 +86,13 @@ async fn look<'a>(opened: &'a Opened, planned: &'a Tier) -> TierStats<'a> {
 }
 
 impl TierStats<'_> {
-    fn lines(&self) -> Vec<String> {
+    fn lines(&self, verbose: bool) -> Vec<String> {
         let mut lines = Vec::new();
         let name = format!("{} (adapter {})", self.tier.label, self.tier.adapter);
+        let counted = self.counted.iter().filter(|_| verbose).flat_map(counted::lines).map(|line| format!("  {line}"));
         let capability = match &self.opened {
             Ok(capability) => capability,
-            Err(error) => return vec![format!("{name}: {error}")],
+            Err(error) => return [format!("{name}: {error}")].into_iter().chain(counted).collect(),
         };
         lines.push(format!("{name}: open, {}", shown::time(self.took)));
         let words = |items: Vec<String>| items.join(" ");
@@ -117,6 +119,7 @@ impl TierStats<'_> {
             Ok(None) => {}
             Err(error) => lines.push(format!("  peers: {error}")),
         }
+        lines.extend(counted);
         lines
     }
 
@@ -138,7 +141,7 @@ impl TierStats<'_> {
                 Err(error) => json!({ "error": error }),
             },
             "unusable_peers": self.peers.as_ref().ok().and_then(|p| p.as_ref()).map(|peers| &peers.unusable),
-            "this_process": self.counted,
+            "this_process": self.counted.as_ref().map(counted::json),
         })
     }
 }

@@ -20,7 +20,7 @@ pub(super) const RULES: &[Rule] = &[
             matches!(
                 symptom.code(),
                 "secret.missing"
-                    | "cache.no-tier"
+                    | "cache.no-usable-backend"
                     | "peers.none-reachable"
                     | "env.p2p-disabled"
                     | "secret.per-job-token"
@@ -59,7 +59,7 @@ pub(super) const RULES: &[Rule] = &[
         layer: Layer::Config,
         explains_from: Layer::Cache,
         matches: |scene, symptom| {
-            let unset = symptom.code() == "cache.no-tier" && without_peers(scene);
+            let unset = symptom.code() == "cache.no-usable-backend" && without_peers(scene);
             (unset || lacks_peers(symptom)).then_some(symptom.finding.confidence)
         },
         fold: Fold::Together,

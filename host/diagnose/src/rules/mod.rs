@@ -10,14 +10,17 @@ mod docker;
 mod environment;
 mod firewall;
 mod identity;
+mod ipfs;
 mod libp2p;
 mod listener;
 mod network;
 mod origin;
 mod python;
 mod registry;
+mod s3;
 mod secret;
 mod sharing;
+mod storacha;
 mod transport;
 
 use crate::rule::Rule;
@@ -28,6 +31,8 @@ pub(crate) static RULES: &[&[Rule]] = &[
     // These know more of a symptom than the rules of its layer.
     python::RULES,
     registry::RULES,
+    s3::RULES,
+    ipfs::RULES,
     address::RULES,
     docker::RULES,
     dns::RULES,
@@ -39,6 +44,8 @@ pub(crate) static RULES: &[&[Rule]] = &[
     identity::RULES,
     secret::RULES,
     sharing::RULES,
+    // Before the cache's own: a tier that did not open may have ended.
+    storacha::RULES,
     origin::RULES,
     cache::RULES,
     dependencies::RULES,

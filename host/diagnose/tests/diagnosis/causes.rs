@@ -513,7 +513,7 @@ fn cache_and_dependencies() {
     let diagnosis = init(vec![
         directory,
         finding("cache.open-failed", Layer::Cache).at("disk"),
-        finding("cache.no-tier", Layer::Cache),
+        finding("cache.no-usable-backend", Layer::Cache),
     ]);
     assert_eq!(causes(&diagnosis), [("cache.directory", Certain)]);
     assert_eq!(diagnosis.causes[0].explains.len(), 3);
@@ -588,7 +588,8 @@ fn what_keeps_a_reached_peer_from_sharing() {
 #[test]
 fn a_tier_on_the_peers_follows_from_the_peers() {
     let mut record = suite(BRIDGE, vec![], vec![peer("peer.rejected", GATEWAY), none_reachable()]);
-    let failed = vec![finding("cache.open-failed", Layer::Cache).at("p2p"), finding("cache.no-tier", Layer::Cache)];
+    let failed =
+        vec![finding("cache.open-failed", Layer::Cache).at("p2p"), finding("cache.no-usable-backend", Layer::Cache)];
     record.steps.push(step("cache.initialization", "cache/initialization", failed));
     record.steps.push(step(
         "cache.operations",

@@ -3,8 +3,11 @@
 
 mod causes;
 mod gate;
+mod ipfs;
 mod origin;
 mod python;
 mod record;
 mod remedies;
+mod s3;
+mod storacha;
 mod tiers;

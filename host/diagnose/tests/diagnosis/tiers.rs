@@ -24,9 +24,9 @@ fn different() -> F {
 /// A run in which the only tier did not open, so nothing could be stored.
 fn run(opened: F, peers: Vec<F>, secret: Vec<F>) -> RunRecord {
     let mut record = suite(BRIDGE, vec![], peers);
-    let closed = vec![opened, finding("cache.no-tier", Layer::Cache)];
+    let closed = vec![opened, finding("cache.no-usable-backend", Layer::Cache)];
     record.steps.push(step("cache.initialization", "cache/initialization", closed));
-    record.steps.push(blocked("cache.operations", "cache.initialization", Some("cache.no-tier")));
+    record.steps.push(blocked("cache.operations", "cache.initialization", Some("cache.no-usable-backend")));
     record.steps.push(step("p2p.encryption", "p2p/encryption", secret));
     record
 }
@@ -54,7 +54,7 @@ fn another_secret_is_the_only_root() {
     record.steps.push(step(
         "cache.initialization",
         "cache/initialization",
-        vec![finding("cache.no-tier", Layer::Cache)],
+        vec![finding("cache.no-usable-backend", Layer::Cache)],
     ));
     record.steps.push(step("p2p.encryption", "p2p/encryption", vec![different()]));
     assert_eq!(codes(&diagnose(record, None)), ["secret.different"]);
@@ -67,7 +67,10 @@ fn the_kind_of_the_error_tells_what_a_tier_follows_from() {
         let holder =
             diagnosis.causes.iter().find(|cause| cause.explains.iter().any(|print| print.contains("open-failed")));
         let holder = holder.unwrap();
-        assert!(holder.explains.iter().any(|print| print.contains("no-tier")), "{kind}: no tier follows from the same");
+        assert!(
+            holder.explains.iter().any(|print| print.contains("no-usable-backend")),
+            "{kind}: no tier follows from the same"
+        );
         assert_eq!(holder.blocks, ["cache.operations"], "{kind}");
         holder.code.clone()
     };
@@ -84,6 +87,25 @@ fn the_kind_of_the_error_tells_what_a_tier_follows_from() {
     ] {
         assert_eq!(holding(kind, peers, secret), holder, "{kind}");
     }
+}
+
+#[test]
+fn that_a_lower_tier_serves_follows_from_what_closed_the_better_one() {
+    let degraded = |tier: &str| finding("cache.degraded", Layer::Cache).at(tier).warn();
+    let with = |peers: Vec<F>, opened: Vec<F>| {
+        let mut record = suite(BRIDGE, vec![], peers);
+        record.steps.push(step("cache.initialization", "cache/initialization", opened));
+        codes(&diagnose(record, None)).join(" ")
+    };
+    let closed =
+        |tier: &str, kind: &str| finding("cache.open-failed", Layer::Cache).at(tier).detail("error-kind", kind).warn();
+    let p2p = vec![closed("p2p", "unreachable"), degraded("p2p")];
+    assert_eq!(with(vec![refused()], p2p), "listener.none-or-loopback");
+    assert_eq!(with(vec![], vec![closed("s3", "forbidden"), degraded("s3")]), "cache.open-failed");
+    assert_eq!(with(vec![], vec![degraded("p2p")]), "cache.degraded", "nothing else is known");
+    // Of two that are closed, the peers' fault is not that of the other.
+    let s3 = with(vec![refused()], vec![closed("s3", "forbidden"), degraded("s3")]);
+    assert_eq!(s3, "listener.none-or-loopback cache.open-failed");
 }
 
 #[test]
@@ -126,15 +148,15 @@ fn no_tier_without_peers() {
         record.steps.push(step(
             "cache.initialization",
             "cache/initialization",
-            vec![finding("cache.no-tier", Layer::Cache)],
+            vec![finding("cache.no-usable-backend", Layer::Cache)],
         ));
         codes(&diagnose(record, None)).join(" ")
     };
     assert_eq!(with(&[("bootstrap-count", "0")]), "env.no-peers");
     assert_eq!(with(&[("bootstrap-count", "0"), ("backends", "p2p,disk")]), "env.no-peers");
-    assert_eq!(with(&[("bootstrap-count", "0"), ("backends", "disk")]), "cache.no-tier");
-    assert_eq!(with(&[("bootstrap-count", "1")]), "cache.no-tier");
-    assert_eq!(with(&[]), "cache.no-tier");
+    assert_eq!(with(&[("bootstrap-count", "0"), ("backends", "disk")]), "cache.no-usable-backend");
+    assert_eq!(with(&[("bootstrap-count", "1")]), "cache.no-usable-backend");
+    assert_eq!(with(&[]), "cache.no-usable-backend");
 }
 
 #[test]

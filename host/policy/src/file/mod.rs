@@ -1,22 +1,26 @@
 //! The blocks of checks.toml, one file each: what may be written, and how it is
 //! read. A doc comment of a field is its description in the published schema.
 
+mod cache;
 mod check;
 mod gate;
 mod output;
 mod place;
 mod plugin;
+mod prices;
 mod profile;
 mod run;
 mod text;
 mod var;
 mod waiver;
 
+pub use cache::{BreakerBlock, CacheBlock, CacheRetryBlock, WriteRule};
 pub use check::{CheckBlock, Expectation};
 pub use gate::{FailOnBlock, GateBlock};
 pub use output::{Format, OutputBlock, RedactBlock, RedactMode, WarnAs};
 pub use place::{FallbackBlock, TargetBlock, TierBlock, VantageBlock};
 pub use plugin::{GrantBlock, LimitsBlock, PluginBlock};
+pub use prices::{Prices, PricesBlock};
 pub use profile::ProfileBlock;
 pub use run::{BackoffRule, RetryBlock, RunBlock};
 pub(crate) use text::{DayText, DurationText, OneOrMany, SizeText, Texts, ThresholdText};
@@ -66,6 +70,12 @@ pub struct PolicyFile {
     /// How the cache tiers are opened.
     #[schemars(default)]
     pub tiers: BTreeMap<String, At<TierBlock>>,
+    /// How the cache tiers are used.
+    #[schemars(default)]
+    pub cache: CacheBlock,
+    /// What the tiers cost, by their labels.
+    #[schemars(default)]
+    pub prices: BTreeMap<String, At<PricesBlock>>,
     /// Components from elsewhere, pinned and denied what is not granted.
     #[schemars(default)]
     pub plugins: BTreeMap<String, At<PluginBlock>>,
@@ -124,6 +134,8 @@ pub(crate) fn read(source: &Source, layer: Layer, tool: &semver::Version) -> Res
         targets: root.named(r, "targets", place::read_target),
         fallback: root.named(r, "fallback", place::read_fallback),
         tiers: root.named(r, "tiers", place::read_tier),
+        cache: root.block(r, "cache", cache::read).unwrap_or_default(),
+        prices: root.named(r, "prices", prices::read),
         plugins: root.named(r, "plugins", plugin::read),
         run: root.block(r, "run", run::read).unwrap_or_default(),
         gate: root.block(r, "gate", gate::read).unwrap_or_default(),

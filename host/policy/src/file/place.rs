@@ -1,12 +1,14 @@
 //! Targets, fallbacks, tiers and vantage points: what is looked at, and from where.
 
-use super::{OneOrMany, Texts, reference};
+use super::cache::{self, BreakerBlock, CacheRetryBlock, HedgeText};
+use super::{DurationText, OneOrMany, Texts, reference};
 use crate::origin::At;
 use crate::reader::{Block, Reader, Wrong};
-use crate::scalar::{self, count, prose, text, texts};
+use crate::scalar::{self, budget, count, prose, text, texts};
 use schemars::JsonSchema;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -35,10 +37,10 @@ pub struct FallbackBlock {
     /// Names of tiers or targets, best first, or "${variable}".
     #[schemars(with = "Texts")]
     pub order: At<Vec<String>>,
-    /// Fewer usable ones than this are not enough.
+    /// Fewer usable ones than this are not enough: fail, with the code cache.no-usable-backend.
     #[schemars(range(min = 1))]
     pub need: Option<At<u64>>,
-    /// The one that should be in use.
+    /// The one that should be in use: when it is not usable and a lower one is, warn, with the code cache.degraded.
     pub prefer: Option<At<String>>,
 }
 
@@ -55,6 +57,18 @@ pub struct TierBlock {
     /// Its configuration, by the adapter's own schema. Texts may be "${variable}".
     #[schemars(with = "Option<BTreeMap<String, Value>>")]
     pub with: Option<At<Value>>,
+    /// One attempt of one operation, instead of that of [cache].
+    #[schemars(with = "Option<DurationText>")]
+    pub timeout: Option<At<Duration>>,
+    /// When an attempt is repeated, where it differs from [cache].
+    #[schemars(default)]
+    pub retries: CacheRetryBlock,
+    /// When this tier is left alone, where it differs from [cache].
+    #[schemars(default)]
+    pub breaker: BreakerBlock,
+    /// After how long the tier below this one is asked too, or "off", instead of that of [cache].
+    #[schemars(with = "Option<HedgeText>")]
+    pub hedge: Option<At<Option<Duration>>>,
 }
 
 /// A place that a run is made from, or that a report comes from.
@@ -116,8 +130,12 @@ pub(super) fn read_tier(reader: &mut Reader<'_>, name: &str, value: &Spanned<DeV
     let adapter = block.req(reader, "adapter", "name the adapter: `adapter = \"disk\"`", prose);
     let (target, secret) = (block.opt(reader, "target", prose), block.opt(reader, "secret", prose));
     let with = block.opt(reader, "with", scalar::object);
+    let timeout = block.opt(reader, "timeout", budget);
+    let retries = block.block(reader, "retries", cache::read_retries).unwrap_or_default();
+    let breaker = block.block(reader, "breaker", cache::read_breaker).unwrap_or_default();
+    let hedge = block.opt(reader, "hedge", cache::hedge);
     block.finish(reader);
-    Some(TierBlock { adapter: adapter?, target, secret, with })
+    Some(TierBlock { adapter: adapter?, target, secret, with, timeout, retries, breaker, hedge })
 }
 
 pub(super) fn read_vantage(reader: &mut Reader<'_>, name: &str, value: &Spanned<DeValue<'_>>) -> Option<VantageBlock> {

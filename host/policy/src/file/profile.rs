@@ -1,4 +1,4 @@
-use super::{GateBlock, RunBlock, WaiversBlock, gate, run, waiver};
+use super::{CacheBlock, GateBlock, RunBlock, WaiversBlock, cache, gate, run, waiver};
 use crate::origin::{At, Layer};
 use crate::reader::{Block, Reader};
 use crate::scalar::{boolean, prose};
@@ -17,6 +17,9 @@ pub struct ProfileBlock {
     /// What differs in [run].
     #[schemars(default)]
     pub run: RunBlock,
+    /// What differs in [cache].
+    #[schemars(default)]
+    pub cache: CacheBlock,
     /// What differs in [gate].
     #[schemars(default)]
     pub gate: GateBlock,
@@ -32,9 +35,10 @@ pub(super) fn read(reader: &mut Reader<'_>, name: &str, value: &Spanned<DeValue<
     let allow_writes = block.opt(reader, "allow-writes", boolean);
     let mut run = block.block(reader, "run", run::read).unwrap_or_default();
     run.allow_writes = run.allow_writes.or_else(|| allow_writes.clone());
+    let cache = block.block(reader, "cache", cache::read).unwrap_or_default();
     let gate = block.block(reader, "gate", gate::read).unwrap_or_default();
     let waivers = block.block(reader, "waivers", waiver::read_rules).unwrap_or_default();
     block.finish(reader);
     reader.layer = below;
-    Some(ProfileBlock { inherits, allow_writes, run, gate, waivers })
+    Some(ProfileBlock { inherits, allow_writes, run, cache, gate, waivers })
 }

@@ -77,6 +77,32 @@ fn a_secret_that_is_written_down_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn prices_are_of_tiers_and_of_one_currency() {
+    assert_says(
+        "version = 1\n[prices.s3]\ncurrency = 'USD'\ngb-out = -1\n[prices.disk]\ngb-month = 1\n",
+        &[
+            "checks.toml:4:10: `gb-out` in [prices.s3] takes a price, 0 or more, not -1",
+            "checks.toml:5:9: `currency` of [prices.disk] is missing",
+        ],
+    );
+    assert_says(
+        "version = 1\n[prices.s4]\ncurrency = 'USD'\n[prices.disk]\ncurrency = 'EUR'\n",
+        &[
+            "checks.toml:2:9: `s4` has prices and is no tier",
+            "did you mean `s3`?",
+            "checks.toml:3:12: `currency` in [prices.s4] is USD, others are in EUR; costs are added up",
+        ],
+    );
+    let text = "version = 1\n[prices.s3]\ncurrency = 'USD'\nas-of = 2026-05-01\ngb-out = 0.09\nput-per-1000 = 5\n";
+    let policy = Case::file(text).load().unwrap();
+    let prices = &policy.tier_prices()["s3"];
+    assert_eq!((prices.currency.as_str(), prices.as_of.as_deref()), ("USD", Some("2026-05-01")));
+    assert_eq!((prices.gb_out, prices.put_per_1000, prices.gb_in), (0.09, 5.0, 0.0));
+    let shown = policy.show_config(&seaworthy_model::Environment::default());
+    assert!(shown.contains("[prices.s3]") && shown.contains("gb-out = 0.09  # checks.toml:5"), "{shown}");
+}
+
+#[test]
 fn waivers_have_a_reason_an_owner_and_a_near_end() {
     assert_says(
         "version = 1\n[[waiver]]\ncheck = 'env.variables'\ncode = 'x'\nexpires = '31.12.2026'\n",
@@ -167,8 +193,23 @@ fn names_that_nothing_has_are_said_with_the_likely_ones() {
             "did you mean `net.connectivity`?",
             "checks.toml:5:7: no tier or target `dsk`",
             "did you mean `disk`?",
-            "checks.toml:6:6: `need` is 3; this version only knows `need = 1`: some tier is usable",
-            "checks.toml:7:8: `prefer` is not supported in this version",
+            "checks.toml:6:6: `need` is 3, and `order` names 2",
+            "checks.toml:7:8: `prefer` is `ipfs`, which `order` does not name",
+        ],
+    );
+    assert_says(
+        "version = 1\n[fallback.mirrors]\norder=['p2p','disk']\nneed=2\n",
+        &["checks.toml:4:6: `need` and `prefer` are judged of the cache's tiers, not of [fallback.mirrors]"],
+    );
+    assert_says(
+        "version = 1\n[cache]\nwrite='most'\nhedge='soon'\nbudget='0s'\nretries={cuont=1}\nbreaker={failures=0}\n",
+        &[
+            "checks.toml:3:7: `write` in [cache] takes one of \"first\", \"all\", \"ignore\", not \"most\"",
+            "checks.toml:4:7: `hedge` in [cache] takes a duration with its unit, not \"soon\"",
+            "checks.toml:5:8: `budget` in [cache] takes a duration longer than zero",
+            "checks.toml:6:10: unknown key `cuont` in `retries` in [cache]",
+            "did you mean `count`?",
+            "checks.toml:7:19: `failures` in `breaker` in [cache] takes a whole number from 1 on, not 0",
         ],
     );
     assert_says(

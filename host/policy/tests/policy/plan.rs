@@ -296,6 +296,39 @@ with = { prefix = "ci/" }
 }
 
 #[test]
+fn a_target_grants_its_check_what_it_names() {
+    let file = r#"
+version = 1
+[plugins.acme]
+source = "file:acme.wasm"
+[vars]
+my-key = { env = "MY_KEY", type = "secret" }
+[targets.store]
+kind = "s3"
+url = "http://minio:9000"
+details = { bucket = "builds" }
+credentials = { key = "${my-key}" }
+[[check]]
+id = "asks"
+use = "acme:asks"
+target = "store"
+[[check]]
+id = "asks-not"
+use = "acme:asks-not"
+target = "store"
+"#;
+    let asks = check("asks", vec![request("net", &["{target}"]), request("secret", &["s3-key"])]);
+    let asks_not = check("asks-not", vec![request("env", &["X"])]);
+    let plan = Case::file(file).env(&[("MY_KEY", "k")]).plugin("acme", component("acme", vec![asks, asks_not]));
+    let plan = plan.plan().unwrap();
+    let asks = &step(&plan, "asks").grants;
+    assert_eq!(asks.secret, ["my-key"], "the target's own, and not what it asks for by another name");
+    assert_eq!(texts(&asks.net), ["minio:9000", "builds.minio:9000"]);
+    let asks_not = &step(&plan, "asks-not").grants;
+    assert!(asks_not.secret.is_empty() && asks_not.net.is_empty(), "{asks_not:?}");
+}
+
+#[test]
 fn what_does_not_fit_the_components_is_said() {
     let error = |text: &str| Case::file(text).plugin("acme", acme()).plan_error();
     let text = error(&PLUGIN.replace("aaaa\"", "aaab\""));
@@ -330,4 +363,59 @@ fn what_does_not_fit_the_components_is_said() {
     assert!(text.contains("did you mean `peer.refused`?"), "{text}");
     let text = Case::file("version = 1\n[plugins.net]\nsource = 'file:net.wasm'\n").plan_error();
     assert!(text.contains("plugin `net` has the name of a bundled component"), "{text}");
+}
+
+#[test]
+fn the_cache_is_used_as_the_policy_says() {
+    use seaworthy_model::{CacheRules, TierRules, WriteRule};
+    use std::time::Duration;
+    let plan = Case::embedded().env(&[("CACHE_BACKENDS", "disk,memory")]).plan().unwrap();
+    assert_eq!((plan.cache, plan.tiers[0].rules), (CacheRules::default(), TierRules::default()), "as the page says");
+
+    let text = r#"
+        version = 1
+        cache = { write = "all", budget = "4s", hedge = "200ms", retries = { count = 5 }, breaker = { failures = 7 } }
+        tiers.disk = { adapter = "disk", timeout = "1s", hedge = "off", retries = { delay = "5ms" }, breaker = { open = "9s" } }
+        fallback.cache = { order = ["disk", "p2p"] }
+        profile.ci = { cache = { write = "ignore" } }
+    "#;
+    let plan = Case::file(text).env(&[PEERS]).plan().unwrap();
+    assert_eq!(
+        plan.cache,
+        CacheRules { write: WriteRule::All, budget: Duration::from_secs(4), ..CacheRules::default() }
+    );
+    let (disk, p2p) = (plan.tiers[0].rules, plan.tiers[1].rules);
+    assert_eq!((disk.timeout, disk.hedge, disk.retries, disk.failures), (Duration::from_secs(1), None, 5, 7));
+    assert_eq!((disk.delay, disk.open), (Duration::from_millis(5), Duration::from_secs(9)));
+    assert_eq!(
+        (p2p.timeout, p2p.hedge),
+        (Duration::from_secs(4), Some(Duration::from_millis(200))),
+        "no longer than all"
+    );
+    let flags = Overrides { profile: Some("ci".into()), ..Overrides::default() };
+    assert_eq!(Case::file(text).flags(flags).plan().unwrap().cache.write, WriteRule::Ignore);
+}
+
+#[test]
+fn what_the_fallback_demands_is_judged_by_a_check_or_is_an_error() {
+    let text = "version = 1\nfallback.cache = { order = [\"p2p\", \"disk\"], need = 2, prefer = \"p2p\" }\n";
+    let error = Case::file(text).plan_error();
+    for name in ["need", "prefer"] {
+        assert!(
+            error.contains(&format!("`fallback.cache.{name}` is set, and no check of this policy judges it")),
+            "{error}"
+        );
+    }
+    let mut case = Case::file(text);
+    for (descriptor, _, _) in case.catalog.values_mut() {
+        for check in descriptor.checks.iter_mut().filter(|check| check.id == "cache/initialization") {
+            check.settings = json!({ "properties": {
+                "need": { "type": "integer", "default": 1, "x-policy": "fallback.cache.need" },
+                "prefer": { "type": "string", "x-policy": "fallback.cache.prefer" }
+            } });
+        }
+    }
+    let plan = case.plan().unwrap();
+    assert_eq!(step(&plan, "cache.initialization").settings, json!({ "need": 2, "prefer": "p2p" }));
+    assert_eq!(step(&plan, "cache.operations").settings, json!({}));
 }

@@ -1,6 +1,6 @@
 use super::random::Random;
 use super::sample;
-use super::workload::{Step, Todo};
+use super::workload::{Step, Todo, Workload};
 use crate::cache::failure;
 use seaworthy_cache::{Blob, CacheError, Latencies, Tiers};
 use std::collections::BTreeMap;
@@ -27,8 +27,14 @@ pub(crate) struct Counts {
     pub(crate) operations: u64,
     pub(crate) hits: u64,
     pub(crate) misses: u64,
+    /// `get`s that could not tell.
+    pub(crate) get_errors: u64,
     pub(crate) puts: u64,
     pub(crate) removals: u64,
+    /// Requests to the origin, where reads go through to one.
+    pub(crate) origin_calls: u64,
+    /// Answers of the origin that were stored.
+    pub(crate) filled: u64,
     pub(crate) bytes_read: u64,
     pub(crate) bytes_written: u64,
     /// By kind.
@@ -74,56 +80,86 @@ pub(crate) struct Shared {
     versions: AtomicU64,
 }
 
+/// How the clients play, the same for all of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules<'a> {
+    pub(crate) workload: &'a Workload,
+    /// Life of what is stored.
+    pub(crate) ttl: Duration,
+    /// What the origin takes, where reads go through to one.
+    pub(crate) miss_cost: Option<Duration>,
+}
+
 impl Shared {
     /// Does one step on `tiers`, counts it, and checks what comes back. After an error
     /// it pauses.
-    pub(crate) async fn play(&self, tiers: &Tiers, step: &Step, ttl: Duration, random: &mut Random) {
-        let started = Instant::now();
-        let mut error = None;
-        match step.action {
-            Todo::Get => {
-                let found = tiers.get(&step.key).await;
-                let elapsed = started.elapsed();
-                let failed = failure::first(&found.tried).cloned();
-                match found.outcome {
-                    Ok(Some(hit)) => self.hit(step, &hit.tier, &hit.blob.bytes, elapsed),
-                    // One tier missed and another could not tell: an error is never a miss.
-                    Ok(None) if failed.is_some() => error = failed,
-                    Ok(None) => {
-                        self.latencies.record(ALL, "get-miss", elapsed, 0);
-                        self.tally.lock().misses += 1;
-                    }
-                    Err(failure) => error = Some(failure),
-                }
-            }
-            Todo::Put(length) => {
-                let version = self.versions.fetch_add(1, Ordering::Relaxed);
-                let bytes = sample::make(&step.key, version, length, random);
-                let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+    pub(crate) async fn play(&self, tiers: &Tiers, step: &Step, rules: &Rules<'_>) {
+        let failed = match step.action {
+            Todo::Get => self.get(tiers, step, rules).await,
+            Todo::Put => self.store(tiers, step, rules).await.map(|()| self.tally.lock().puts += 1),
+            Todo::Remove => {
                 let started = Instant::now();
-                match tiers.put(&step.key, Blob::new(bytes).with_ttl_ms(ttl_ms)).await.outcome {
-                    Ok(()) => {
-                        self.latencies.record(ALL, "put", started.elapsed(), length as u64);
-                        let mut counts = self.tally.lock();
-                        counts.puts += 1;
-                        counts.bytes_written += length as u64;
-                    }
-                    Err(failure) => error = Some(failure),
-                }
-            }
-            Todo::Remove => match tiers.invalidate(&step.key).await.outcome {
-                Ok(()) => {
+                tiers.invalidate(&step.key).await.outcome.map(|()| {
                     self.latencies.record(ALL, "invalidate", started.elapsed(), 0);
                     self.tally.lock().removals += 1;
-                }
-                Err(failure) => error = Some(failure),
-            },
-        }
+                })
+            }
+        };
         self.tally.lock().operations += 1;
-        if let Some(error) = error {
+        if let Err(error) = failed {
             self.failed(step, &error);
             tokio::time::sleep(AFTER_AN_ERROR).await;
         }
+    }
+
+    /// A read, through to the origin where there is one.
+    async fn get(&self, tiers: &Tiers, step: &Step, rules: &Rules<'_>) -> Result<(), CacheError> {
+        let started = Instant::now();
+        let found = tiers.get(&step.key).await;
+        let elapsed = started.elapsed();
+        let failed = failure::first(&found.tried).cloned();
+        let mut outcome = Ok(());
+        match found.outcome {
+            Ok(Some(hit)) => {
+                self.hit(step, &hit.tier, &hit.blob.bytes, elapsed);
+                if rules.miss_cost.is_some() {
+                    self.latencies.record(ALL, "read", elapsed, hit.blob.bytes.len() as u64);
+                }
+                return Ok(());
+            }
+            // One tier missed and another could not tell: an error is never a miss.
+            Ok(None) if failed.is_some() => outcome = failed.map_or(Ok(()), Err),
+            Ok(None) => {
+                self.latencies.record(ALL, "get-miss", elapsed, 0);
+                self.tally.lock().misses += 1;
+            }
+            Err(failure) => outcome = Err(failure),
+        }
+        self.tally.lock().get_errors += u64::from(outcome.is_err());
+        if let Some(cost) = rules.miss_cost {
+            tokio::time::sleep(cost).await;
+            self.latencies.record(ALL, "read", started.elapsed(), step.size as u64);
+            self.tally.lock().origin_calls += 1;
+            match self.store(tiers, step, rules).await {
+                Ok(()) => self.tally.lock().filled += 1,
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
+        }
+        outcome
+    }
+
+    /// Stores a value of its own for the key.
+    async fn store(&self, tiers: &Tiers, step: &Step, rules: &Rules<'_>) -> Result<(), CacheError> {
+        let version = self.versions.fetch_add(1, Ordering::Relaxed);
+        let bytes = sample::make(&step.key, version, step.size, &mut Random::new(version, 0));
+        let length = bytes.len() as u64;
+        let ttl_ms = u64::try_from(rules.ttl.as_millis()).unwrap_or(u64::MAX);
+        rules.workload.note(step);
+        let started = Instant::now();
+        tiers.put(&step.key, Blob::new(bytes).with_ttl_ms(ttl_ms)).await.outcome?;
+        self.latencies.record(ALL, "put", started.elapsed(), length);
+        self.tally.lock().bytes_written += length;
+        Ok(())
     }
 
     fn hit(&self, step: &Step, tier: &str, bytes: &[u8], elapsed: Duration) {
@@ -192,29 +228,46 @@ mod tests {
         }
     }
 
-    async fn played(spoil: fn(&mut Vec<u8>), steps: &[(Todo, &str)]) -> (Counts, Arc<Latencies>) {
+    async fn played(
+        spoil: fn(&mut Vec<u8>),
+        steps: &[(Todo, &str)],
+        miss_cost: Option<Duration>,
+    ) -> (Counts, Arc<Latencies>) {
         let backend = Arc::new(Spoiling { stored: Mutex::default(), spoil });
         let tiers = Tiers::new(vec![Tier::new("t", backend)], PutPolicy::First);
         let shared = Shared::default();
-        let mut random = Random::new(1, 0);
+        let workload = Workload::sample();
+        let rules = Rules { workload: &workload, ttl: Duration::from_secs(60), miss_cost };
         for (action, key) in steps {
-            let step = Step { action: *action, key: (*key).to_owned() };
-            shared.play(&tiers, &step, Duration::from_secs(60), &mut random).await;
+            let step = Step { action: *action, key: (*key).to_owned(), size: 100 };
+            shared.play(&tiers, &step, &rules).await;
         }
         (shared.tally.counts(), shared.latencies.clone())
     }
 
     const ROUND: [(Todo, &str); 4] =
-        [(Todo::Put(100), "a"), (Todo::Get, "a"), (Todo::Get, "absent"), (Todo::Get, "unreachable")];
+        [(Todo::Put, "a"), (Todo::Get, "a"), (Todo::Get, "absent"), (Todo::Get, "unreachable")];
 
     #[tokio::test]
     async fn what_happened_is_counted() {
-        let (counts, latencies) = played(|_| {}, &ROUND).await;
+        let (counts, latencies) = played(|_| {}, &ROUND, None).await;
         assert_eq!((counts.operations, counts.hits, counts.misses, counts.puts), (4, 1, 1, 1));
-        assert_eq!((counts.bytes_read, counts.bytes_written), (100, 100));
-        assert_eq!((counts.errors["unreachable"], counts.wrong_values), (1, 0), "an error is no miss");
+        assert_eq!((counts.bytes_read, counts.bytes_written, counts.origin_calls), (100, 100, 0));
+        assert_eq!((counts.errors["unreachable"], counts.get_errors, counts.wrong_values), (1, 1, 0));
         let seen: Vec<(String, u64)> = latencies.rows().into_iter().map(|r| (r.operation, r.count)).collect();
         assert_eq!(seen, [("get".into(), 1), ("get-miss".into(), 1), ("put".into(), 1)]);
+    }
+
+    #[tokio::test]
+    async fn a_read_goes_through_to_the_origin_once() {
+        let steps = [(Todo::Get, "a"), (Todo::Get, "a"), (Todo::Get, "a"), (Todo::Get, "unreachable")];
+        let (counts, latencies) = played(|_| {}, &steps, Some(Duration::from_millis(30))).await;
+        assert_eq!((counts.hits, counts.misses, counts.get_errors), (2, 1, 1));
+        assert_eq!((counts.origin_calls, counts.filled), (2, 2), "an error costs a call as a miss does");
+        let rows = latencies.rows();
+        let reads = rows.iter().find(|row| row.operation == "read").unwrap();
+        assert_eq!(reads.count, 4);
+        assert!(reads.max >= Duration::from_millis(29), "the time of the origin is part of a read: {reads:?}");
     }
 
     #[tokio::test]
@@ -222,7 +275,7 @@ mod tests {
         let spoilings: [fn(&mut Vec<u8>); 4] =
             [|bytes| bytes[60] ^= 1, |bytes| bytes.truncate(99), |bytes| bytes.clear(), |bytes| bytes.push(0)];
         for spoil in spoilings {
-            let (counts, _) = played(spoil, &ROUND).await;
+            let (counts, _) = played(spoil, &ROUND, None).await;
             assert_eq!(counts.wrong_values, 1);
             assert!(counts.examples[0].contains("tier t served a wrong value for `a`"), "{:?}", counts.examples);
         }

@@ -4,25 +4,29 @@
 //! those of a cache under that many requests at once, and a slow cache is asked less.
 
 mod client;
+mod comparison;
 mod popularity;
 mod random;
 mod sample;
 mod summary;
 mod trace;
+mod usage;
 mod workload;
 
 use super::args::BenchArgs;
-use super::opened::Opened;
+use super::opened::{Configured, Opened};
 use crate::args::Global;
 use crate::error::CliError;
 use crate::signals::Stop;
 use crate::stdout;
 use anyhow::Context as _;
-use client::Shared;
+use client::{Rules, Shared};
 use futures::future::join_all;
-use seaworthy_cache::Tiers;
+use seaworthy_cache::{StatsSnapshot, Tiers};
 use seaworthy_engine::{CacheSession, SessionOptions, Through};
 use seaworthy_model::{ExitCode, Tier};
+use seaworthy_policy::Prices;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use summary::Summary;
@@ -33,25 +37,64 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 pub(crate) async fn bench(global: &Global, arguments: &BenchArgs) -> Result<ExitCode, CliError> {
     let mut stop = Stop::listen().context("cannot listen for signals")?;
+    let configured = Configured::read(global, &arguments.tiers.config).await?;
+    let sets: Vec<&[String]> = match arguments.compare.as_slice() {
+        [] => vec![arguments.tiers.tier.as_slice()],
+        sets => sets.iter().map(|labels| labels.0.as_slice()).collect(),
+    };
+    let mut summaries = Vec::new();
+    for set in sets {
+        summaries.push(measured(&configured, arguments, set, &mut stop).await?);
+        if stop.exit_code().is_some() {
+            break;
+        }
+    }
+    let lines = match (summaries.as_slice(), arguments.json, arguments.compare.is_empty()) {
+        ([only], true, true) => vec![only.json(arguments).to_string()],
+        ([only], false, true) => only.lines(arguments),
+        (all, true, _) => vec![comparison::json(all, arguments).to_string()],
+        (all, false, _) => comparison::lines(all, arguments),
+    };
+    if arguments.json {
+        stdout::print(&lines.into_iter().map(|line| line + "\n").collect::<String>())?;
+    } else {
+        stdout::print(&lines.into_iter().map(|line| configured.plain(&line) + "\n").collect::<String>())?;
+    }
+    let worst = summaries.iter().map(Summary::exit_code).max_by_key(|code| match code {
+        ExitCode::Failed => 2,
+        ExitCode::Passed => 0,
+        _ => 1,
+    });
+    Ok(stop.exit_code().or(worst).unwrap_or(ExitCode::Indeterminate))
+}
+
+/// Measures one set of tiers, with everything of its own.
+async fn measured(
+    configured: &Configured,
+    arguments: &BenchArgs,
+    set: &[String],
+    stop: &mut Stop,
+) -> Result<Summary, CliError> {
     let workload = Workload::new(arguments)?;
     let shared = Shared::default();
     let options = SessionOptions {
         through: if arguments.direct { Through::Peers } else { Through::Adapters },
         latencies: Some(shared.latencies.clone()),
     };
-    let opened = Opened::new(global, &arguments.tiers, options).await?;
+    let opened = configured.set(set, options)?;
     if arguments.direct {
         only_peers(opened.session.planned())?;
     }
     let sessions = sessions(&opened, arguments).await?;
-    let bench = Bench { arguments, workload, shared, sessions: sessions.iter().map(AsRef::as_ref).collect() };
+    let sessions = sessions.iter().map(AsRef::as_ref).collect();
+    let bench = Bench { arguments, workload, shared, sessions };
 
-    let mut measured = Duration::ZERO;
+    let mut taken = Taken::default();
     tokio::select! {
-        () = bench.measure(&mut measured) => {}
+        () = bench.measure(&mut taken) => {}
         () = stop.wait() => {}
     }
-    let mut summary = bench.summary(measured);
+    let mut summary = bench.summary(&taken, configured.prices());
     if !arguments.keep {
         tokio::select! {
             left = bench.clear() => summary.left_behind = left,
@@ -59,13 +102,7 @@ pub(crate) async fn bench(global: &Global, arguments: &BenchArgs) -> Result<Exit
             () = tokio::time::sleep(HOUSEKEEPING) => summary.left_behind = bench.workload.stored().count() as u64,
         }
     }
-    if arguments.json {
-        stdout::print(&format!("{}\n", summary.json(arguments)))?;
-    } else {
-        let text = summary.lines(arguments).into_iter().map(|line| opened.plain(&line) + "\n");
-        stdout::print(&text.collect::<String>())?;
-    }
-    Ok(stop.exit_code().unwrap_or_else(|| summary.exit_code()))
+    Ok(summary)
 }
 
 /// The protocol alone can only be measured where there is one.
@@ -118,6 +155,14 @@ impl AsRef<CacheSession> for Session<'_> {
     }
 }
 
+/// What is known of a measurement while it lasts.
+#[derive(Default)]
+struct Taken {
+    elapsed: Duration,
+    /// The counts of the tiers when it began.
+    before: Vec<StatsSnapshot>,
+}
+
 struct Bench<'a> {
     arguments: &'a BenchArgs,
     workload: Workload,
@@ -126,48 +171,56 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Fills, warms up and measures; `measured` grows as it does, so that an
-    /// interruption leaves what was measured until then.
-    async fn measure(&self, measured: &mut Duration) {
+    /// Fills, warms up and measures; `taken` grows as it does, so that an interruption
+    /// leaves what was measured until then.
+    async fn measure(&self, taken: &mut Taken) {
         if self.arguments.fill {
             let next = AtomicUsize::new(0);
-            let fill = |random: &mut random::Random| self.workload.fill(next.fetch_add(1, Ordering::Relaxed), random);
-            self.clients(HOUSEKEEPING, 1 << 32, fill).await;
+            let fill = |_: &mut random::Random| self.workload.fill(next.fetch_add(1, Ordering::Relaxed));
+            self.clients(HOUSEKEEPING, 1 << 32, u64::MAX, fill).await;
         }
-        if self.workload.is_endless() && !self.arguments.warmup.is_zero() {
-            self.clients(self.arguments.warmup, 1 << 33, |random| self.workload.next(random)).await;
+        // What reads through is warm after a while, which is what is to be measured.
+        let endless = self.workload.is_endless() && self.arguments.miss_cost.is_none();
+        if endless && !self.arguments.warmup.is_zero() {
+            self.clients(self.arguments.warmup, 1 << 33, u64::MAX, |random| self.workload.next(random)).await;
         }
         self.shared.tally.reset();
         self.shared.latencies.reset();
+        taken.before = usage::counts(&self.sessions);
         let started = Instant::now();
-        let clients = self.clients(self.arguments.duration, 0, |random| self.workload.next(random));
+        let most = self.arguments.operations.unwrap_or(u64::MAX);
+        let clients = self.clients(self.arguments.measured(), 0, most, |random| self.workload.next(random));
         tokio::pin!(clients);
         let mut clock = tokio::time::interval(Duration::from_millis(50));
         loop {
             tokio::select! {
                 () = &mut clients => break,
-                _ = clock.tick() => *measured = started.elapsed(),
+                _ = clock.tick() => taken.elapsed = started.elapsed(),
             }
         }
-        *measured = started.elapsed();
+        taken.elapsed = started.elapsed();
     }
 
-    /// All clients at once, until `time` is over or there is nothing more to do. The
-    /// operations that are then under way end.
-    async fn clients(&self, time: Duration, part: u64, next: impl Fn(&mut random::Random) -> Option<Step>) {
+    /// All clients at once, until `time` is over, `most` operations are done, or there is
+    /// nothing more to do. The operations that are then under way end.
+    async fn clients(&self, time: Duration, part: u64, most: u64, next: impl Fn(&mut random::Random) -> Option<Step>) {
         let end = Instant::now() + time;
         let next = &next;
-        let loops =
-            (0..u64::from(self.arguments.clients)).zip(self.sessions.iter().cycle()).map(async |(number, session)| {
-                let mut random = self.workload.random(part + number);
-                let tiers: &Tiers = session.tiers();
-                while Instant::now() < end {
-                    let Some(step) = next(&mut random) else { break };
-                    self.shared.play(tiers, &step, self.arguments.ttl, &mut random).await;
-                    // An answer that needed no waiting must not keep the others from theirs.
-                    tokio::task::yield_now().await;
-                }
-            });
+        let clients = u64::from(self.arguments.clients);
+        let rules = Rules { workload: &self.workload, ttl: self.arguments.ttl, miss_cost: self.arguments.miss_cost };
+        let loops = (0..clients).zip(self.sessions.iter().cycle()).map(async |(number, session)| {
+            let mut random = self.workload.random(part + number);
+            let tiers: &Tiers = session.tiers();
+            // Each its share, so that the same operations are done however fast each is.
+            let mut left = most / clients + u64::from(number < most % clients);
+            while left > 0 && Instant::now() < end {
+                let Some(step) = next(&mut random) else { break };
+                self.shared.play(tiers, &step, &rules).await;
+                left -= 1;
+                // An answer that needed no waiting must not keep the others from theirs.
+                tokio::task::yield_now().await;
+            }
+        });
         join_all(loops).await;
     }
 
@@ -188,14 +241,33 @@ impl Bench<'_> {
         left.iter().sum()
     }
 
-    fn summary(&self, elapsed: Duration) -> Summary {
+    /// What each tier was asked by all sessions, from the start of the process.
+    fn counted(&self) -> Vec<(String, StatsSnapshot)> {
+        let planned = self.sessions.first().into_iter().flat_map(|session| session.planned());
+        let sum = |label: &str| {
+            let all = self.sessions.iter().filter_map(|session| session.counts(label));
+            all.fold(StatsSnapshot::default(), |sum, seen| sum.plus(&seen))
+        };
+        planned.map(|tier| (tier.label.clone(), sum(&tier.label))).collect()
+    }
+
+    fn summary(&self, taken: &Taken, prices: BTreeMap<String, Prices>) -> Summary {
         let mut errors = self.shared.latencies.errors();
         errors.remove(client::ALL);
+        let rows = self.shared.latencies.rows();
+        let kept = self.workload.stored_bytes();
+        let usage = self.sessions.first().map_or_else(Vec::new, |session| {
+            usage::between(session, &taken.before, &usage::counts(&self.sessions), &rows, kept)
+        });
         Summary {
+            usage,
+            prices,
             counts: self.shared.tally.counts(),
-            rows: self.shared.latencies.rows(),
+            rows,
             errors,
-            elapsed,
+            tiers: self.counted(),
+            together: self.sessions.iter().map(|session| session.tiers().snapshot()).collect(),
+            elapsed: taken.elapsed,
             sessions: self.sessions.len(),
             left_behind: 0,
             peak_memory: summary::peak_memory(),

@@ -4,7 +4,7 @@ use super::sample::SHORTEST;
 use super::trace::{Action, Recorded};
 use crate::cache::args::BenchArgs;
 use crate::error::CliError;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -20,12 +20,14 @@ pub(crate) struct Workload {
     sizes: (usize, usize),
     prefix: String,
     seed: u64,
+    /// Whether reads that find nothing store something.
+    through: bool,
 }
 
 #[derive(Debug)]
 enum Source {
     Generated { popularity: Popularity, keys: usize, read_ratio: f64, stored: Stored },
-    Trace { steps: Vec<Recorded>, next: AtomicUsize },
+    Trace { steps: Vec<Recorded>, sizes: BTreeMap<String, usize>, next: AtomicUsize },
 }
 
 /// One operation to do.
@@ -33,13 +35,14 @@ enum Source {
 pub(crate) struct Step {
     pub(crate) action: Todo,
     pub(crate) key: String,
+    /// Bytes of the value, where one is to be stored.
+    pub(crate) size: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Todo {
     Get,
-    /// With a value of so many bytes.
-    Put(usize),
+    Put,
     Remove,
 }
 
@@ -56,10 +59,18 @@ impl Workload {
             None => Source::Generated {
                 popularity: Popularity::new(arguments.keys, arguments.zipf),
                 keys: usize::try_from(arguments.keys).unwrap_or(usize::MAX),
-                read_ratio: arguments.read_ratio,
+                read_ratio: arguments.reads(),
                 stored: Stored::new(arguments.keys),
             },
-            Some(path) => Source::Trace { steps: read(path)?, next: AtomicUsize::new(0) },
+            Some(path) => {
+                let steps = read(path)?;
+                let size = |step: &Recorded| match step.action {
+                    Action::Put(Some(size)) => Some((step.key.clone(), size)),
+                    _ => None,
+                };
+                let sizes = steps.iter().filter_map(size).collect();
+                Source::Trace { steps, sizes, next: AtomicUsize::new(0) }
+            }
         };
         let longest = match &source {
             Source::Generated { .. } => high,
@@ -75,7 +86,13 @@ impl Workload {
             )));
         }
         let prefix = format!("seaworthy-bench/{}/", arguments.seed);
-        Ok(Self { source, sizes: arguments.value_size, prefix, seed: arguments.seed })
+        Ok(Self {
+            source,
+            sizes: arguments.value_size,
+            prefix,
+            seed: arguments.seed,
+            through: arguments.miss_cost.is_some(),
+        })
     }
 
     /// The numbers that client `number` draws from.
@@ -84,37 +101,44 @@ impl Workload {
     }
 
     /// What to do next; `None` when the trace has been played.
+    ///
+    /// *Behaviour*: what a client does next depends on nothing that the cache answered,
+    /// and the size of a value only on its key, so that every set of tiers gets the same work.
     pub(crate) fn next(&self, random: &mut Random) -> Option<Step> {
         match &self.source {
-            Source::Generated { popularity, read_ratio, stored, .. } => {
+            Source::Generated { popularity, read_ratio, .. } => {
                 let number = popularity.draw(random);
-                if random.unit() < *read_ratio {
-                    return Some(Step { action: Todo::Get, key: self.key(number) });
-                }
-                stored.note(number);
-                Some(Step { action: self.put(random), key: self.key(number) })
+                let action = if random.unit() < *read_ratio { Todo::Get } else { Todo::Put };
+                Some(self.generated(action, number))
             }
-            Source::Trace { steps, next } => {
+            Source::Trace { steps, next, .. } => {
                 let step = steps.get(next.fetch_add(1, Ordering::Relaxed))?;
-                let action = match step.action {
-                    Action::Get => Todo::Get,
-                    Action::Remove => Todo::Remove,
-                    Action::Put(Some(size)) => Todo::Put(size.max(SHORTEST)),
-                    Action::Put(None) => self.put(random),
+                let key = format!("{}{}", self.prefix, step.key);
+                let (action, size) = match step.action {
+                    Action::Get => (Todo::Get, self.recorded_size(&step.key)),
+                    Action::Remove => (Todo::Remove, 0),
+                    Action::Put(Some(size)) => (Todo::Put, size.max(SHORTEST)),
+                    Action::Put(None) => (Todo::Put, self.size(&step.key)),
                 };
-                Some(Step { action, key: format!("{}{}", self.prefix, step.key) })
+                Some(Step { action, key, size })
             }
         }
     }
 
     /// Storing the key of that number once; `None` beyond the last.
-    pub(crate) fn fill(&self, number: usize, random: &mut Random) -> Option<Step> {
+    pub(crate) fn fill(&self, number: usize) -> Option<Step> {
         match &self.source {
-            Source::Generated { keys, stored, .. } if number < *keys => {
-                stored.note(number);
-                Some(Step { action: self.put(random), key: self.key(number) })
-            }
+            Source::Generated { keys, .. } if number < *keys => Some(self.generated(Todo::Put, number)),
             _ => None,
+        }
+    }
+
+    /// Remembers that a step stored something, to be removed at the end.
+    pub(crate) fn note(&self, step: &Step) {
+        if let Source::Generated { stored, .. } = &self.source
+            && let Some(number) = step.key.strip_prefix(&self.prefix).and_then(|number| number.parse().ok())
+        {
+            stored.note(number);
         }
     }
 
@@ -125,8 +149,9 @@ impl Workload {
                 Box::new((0..*keys).filter(|number| stored.has(*number)).map(|number| self.key(number)))
             }
             Source::Trace { steps, .. } => {
-                let put = steps.iter().filter(|step| matches!(step.action, Action::Put(_)));
-                let keys: BTreeSet<&str> = put.map(|step| step.key.as_str()).collect();
+                // A read that went through to the origin stored its key too.
+                let touched = steps.iter().filter(|step| self.through || matches!(step.action, Action::Put(_)));
+                let keys: BTreeSet<&str> = touched.map(|step| step.key.as_str()).collect();
                 Box::new(keys.into_iter().map(|key| format!("{}{key}", self.prefix)))
             }
         }
@@ -137,12 +162,43 @@ impl Workload {
         matches!(self.source, Source::Generated { .. })
     }
 
-    fn put(&self, random: &mut Random) -> Todo {
-        Todo::Put(random.between(self.sizes.0, self.sizes.1))
+    /// Bytes of everything that may be stored now, each key once.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        let size = |key: String| self.recorded_size(key.strip_prefix(&self.prefix).unwrap_or(&key)) as u64;
+        self.stored().map(size).sum()
+    }
+
+    fn generated(&self, action: Todo, number: usize) -> Step {
+        Step { action, key: self.key(number), size: self.size(&number.to_string()) }
+    }
+
+    /// Bytes of the value that belongs to the key of that name.
+    fn size(&self, name: &str) -> usize {
+        let part = name
+            .bytes()
+            .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
+        Random::new(self.seed, part).between(self.sizes.0, self.sizes.1)
+    }
+
+    fn recorded_size(&self, name: &str) -> usize {
+        match &self.source {
+            Source::Trace { sizes, .. } => sizes.get(name).map_or_else(|| self.size(name), |size| *size.max(&SHORTEST)),
+            Source::Generated { .. } => self.size(name),
+        }
     }
 
     fn key(&self, number: usize) -> String {
         format!("{}{number}", self.prefix)
+    }
+}
+
+#[cfg(test)]
+impl Workload {
+    /// One of a few keys, for the tests of others.
+    pub(crate) fn sample() -> Self {
+        let source =
+            Source::Generated { popularity: Popularity::new(5, 1.0), keys: 5, read_ratio: 1.0, stored: Stored::new(5) };
+        Self { source, sizes: (64, 64), prefix: "p/".into(), seed: 1, through: false }
     }
 }
 
@@ -200,17 +256,20 @@ mod tests {
             let workload = workload(&format!("--keys 50 --value-size 64-128 --read-ratio 0.5 --seed {seed}")).unwrap();
             let mut random = workload.random(0);
             let steps: Vec<Step> = (0..200).filter_map(|_| workload.next(&mut random)).collect();
-            let stored = workload.stored().count();
+            steps.iter().filter(|step| step.action == Todo::Put).for_each(|step| workload.note(step));
+            let stored = (workload.stored().count(), workload.stored_bytes());
             (steps, stored)
         };
         assert_eq!(steps(1), steps(1));
         assert_ne!(steps(1).0, steps(2).0);
         let (steps, stored) = steps(1);
-        let puts = steps.iter().filter(|s| matches!(s.action, Todo::Put(64..=128))).count();
-        assert!((70..130).contains(&puts), "about half of them: {puts}");
-        assert_eq!(puts, steps.iter().filter(|s| s.action != Todo::Get).count());
-        let written: BTreeSet<&str> = steps.iter().filter(|s| s.action != Todo::Get).map(|s| s.key.as_str()).collect();
-        assert_eq!(stored, written.len(), "what was stored is known, so that it can be removed");
+        assert!(steps.iter().all(|s| (64..=128).contains(&s.size)), "{steps:?}");
+        let puts: Vec<&Step> = steps.iter().filter(|s| s.action == Todo::Put).collect();
+        assert!((70..130).contains(&puts.len()), "about half of them: {}", puts.len());
+        let written: BTreeMap<&str, u64> = puts.iter().map(|s| (s.key.as_str(), s.size as u64)).collect();
+        let known = (written.len(), written.values().sum());
+        assert_eq!(stored, known, "what was stored is known, so that it can be removed");
+        assert!(written.values().collect::<BTreeSet<_>>().len() > 10, "sizes differ from key to key");
     }
 
     #[test]
@@ -230,10 +289,10 @@ mod tests {
         let (mut one, mut other) = (workload.random(0), workload.random(1));
         let mut steps = Vec::new();
         while let Some(step) = workload.next(&mut one) {
-            steps.push(step.action);
-            steps.extend(workload.next(&mut other).map(|step| step.action));
+            steps.push((step.action, step.size));
+            steps.extend(workload.next(&mut other).map(|step| (step.action, step.size)));
         }
-        assert_eq!(steps, [Todo::Put(100), Todo::Get, Todo::Put(200), Todo::Remove]);
+        assert_eq!(steps, [(Todo::Put, 100), (Todo::Get, 200), (Todo::Put, 200), (Todo::Remove, 0)]);
         assert_eq!(workload.stored().collect::<Vec<_>>(), ["seaworthy-bench/1/a"]);
     }
 }

@@ -1,0 +1,272 @@
+//! The cache under fault: the built binary plays gets and puts over a peer and a disk,
+//! of which one is down, slow, silent, cut off, lying, or refuses, again and again while
+//! it plays. No wrong value, no false miss, nobody held up past the budget; the breaker
+//! opens and tries; every error has its kind.
+//!
+//! What only a service can do (ask for patience, keep another time) is played over the
+//! same layers in `host/cache/tests/fallback.rs`.
+
+use anyhow::{Context, Result, ensure};
+use seaworthy_model::{Level, Report};
+use seaworthy_tests::{Link, NoStage, Peer, PeerOptions, Scene, Seaworthy, Traffic, binary, run_scenes, scratch};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// The time of one operation, in the policy of every scene.
+const BUDGET: Duration = Duration::from_secs(3);
+/// What a loaded machine may add to it before it counts.
+const SLACK: Duration = Duration::from_millis(750);
+/// How long a fault lasts, and how long it is gone.
+const SPELL: Duration = Duration::from_millis(900);
+
+/// The machine, for one scene at a time: they are about time.
+type Machine = Mutex<()>;
+
+fn main() -> ExitCode {
+    let stage = binary().map(|_| Machine::default()).map_err(NoStage::Broken);
+    let scenes = vec![
+        Scene::new("a_peer_that_is_down", |m| faulty_peer(m, Traffic::Refuse, &["unreachable"])),
+        Scene::new("a_peer_that_says_nothing", |m| faulty_peer(m, Traffic::Silent, &["timed-out", "unreachable"])),
+        Scene::new("a_peer_that_is_slow", |m| faulty_peer(m, Traffic::Slow, &["timed-out", "unreachable"])),
+        Scene::new("a_peer_that_is_cut_off", |m| faulty_peer(m, Traffic::Cut, &["unreachable", "timed-out"])),
+        Scene::new("a_peer_whose_bytes_are_changed", |m| {
+            faulty_peer(m, Traffic::Flip, &["unreachable", "timed-out", "integrity", "other"])
+        }),
+        Scene::new("a_peer_with_another_secret", refusing_peer),
+        Scene::new("a_disk_that_lies", lying_disk),
+        Scene::new("a_slow_peer_is_hedged", hedged),
+        Scene::new("too_few_tiers_fail_and_a_lower_one_warns", gate),
+    ];
+    run_scenes("fallback", stage, scenes)
+}
+
+/// A peer behind a relay, a disk, and a policy that names both.
+struct Place {
+    _peer: Peer,
+    relay: Link,
+    address: String,
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Result<Self> {
+        let peer = Peer::start(&PeerOptions::on("/ip4/127.0.0.1/tcp/0"))?;
+        let relay = Link::start(([127, 0, 0, 1], peer.port()?).into())?;
+        let address = format!("/ip4/127.0.0.1/tcp/{}/p2p/{}", relay.address.port(), peer.id());
+        Ok(Self { _peer: peer, relay, address, folder: scratch()? })
+    }
+
+    /// A policy with these tiers, and further lines in its `[cache]`.
+    fn policy(&self, order: &str, cache: &str) -> Result<PathBuf> {
+        let text = format!(
+            "version = 1\n[fallback.cache]\norder = {order}\n[cache]\nwrite = \"ignore\"\ntimeout = \"400ms\"\n\
+             budget = \"{}ms\"\nretries = {{ count = 1, delay = \"20ms\", max-delay = \"100ms\" }}\n\
+             breaker = {{ failures = 2, open = \"200ms\", max-open = \"500ms\" }}\n{cache}\n",
+            BUDGET.as_millis()
+        );
+        let path = self.folder.path().join("checks.toml");
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    fn entries(&self) -> PathBuf {
+        self.folder.path().join("entries")
+    }
+
+    /// `seaworthy WORDS -c POLICY` as a runner of the peer.
+    fn command(&self, words: &[&str], policy: &Path) -> Result<Seaworthy> {
+        let command = Seaworthy::new(words)?.arg("-c").arg(policy).env("CACHE_DIR", self.entries());
+        Ok(Peer::configure(command, &self.address))
+    }
+
+    /// Plays gets and puts of keys that are all there, while `trouble` comes and goes.
+    fn play(&self, policy: &Path, secret: Option<&str>, trouble: impl Fn(bool) + Sync) -> Result<Value> {
+        let words = ["cache", "bench", "--json", "--keep", "--fill", "--keys", "40", "--read-ratio", "0.5"];
+        let load = ["--duration", "6s", "--clients", "4", "--sessions", "1", "--warmup", "0s", "--value-size", "1KiB"];
+        let mut command = self.command(&[&words[..], &load].concat(), policy)?;
+        if let Some(secret) = secret {
+            command = command.env("CACHE_P2P_SHARED_SECRET", secret);
+        }
+        let ended = AtomicBool::new(false);
+        let run = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut on = false;
+                // It begins well.
+                while self.relay.connections() == 0 && !ended.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                std::thread::sleep(SPELL);
+                while !ended.load(Ordering::SeqCst) {
+                    on = !on;
+                    trouble(on);
+                    std::thread::sleep(SPELL);
+                }
+                trouble(false);
+            });
+            let run = command.run();
+            ended.store(true, Ordering::SeqCst);
+            run
+        })?;
+        run.exits(0)?;
+        serde_json::from_str(&run.stdout).with_context(|| run.transcript())
+    }
+}
+
+/// What holds whatever goes wrong below.
+fn unharmed(seen: &Value) -> Result<()> {
+    let count = |name: &str| seen[name].as_u64().with_context(|| format!("no `{name}` in {seen}"));
+    ensure!(count("operations")? >= 1_000, "too few to tell: {seen:#}");
+    ensure!(count("wrong_values")? == 0, "a wrong value: {seen:#}");
+    ensure!(count("misses")? == 0 && count("hits")? > 400, "every key is there, and one was missed: {seen:#}");
+    ensure!(seen["errors"].as_object().is_some_and(serde_json::Map::is_empty), "a tier could have answered: {seen:#}");
+    let rows = seen["latency"].as_array().context("no latencies")?;
+    let longest = rows.iter().filter(|row| row["tier"] == "(all)").filter_map(|row| row["max_us"].as_u64()).max();
+    let longest = Duration::from_micros(longest.context("nothing was measured")?);
+    ensure!(longest <= BUDGET + SLACK, "somebody was held up for {longest:?}: {seen:#}");
+    Ok(())
+}
+
+/// What the layers around a tier counted.
+fn counted(seen: &Value, tier: &str, kinds: &[&str]) -> Result<()> {
+    let tier = &seen["tiers"][tier];
+    let errors = tier["errors"].as_object().context("no errors by kind")?;
+    ensure!(kinds.iter().any(|kind| errors.contains_key(*kind)), "none of {kinds:?} was counted: {tier:#}");
+    let unknown = errors.keys().find(|kind| !kinds.contains(&kind.as_str()));
+    ensure!(unknown.is_none(), "{unknown:?} is not what happened: {tier:#}");
+    Ok(())
+}
+
+fn opened(seen: &Value, tier: &str) -> Result<()> {
+    let breaker = &seen["tiers"][tier]["breaker"];
+    let count = |name: &str| breaker[name].as_u64().unwrap_or_default();
+    ensure!(count("openings") > 0 && count("trials") > 0, "it never opened, or never tried again: {breaker:#}");
+    ensure!(count("refused") > 0, "nobody was spared: {breaker:#}");
+    Ok(())
+}
+
+fn alone(machine: &Machine) -> std::sync::MutexGuard<'_, ()> {
+    machine.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn faulty_peer(machine: &Machine, traffic: Traffic, kinds: &[&str]) -> Result<()> {
+    let _alone = alone(machine);
+    let place = Place::new()?;
+    let policy = place.policy(r#"["p2p", "disk"]"#, "")?;
+    let seen = place.play(&policy, None, |on| place.relay.set(if on { traffic } else { Traffic::Pass }))?;
+    unharmed(&seen)?;
+    counted(&seen, "p2p", kinds)?;
+    opened(&seen, "p2p")?;
+    ensure!(place.relay.connections() > 1, "it was never tried again");
+    ensure!(seen["tiers"]["p2p"]["hits"].as_u64() > Some(0), "it never worked in between: {seen:#}");
+    Ok(())
+}
+
+fn refusing_peer(machine: &Machine) -> Result<()> {
+    const OTHER: &str = "another-secret-7Qm2vTzLxW4p";
+    let _alone = alone(machine);
+    let place = Place::new()?;
+    let policy = place.policy(r#"["p2p", "disk"]"#, "")?;
+    let seen = place.play(&policy, Some(OTHER), |_| {})?;
+    unharmed(&seen)?;
+    counted(&seen, "p2p", &["unauthenticated"])?;
+    ensure!(!seen.to_string().contains(OTHER), "the secret is shown");
+    let breaker = &seen["tiers"]["p2p"]["breaker"];
+    ensure!(breaker["reads"] == "open" && breaker["writes"] == "open", "{breaker:#}");
+    Ok(())
+}
+
+fn lying_disk(machine: &Machine) -> Result<()> {
+    let _alone = alone(machine);
+    let place = Place::new()?;
+    let policy = place.policy(r#"["disk", "p2p"]"#, "")?;
+    let lies = Mutex::new(0_u32);
+    let seen = place.play(&policy, None, |on| {
+        if on {
+            *lies.lock().unwrap_or_else(PoisonError::into_inner) += flip_all(&place.entries()).unwrap_or_default();
+        }
+    })?;
+    ensure!(*lies.lock().unwrap_or_else(PoisonError::into_inner) > 40, "too few lies were told");
+    unharmed(&seen)?;
+    counted(&seen, "disk", &["integrity"])?;
+    ensure!(
+        seen["tiers"]["disk"]["breaker"]["openings"] == 0,
+        "one damaged value is no reason to leave the others: {seen:#}"
+    );
+    ensure!(seen["tiers"]["p2p"]["hits"].as_u64() > Some(0), "nobody asked the other tier: {seen:#}");
+    Ok(())
+}
+
+/// Changes the last bit of every file below `folder`, and says how many there were.
+fn flip_all(folder: &Path) -> Result<u32> {
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            count += flip_all(&path)?;
+        } else if let Ok(mut bytes) = std::fs::read(&path)
+            && let Some(last) = bytes.last_mut()
+        {
+            *last ^= 1;
+            // It may have been replaced meanwhile, which is no lie then.
+            count += u32::from(std::fs::write(&path, bytes).is_ok());
+        }
+    }
+    Ok(count)
+}
+
+fn hedged(machine: &Machine) -> Result<()> {
+    let _alone = alone(machine);
+    let place = Place::new()?;
+    let policy = place.policy(r#"["p2p", "disk"]"#, "hedge = \"60ms\"")?;
+    let seen = place.play(&policy, None, |on| place.relay.set(if on { Traffic::Slow } else { Traffic::Pass }))?;
+    unharmed(&seen)?;
+    let together = &seen["together"][0];
+    ensure!(together["hedges"].as_u64() > Some(0), "nobody was hedged: {together:#}");
+    ensure!(together["hedges_won"]["disk"].as_u64() > Some(0), "the disk never won: {together:#}");
+    Ok(())
+}
+
+/// The gate by `need` and `prefer`.
+fn gate(machine: &Machine) -> Result<()> {
+    let _alone = alone(machine);
+    let place = Place::new()?;
+    place.relay.set(Traffic::Refuse);
+    let path = place.folder.path().join("gate.toml");
+    let run = |demand: &str| -> Result<Report> {
+        let text = format!("version = 1\n[fallback.cache]\norder = [\"p2p\", \"disk\"]\n{demand}\n");
+        std::fs::write(&path, text)?;
+        place.command(&["run", "cache.initialization", "-f", "json"], &path)?.run()?.report()
+    };
+    let codes = |report: &Report| -> Vec<(String, Level)> {
+        let check = report.checks.iter().find(|check| check.id == "cache.initialization");
+        let findings = check.into_iter().flat_map(|check| &check.findings);
+        findings.map(|finding| (finding.code.clone(), finding.level)).collect()
+    };
+    let has = |report: &Report, code: &str, level: Level| -> Result<()> {
+        let all = codes(report);
+        let found = all.iter().any(|(c, l)| c == code && *l == level);
+        ensure!(found, "no {code} ({level:?}) among {all:?}");
+        Ok(())
+    };
+    let enough = run("")?;
+    has(&enough, "cache.open-failed", Level::Warn).context("the disk is enough")?;
+    ensure!(enough.gate.exit_code == 0, "{:?}", enough.gate);
+
+    let degraded = run("prefer = \"p2p\"")?;
+    has(&degraded, "cache.degraded", Level::Warn)?;
+    ensure!(degraded.gate.exit_code == 0, "a warning fails nothing: {:?}", degraded.gate);
+
+    let few = run("need = 2")?;
+    has(&few, "cache.no-usable-backend", Level::Fail)?;
+    ensure!(few.gate.exit_code == 1, "{:?}", few.gate);
+
+    place.relay.set(Traffic::Pass);
+    std::thread::sleep(Duration::from_millis(200));
+    let both = run("need = 2\nprefer = \"p2p\"")?;
+    ensure!(codes(&both).is_empty() && both.gate.exit_code == 0, "{:?}, {:?}", codes(&both), both.gate);
+    Ok(())
+}
