@@ -241,12 +241,16 @@ impl Call {
     }
 }
 
-/// A boundary that does not occur in the file (RFC 2046 section 5.1.1).
+/// A boundary that ends nothing in the file (RFC 2046 section 5.1.1): a delimiter stands
+/// at the beginning of a line.
 fn boundary(file: &[u8]) -> String {
     let mut number = 0_u32;
     loop {
         let boundary = format!("seaworthy-{number:08x}");
-        let taken = file.windows(boundary.len()).any(|window| window == boundary.as_bytes());
+        let delimiter = format!("\n--{boundary}");
+        let begins = file.starts_with(&delimiter.as_bytes()[1..]);
+        let taken =
+            begins || file.split(|byte| *byte == b'\r').skip(1).any(|rest| rest.starts_with(delimiter.as_bytes()));
         match number.checked_add(1) {
             Some(next) if taken => number = next,
             _ => return boundary,
@@ -298,8 +302,14 @@ mod tests {
 
     #[test]
     fn content_cannot_end_its_part() {
-        let hostile = b"x\r\n--seaworthy-00000000--\r\n seaworthy-00000001";
-        assert_eq!(boundary(hostile), "seaworthy-00000002");
+        for (hostile, wanted) in [
+            (&b"x\r\n--seaworthy-00000000--\r\n"[..], "seaworthy-00000001"),
+            (b"--seaworthy-00000000\r\n--seaworthy-00000001", "seaworthy-00000002"),
+            (b"seaworthy-00000000 --seaworthy-00000000 \n--seaworthy-00000000", "seaworthy-00000000"),
+            (b"", "seaworthy-00000000"),
+        ] {
+            assert_eq!(boundary(hostile), wanted, "{}", hostile.escape_ascii());
+        }
     }
 
     #[test]
