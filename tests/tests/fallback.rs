@@ -8,7 +8,7 @@
 
 use anyhow::{Context, Result, ensure};
 use seaworthy_model::{Level, Report};
-use seaworthy_tests::{NoStage, Peer, PeerOptions, Link, Scene, Seaworthy, Traffic, binary, run_scenes, scratch};
+use seaworthy_tests::{Link, NoStage, Peer, PeerOptions, Scene, Seaworthy, Traffic, binary, run_scenes, scratch};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

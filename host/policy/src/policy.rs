@@ -1,7 +1,8 @@
 use crate::error::{ErrorKind, PolicyError, PolicyErrors};
 use crate::file::{
-    self, CacheBlock, CheckBlock, FallbackBlock, GateBlock, OutputBlock, PluginBlock, PolicyFile, PricesBlock, ProfileBlock,
-    RedactBlock, RunBlock, TargetBlock, TierBlock, Unused, VantageBlock, VarBlock, WaiverBlock, WaiversBlock,
+    self, CacheBlock, CheckBlock, FallbackBlock, GateBlock, OutputBlock, PluginBlock, PolicyFile, PricesBlock,
+    ProfileBlock, RedactBlock, RunBlock, TargetBlock, TierBlock, Unused, VantageBlock, VarBlock, WaiverBlock,
+    WaiversBlock,
 };
 use crate::origin::{At, Layer};
 use crate::overrides::{Given, Overrides};

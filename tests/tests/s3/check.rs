@@ -208,6 +208,6 @@ fn unconfigured() -> Result<()> {
     let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let report = Place::at(address)?.without("CACHE_S3_BUCKET").report()?;
     let step = report.check("s3.store")?;
-    ensure!(step.skip.is_some() && step.findings.is_empty(), "{:?}: {}", step.status, step.message);
+    ensure!(step.skip_reason.is_some() && step.findings.is_empty(), "{:?}: {}", step.status, step.message);
     Ok(())
 }

@@ -8,6 +8,7 @@ use seaworthy_cache::conformance::Fault;
 use seaworthy_tests::{NoStage, Storacha, scratch};
 use serde_json::json;
 use std::net::SocketAddr;
+use std::sync::Mutex;
 
 pub(crate) fn store() -> Store {
     Store { name: "storacha", start }
@@ -60,7 +61,7 @@ fn start() -> Result<Running, NoStage> {
         directory: folder.path().to_string_lossy().into_owned(),
     };
     let relayed = space.clone();
-    let healthy = space.at(address, &space.key).keeping(service).keeping(folder);
+    let healthy = space.at(address, &space.key).keeping(Mutex::new(service)).keeping(folder);
     Ok(Running::new(healthy)
         .through_http(address, move |at| Ok(relayed.at(at, &relayed.key)))
         .with(Fault::WrongCredentials, Breakage::At(space.at(address, &other.key)))
