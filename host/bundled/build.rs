@@ -28,7 +28,15 @@ fn build() -> Result<(), String> {
     require_target(&env("RUSTC")?)?;
 
     let mut guests = find(&root.join("checks"), "check.toml", "check-")?;
-    guests.extend(find(&root.join("plugins"), "adapter.toml", "adapter-")?);
+    let adapters = find(&root.join("plugins"), "adapter.toml", "adapter-")?;
+    // A store has an adapter and a check. The short name is the adapter's: policies name
+    // adapters so, and checks by their ids.
+    for (name, package) in &mut guests {
+        if adapters.iter().any(|(adapter, _)| adapter == name) {
+            name.clone_from(package);
+        }
+    }
+    guests.extend(adapters);
     let target_dir = out.join("guests");
     let mut cargo = Command::new(env("CARGO")?);
     cargo.current_dir(&root).args(["build", "--profile", "guest", "--target", TARGET, "--target-dir"]).arg(&target_dir);

@@ -10,6 +10,7 @@
 #![deny(missing_docs)]
 
 mod binary;
+mod caddy;
 mod guests;
 mod kubo;
 pub mod lab;
@@ -17,7 +18,9 @@ mod link;
 pub mod load;
 mod object_store;
 pub mod open_metrics;
+mod origin;
 mod peer;
+mod proxy;
 mod python;
 mod reading;
 mod relay;
@@ -31,11 +34,14 @@ mod vitals;
 mod workspace;
 
 pub use binary::{Run, Seaworthy, Started, binary};
+pub use caddy::{CADDY_TOKEN, Caddy};
 pub use guests::{build_guests, digest};
 pub use kubo::{Kubo, KuboOptions};
 pub use link::{Link, Traffic};
 pub use object_store::{Make, ObjectStore};
+pub use origin::{Heard, Origin, Said};
 pub use peer::{Peer, PeerOptions};
+pub use proxy::{CachingProxy, Client, Got, ProxyOptions};
 pub use python::{PythonOptions, PythonPeer};
 pub use reading::Reading;
 pub use relay::{Behaviour, Relay};

@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// Crates of the host and the crates of the host that each may use. All others
 /// are not allowed; only the binary sees everything.
-const HOST: [(&str, &[&str]); 11] = [
+const HOST: [(&str, &[&str]); 12] = [
     ("seaworthy-model", &[]),
     ("seaworthy-policy", &["seaworthy-model"]),
     ("seaworthy-probe", &["seaworthy-model"]),
@@ -18,6 +18,7 @@ const HOST: [(&str, &[&str]); 11] = [
     ("seaworthy-diagnose", &["seaworthy-model"]),
     ("seaworthy-report", &["seaworthy-model"]),
     ("seaworthy-engine", &["seaworthy-model", "seaworthy-probe", "seaworthy-p2p", "seaworthy-cache"]),
+    ("seaworthy-proxy", &["seaworthy-model", "seaworthy-probe", "seaworthy-cache"]),
     ("seaworthy-bundled", &[]),
     (
         "seaworthy",
@@ -28,6 +29,7 @@ const HOST: [(&str, &[&str]); 11] = [
             "seaworthy-p2p",
             "seaworthy-cache",
             "seaworthy-engine",
+            "seaworthy-proxy",
             "seaworthy-bundled",
             "seaworthy-diagnose",
             "seaworthy-report",

@@ -4,7 +4,8 @@
 /// One embedded component.
 #[derive(Clone, Copy, Debug)]
 pub struct Component {
-    /// Its folder under `checks/` or `plugins/`: `connectivity`, `p2p`.
+    /// Its folder under `checks/` or `plugins/`: `connectivity`, `p2p`; with `check-`
+    /// before it for the check of a store that has an adapter too: `check-s3`.
     pub name: &'static str,
     /// The component.
     pub wasm: &'static [u8],

@@ -54,7 +54,7 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Run a P2P cache peer on this machine until it is told to stop
     Peer(Box<PeerArgs>),
-    /// Use the configured cache by hand: get, put, rm, stat, list, stats, bench
+    /// Use the configured cache by hand: get, put, rm, stat, list, stats, bench, proxy
     Cache(crate::cache::CacheArgs),
     /// Check the policy file, its plugins and settings, and say everything that is wrong
     Validate(ConfigArgs),

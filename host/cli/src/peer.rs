@@ -7,6 +7,7 @@ mod notify;
 mod size;
 
 pub(crate) use args::{PeerAction, ServiceArgs};
+pub(crate) use size::parse as size;
 
 use crate::args::PeerArgs;
 use crate::configuration;

@@ -22,7 +22,6 @@ mod dial;
 mod icmp;
 mod no_proxy;
 mod target;
-mod tunnel;
 
 pub mod certificate;
 pub mod dns;
@@ -32,5 +31,6 @@ pub mod system;
 pub mod tcp;
 pub mod tls;
 pub mod trust;
+pub mod tunnel;
 
 pub use target::Target;

@@ -19,27 +19,37 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// What bytes travel on, whatever is below.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// A stream, ready for a request, and what it took.
-pub(crate) struct Tunnel {
-    pub(crate) stream: Box<dyn Stream>,
+pub struct Tunnel {
+    /// The stream itself.
+    pub stream: Box<dyn Stream>,
     /// The proxy's address when there is a proxy.
-    pub(crate) remote: SocketAddr,
-    pub(crate) lookup: Duration,
-    pub(crate) connect: Duration,
-    pub(crate) tls: Option<Duration>,
+    pub remote: SocketAddr,
+    /// Time for the name.
+    pub lookup: Duration,
+    /// Time for the connection.
+    pub connect: Duration,
+    /// Time for TLS, where there is some.
+    pub tls: Option<Duration>,
     /// The task that moves the bytes of a CONNECT tunnel; it ends with this value.
-    pub(crate) mover: JoinSet<()>,
+    pub mover: JoinSet<()>,
 }
 
 /// Opens a stream to `target`. Plain HTTP through a proxy stops at the proxy,
-/// which is asked in absolute form; HTTPS asks it for a tunnel.
-pub(crate) async fn open(
+/// which is asked in absolute form; HTTPS asks it for a tunnel. `roots` judge the
+/// certificates of both.
+///
+/// # Errors
+/// Those of a connect and of TLS; `protocol` at stage `proxy` when a proxy refuses.
+pub async fn open(
     target: &Target,
     https: bool,
     proxy: Option<&Proxy>,
+    roots: &Roots,
     deadline: Instant,
     permit: &dyn Permit,
 ) -> Result<Tunnel, Failure> {
@@ -60,15 +70,16 @@ pub(crate) async fn open(
     let mut stream: Box<dyn Stream> = Box::new(stream);
     if let Some(proxy) = proxy {
         if proxy.tls {
-            stream =
-                shake(stream, &proxy.host, deadline, &mut shaken).await.map_err(|f| f.with("proxy", &proxy.label))?;
+            stream = shake(stream, &proxy.host, roots, deadline, &mut shaken)
+                .await
+                .map_err(|f| f.with("proxy", &proxy.label))?;
         }
         if https {
             stream = ask_for_tunnel(stream, target, proxy, deadline, &mut mover).await?;
         }
     }
     if https {
-        stream = shake(stream, &target.host, deadline, &mut shaken).await?;
+        stream = shake(stream, &target.host, roots, deadline, &mut shaken).await?;
     }
     Ok(Tunnel { stream, remote, lookup, connect, tls: shaken, mover })
 }
@@ -97,10 +108,11 @@ fn permit_by_name(target: &Target, permit: &dyn Permit) -> Result<(), Failure> {
 async fn shake(
     stream: Box<dyn Stream>,
     host: &str,
+    roots: &Roots,
     deadline: Instant,
     spent: &mut Option<Duration>,
 ) -> Result<Box<dyn Stream>, Failure> {
-    let client = Client::new(host, &["http/1.1".to_owned()], &Roots::Native)?;
+    let client = Client::new(host, &["http/1.1".to_owned()], roots)?;
     let start = Instant::now();
     let stream = client.handshake(stream, deadline).await?;
     *spent = Some(spent.unwrap_or_default() + start.elapsed());

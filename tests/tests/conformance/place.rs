@@ -8,9 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
-/// How long a breaker leaves the adapter alone after what lasts.
-const LEFT_ALONE: Duration = Duration::from_millis(200);
-
 /// One tier of a checks.toml, in a given environment: what a runner would have.
 pub(crate) struct Place {
     tier: String,
@@ -83,7 +80,8 @@ impl Place {
         ensure!(plan.tiers.len() == 1, "the policy has no tier `{}`\n{}", self.tier, self.policy);
         // What is asked about is the adapter, not the layers that make up for it.
         for rules in plan.tiers.iter_mut().map(|tier| &mut tier.rules) {
-            *rules = TierRules { retries: 0, failures: u32::MAX, max_open: LEFT_ALONE, hedge: None, ..*rules };
+            let (open, max_open) = (Duration::ZERO, Duration::ZERO);
+            *rules = TierRules { retries: 0, failures: u32::MAX, open, max_open, hedge: None, ..*rules };
         }
         if !self.granted {
             plan.tiers.iter_mut().for_each(|tier| tier.grants = Grants::default());

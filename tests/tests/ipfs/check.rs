@@ -90,7 +90,10 @@ fn credentials(_: &Here) -> Result<()> {
 fn node(_: &Here) -> Result<()> {
     let kubo = Kubo::start(&KuboOptions { storage_max: Some("20KB"), offline: true, ..KuboOptions::default() })?;
     let runner = Runner::on(&kubo.multiaddr());
-    kubo.ipfs(&["files", "write", "--create", "/seaworthy", "/dev/null"])?;
+    let folder = seaworthy_tests::scratch()?;
+    let file = folder.path().join("no-folder");
+    std::fs::write(&file, "a file where the folder should be")?;
+    kubo.ipfs(&["files", "write", "--create", "/seaworthy", file.to_str().context("a path that is not UTF-8")?])?;
     let report = report(&runner, "need-peers = true")?;
     for code in ["ipfs.repo-full", "ipfs.offline", "ipfs.mfs-unusable"] {
         report.finding(code)?;

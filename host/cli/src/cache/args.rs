@@ -2,6 +2,7 @@
 
 use crate::args::{ConfigArgs, duration, name_value, positive};
 use clap::{Args, Subcommand};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub(crate) enum CacheCommand {
     Stats(StatsArgs),
     /// Load the cache and measure throughput, hit rate and latency
     Bench(Box<BenchArgs>),
+    /// Serve an HTTP API from the cache: a caching proxy for clients that know nothing of it
+    Proxy(Box<ProxyArgs>),
 }
 
 /// Labels of tiers, in order.
@@ -177,6 +180,49 @@ pub(crate) struct BenchArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) tiers: TierArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ProxyArgs {
+    /// Where clients ask; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8470")]
+    pub(crate) listen: SocketAddr,
+    /// The API that answers come from
+    #[arg(long, value_name = "URL", env = "GITHUB_API_URL", default_value = "https://api.github.com")]
+    pub(crate) origin: String,
+    /// Trust the certificates in this PEM file too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Longer bodies go through and are not kept
+    #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = body_size)]
+    pub(crate) max_body: u64,
+    /// For an answer of the origin to begin
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub(crate) origin_timeout: Duration,
+    /// For looking into the tiers, before the origin is asked
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
+    pub(crate) tier_budget: Duration,
+    /// How long past its life an answer may stand in for an origin that fails, where it says nothing of that itself
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = positive)]
+    pub(crate) stale_if_error: Duration,
+    /// How long past its life an answer is kept, to be confirmed by the origin
+    #[arg(long, value_name = "DURATION", default_value = "1d", value_parser = positive)]
+    pub(crate) keep_stale: Duration,
+    /// Print the address as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) tiers: TierArgs,
+}
+
+/// The longest body that fits into a tier, with room for its head.
+const MOST_BODY: u64 = 7 << 20;
+
+fn body_size(text: &str) -> Result<u64, String> {
+    match crate::peer::size(text)? {
+        size if size > MOST_BODY => Err(format!("takes at most {MOST_BODY} bytes, as much as a tier takes")),
+        size => Ok(size),
+    }
 }
 
 fn ratio(text: &str) -> Result<f64, String> {

@@ -8,6 +8,7 @@ mod failure;
 mod get;
 mod list;
 mod opened;
+mod proxy;
 mod put;
 mod rm;
 mod shown;
@@ -33,6 +34,7 @@ pub(crate) fn cache(global: &Global, arguments: CacheArgs) -> Result<ExitCode, C
             C::List(arguments) => list::list(global, &arguments).await,
             C::Stats(arguments) => stats::stats(global, &arguments).await,
             C::Bench(arguments) => bench::bench(global, &arguments).await,
+            C::Proxy(arguments) => proxy::proxy(global, &arguments).await,
         }
     })
 }

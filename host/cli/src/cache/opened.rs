@@ -94,8 +94,20 @@ impl Configured {
 impl Opened {
     /// Reads the policy as a run does and makes its tiers ready. Nothing is dialled yet.
     pub(crate) async fn new(global: &Global, arguments: &TierArgs, options: SessionOptions) -> Result<Self, CliError> {
+        Self::with(global, arguments, options, |_| {}).await
+    }
+
+    /// The same, with a look at the plan before its tiers are chosen.
+    pub(crate) async fn with(
+        global: &Global,
+        arguments: &TierArgs,
+        options: SessionOptions,
+        look: impl FnOnce(&mut Plan),
+    ) -> Result<Self, CliError> {
         let configured = Configured::read(global, &arguments.config).await?;
-        configured.open(configured.plan(&configured.policy)?, &arguments.tier, options)
+        let mut plan = configured.plan(&configured.policy)?;
+        look(&mut plan);
+        configured.open(plan, &arguments.tier, options)
     }
 
     /// Text from anywhere, as it may stand in a line of a log: no secret, no escape,

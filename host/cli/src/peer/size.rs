@@ -2,7 +2,7 @@
 ///
 /// KB, MB, GB and TB are powers of 1000, KiB to TiB powers of 1024. A bare `K`, `M`
 /// or `G` means the one to some and the other to others, so it is refused.
-pub(super) fn parse(text: &str) -> Result<u64, String> {
+pub(crate) fn parse(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

@@ -14,6 +14,7 @@ mod ipfs;
 mod libp2p;
 mod listener;
 mod network;
+mod origin;
 mod python;
 mod registry;
 mod s3;
@@ -45,6 +46,7 @@ pub(crate) static RULES: &[&[Rule]] = &[
     sharing::RULES,
     // Before the cache's own: a tier that did not open may have ended.
     storacha::RULES,
+    origin::RULES,
     cache::RULES,
     dependencies::RULES,
 ];

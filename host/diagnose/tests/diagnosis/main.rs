@@ -4,6 +4,7 @@
 mod causes;
 mod gate;
 mod ipfs;
+mod origin;
 mod python;
 mod record;
 mod remedies;

@@ -6,6 +6,7 @@ pub use connections::Connections;
 
 use crate::proxy::{Decision, Proxy, ProxyEnvironment, decide};
 use crate::target::Target;
+use crate::trust::Roots;
 use crate::tunnel;
 use connections::{Link, Unsent};
 use http_body_util::{BodyExt, Full};
@@ -126,7 +127,7 @@ async fn answer(
             }
             continue;
         }
-        let tunnel = tunnel::open(&way.target, https, proxy.as_ref(), deadline, permit).await?;
+        let tunnel = tunnel::open(&way.target, https, proxy.as_ref(), &Roots::Native, deadline, permit).await?;
         details.insert("dns-us".to_owned(), tunnel.lookup.as_micros().to_string());
         details.insert("connect-us".to_owned(), tunnel.connect.as_micros().to_string());
         if let Some(tls) = tunnel.tls {

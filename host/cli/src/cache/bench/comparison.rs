@@ -142,6 +142,8 @@ mod tests {
             counts: Counts { operations: 100, hits, misses: 100 - hits, ..Counts::default() },
             rows: vec![row],
             errors: BTreeMap::new(),
+            tiers: Vec::new(),
+            together: Vec::new(),
             elapsed: Duration::from_secs(1),
             sessions: 1,
             left_behind: 0,

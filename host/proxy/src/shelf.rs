@@ -1,0 +1,197 @@
+//! The tiers, as a place for records.
+
+use crate::answer::{Record, millis};
+use crate::keys::{Keys, Sharing};
+use crate::stats::Stats;
+use seaworthy_cache::{Answer as TierAnswer, Blob, CacheError, Operation, Tier, Tiers};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// Records on their way into the tiers; more than this, and further ones are left out.
+const MOST_WRITING: usize = 64;
+/// Writes at once.
+const WRITERS: usize = 8;
+/// The property of a tier that nobody else reads.
+const PRIVATE: &str = "private";
+
+/// Whoever has the tiers.
+pub trait HasTiers: Send + Sync + 'static {
+    /// The tiers, in the order of trying.
+    fn tiers(&self) -> &Tiers;
+}
+
+/// Names and records in the tiers.
+pub(crate) struct Shelf {
+    source: Arc<dyn HasTiers>,
+    keys: Arc<Keys>,
+    stats: Arc<Stats>,
+    budget: Duration,
+    /// What is on its way into the tiers, to be found until it is there.
+    writing: Mutex<HashMap<String, Arc<Record>>>,
+    writers: Arc<Semaphore>,
+}
+
+impl Shelf {
+    pub(crate) fn new(source: Arc<dyn HasTiers>, keys: Arc<Keys>, stats: Arc<Stats>, budget: Duration) -> Self {
+        Self { source, keys, stats, budget, writing: Mutex::default(), writers: Arc::new(Semaphore::new(WRITERS)) }
+    }
+
+    /// The record called `name` and the tier that had it. *Behaviour*: what cannot be
+    /// found out within the budget is not there; why is counted and logged.
+    pub(crate) async fn find(&self, name: &str, private: bool) -> Option<(String, Arc<Record>)> {
+        if let Some(record) = self.lock().get(name) {
+            return Some(("memory".into(), Arc::clone(record)));
+        }
+        let looking = async {
+            if self.stays_here(private) { self.find_here(name).await } else { self.find_anywhere(name).await }
+        };
+        let Ok(found) = timeout(self.budget, looking).await else {
+            self.stats.tier_slow();
+            tracing::warn!(budget_ms = millis_of(self.budget), "the tiers took too long, the origin is asked");
+            return None;
+        };
+        let (tier, blob) = found?;
+        let record = self.unwrap(name, private, &blob.bytes);
+        if record.is_none() {
+            self.stats.unreadable();
+            tracing::warn!(tier, "an entry cannot be read and counts as not there: another secret, or changed bytes");
+        }
+        record.map(|record| (tier, Arc::new(record)))
+    }
+
+    /// Whether a record must not leave this machine.
+    fn stays_here(&self, private: bool) -> bool {
+        private && self.keys.sharing() == Sharing::Local
+    }
+
+    /// Whether records are sealed: always where others may read them and we have a
+    /// secret in common with those who should, and private ones everywhere.
+    fn sealed(&self, private: bool) -> bool {
+        private || self.keys.sharing() == Sharing::Shared
+    }
+
+    async fn find_anywhere(&self, name: &str) -> Option<(String, Blob)> {
+        let lookup = self.source.tiers().get(name).await;
+        for tier in &lookup.tried {
+            if let TierAnswer::Failed(error) = &tier.answer {
+                self.failed(&tier.label, error);
+            }
+        }
+        lookup.outcome.ok().flatten().map(|hit| (hit.tier, hit.blob))
+    }
+
+    async fn find_here(&self, name: &str) -> Option<(String, Blob)> {
+        for tier in self.source.tiers().iter() {
+            if !is_private(tier, Operation::Get).await {
+                continue;
+            }
+            match tier.backend().get(name).await {
+                Ok(Some(blob)) => return Some((tier.label().to_owned(), blob)),
+                Ok(None) => {}
+                Err(error) => self.failed(tier.label(), &error),
+            }
+        }
+        None
+    }
+
+    fn unwrap(&self, name: &str, private: bool, bytes: &[u8]) -> Option<Record> {
+        if self.sealed(private) { Record::decode(&self.keys.open(name, bytes)?) } else { Record::decode(bytes) }
+    }
+
+    /// Stores `record` in the background. Until it is stored it is found here.
+    pub(crate) fn keep(self: &Arc<Self>, name: String, record: Record, private: bool, life: Duration) {
+        let record = Arc::new(record);
+        {
+            let mut writing = self.lock();
+            if writing.len() >= MOST_WRITING {
+                self.stats.write_skipped();
+                return;
+            }
+            writing.insert(name.clone(), Arc::clone(&record));
+        }
+        let shelf = Arc::clone(self);
+        tokio::spawn(async move {
+            let permit = shelf.writers.acquire().await;
+            shelf.store(&name, &record, private, life).await;
+            drop(permit);
+            let mut writing = shelf.lock();
+            // A newer one of that name may be on its way.
+            if writing.get(&name).is_some_and(|known| Arc::ptr_eq(known, &record)) {
+                writing.remove(&name);
+            }
+        });
+    }
+
+    async fn store(&self, name: &str, record: &Record, private: bool, life: Duration) {
+        let Some(plain) = record.encode() else { return };
+        let bytes = if self.sealed(private) { self.keys.seal(name, &plain) } else { Some(plain) };
+        let Some(bytes) = bytes else { return };
+        let blob =
+            Blob { bytes, created_ms: millis(SystemTime::now()), ttl_ms: Some(millis_of(life)), ..Blob::default() };
+        if self.stays_here(private) {
+            for tier in self.source.tiers().iter() {
+                if is_private(tier, Operation::Put).await
+                    && let Err(error) = tier.backend().put(name, blob.clone()).await
+                {
+                    self.failed(tier.label(), &error);
+                }
+            }
+            return;
+        }
+        for tier in self.source.tiers().put(name, blob).await.tried {
+            if let TierAnswer::Failed(error) = &tier.answer {
+                self.failed(&tier.label, error);
+            }
+        }
+    }
+
+    /// Removes the record called `name` from every tier that can.
+    pub(crate) async fn forget(&self, name: &str) {
+        self.lock().remove(name);
+        let removal = timeout(self.budget, self.source.tiers().invalidate(name));
+        match removal.await {
+            Ok(written) => {
+                for tier in written.tried {
+                    if let TierAnswer::Failed(error) = &tier.answer {
+                        self.failed(&tier.label, error);
+                    }
+                }
+            }
+            Err(_) => self.stats.tier_slow(),
+        }
+    }
+
+    /// Waits until everything is stored, for at most `patience`.
+    pub(crate) async fn settle(&self, patience: Duration) {
+        let all = async {
+            while !self.lock().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            self.source.tiers().settle().await;
+        };
+        if timeout(patience, all).await.is_err() {
+            tracing::warn!("some answers were not stored before the end");
+        }
+    }
+
+    fn failed(&self, tier: &str, error: &CacheError) {
+        self.stats.tier_failed(tier, &error.kind);
+        tracing::debug!(tier, %error, "a tier failed");
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Record>>> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a tier is on this machine alone and has `operation`.
+async fn is_private(tier: &Tier, operation: Operation) -> bool {
+    tier.open().await.is_ok_and(|capability| capability.properties.contains(PRIVATE) && capability.has(operation))
+}
+
+fn millis_of(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
