@@ -1,11 +1,12 @@
 use anyhow::{Context, Result, ensure};
 use seaworthy_engine::{Builtin, CacheSession, Catalog, SessionOptions};
-use seaworthy_model::{Environment, Grants, NoEvents};
+use seaworthy_model::{Environment, Grants, NoEvents, TierRules};
 use seaworthy_policy::{LoadRequest, Overrides, PlanRequest, Policy};
 use seaworthy_tests::{binary, target_directory};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::Duration;
 
 /// One tier of a checks.toml, in a given environment: what a runner would have.
 pub(crate) struct Place {
@@ -77,6 +78,11 @@ impl Place {
         let mut plan = seaworthy_policy::plan(&policy, &request).with_context(|| self.policy.clone())?;
         plan.tiers.retain(|tier| tier.label == self.tier);
         ensure!(plan.tiers.len() == 1, "the policy has no tier `{}`\n{}", self.tier, self.policy);
+        // What is asked about is the adapter, not the layers that make up for it.
+        for rules in plan.tiers.iter_mut().map(|tier| &mut tier.rules) {
+            let (open, max_open) = (Duration::ZERO, Duration::ZERO);
+            *rules = TierRules { retries: 0, failures: u32::MAX, open, max_open, hedge: None, ..*rules };
+        }
         if !self.granted {
             plan.tiers.iter_mut().for_each(|tier| tier.grants = Grants::default());
         }

@@ -97,7 +97,6 @@ impl Running {
     }
 
     /// A value that is there, for a store that only reads.
-    #[expect(dead_code, reason = "for the stores that only read")]
     pub(crate) fn knowing(mut self, key: &str, value: &[u8]) -> Self {
         self.known = Some((key.into(), value.into()));
         self

@@ -7,7 +7,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use seaworthy_cache::conformance::{Fault, Subject, cases};
 use seaworthy_cache::{Backend, Blob, Capability, Operation};
 use seaworthy_engine::CacheSession;
-use seaworthy_tests::{NoStage, Relay};
+use seaworthy_tests::{Behaviour, NoStage, Relay};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -179,7 +179,10 @@ async fn suffer(running: &Running, capability: &Capability, fault: Fault) -> Res
                 judged(&closed, &place, &key, "before it is open")
             );
             first.and(second)?;
-            relay.behave(seaworthy_tests::Behaviour::Pass)?;
+            relay.behave(Behaviour::Pass)?;
+            // A session that was asked for patience has it; another one knows of nothing.
+            let patient = fault == Fault::RateLimited;
+            let (open, closed) = if patient { (place.session()?, place.session()?) } else { (open, closed) };
             found(&open, &place, running, &key, RECOVERY).await.context("after the fault has passed")?;
             found(&closed, &place, running, &key, RECOVERY).await.context("opened after the fault has passed")
         }

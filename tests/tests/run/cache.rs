@@ -29,6 +29,8 @@ pub(crate) fn scenes() -> Vec<Scene<Loopback>> {
         Scene::new("a_bench_measures_and_leaves_nothing_behind", bench),
         Scene::new("a_bench_without_adapters_measures_the_protocol", bench_direct),
         Scene::new("a_recorded_workload_is_played_once", bench_trace),
+        Scene::new("a_bench_reads_through_and_compares_tiers", bench_compare),
+        Scene::new("a_bench_costs_what_the_policy_says", bench_costs),
     ]
 }
 
@@ -356,4 +358,51 @@ fn bench_trace(_: &Loopback) -> Result<()> {
     let refused = place.run(&["bench", "--trace", &wrong])?;
     refused.exits(2)?;
     says(&refused, "line 2")
+}
+
+fn bench_compare(_: &Loopback) -> Result<()> {
+    let place = Place::new()?;
+    let words = ["bench", "--json", "--clients", "2", "--sessions", "1", "--operations", "101", "--keys", "20"];
+    // Neither is in the configured order, which is p2p.
+    let sets = ["--miss-cost", "5ms", "--compare", "memory", "--compare", "disk,memory"];
+    let report = place.json(&[&words[..], &sets].concat())?;
+    let sets = report["sets"].as_array().with_context(|| report.to_string())?;
+    ensure!(sets.len() == 2 && sets[0]["label"] == "memory" && sets[1]["label"] == "disk,memory", "{report}");
+    for set in sets {
+        let result = &set["result"];
+        let number = |name: &str| result[name].as_u64().with_context(|| format!("no {name} in {result}"));
+        ensure!(number("operations")? == 101 && number("hits")? + number("misses")? == 101, "{result}");
+        ensure!(
+            (1..=40).contains(&number("origin_calls")?),
+            "20 keys, and two clients that may miss one each: {result}"
+        );
+        ensure!(number("origin_calls")? == number("misses")? && number("filled")? == number("misses")?, "{result}");
+        let saved = result["origin_calls_saved"].as_f64().context("nothing saved")?;
+        ensure!(saved > 0.5 && result["hit_rate"] == result["effective_rate"], "{result}");
+        ensure!(number("wrong_values")? == 0 && number("left_behind")? == 0, "{result}");
+    }
+    ensure!(report["ratios"]["read p50"][0] == 1.0 && report["ratios"]["read p50"][1].is_f64(), "{report}");
+    let unknown = place.run(&["bench", "--tier", "carrier-pigeon"])?;
+    unknown.exits(2)?;
+    says(&unknown, "carrier-pigeon")
+}
+
+fn bench_costs(_: &Loopback) -> Result<()> {
+    let place = Place::new()?;
+    let prices = "version = 1\n[prices.disk]\ncurrency = \"EUR\"\nas-of = 2026-05-01\nput-per-1000 = 500\n";
+    let policy = place.file("checks.toml", prices.as_bytes())?;
+    let trace = place.file("trace", b"put a 100\nput b 100\nget a\nget b\n")?;
+    let words = ["bench", "-c", &policy, "--tier", "disk", "--clients", "1", "--trace", &trace];
+    let report = place.json(&[&words[..], &["--json"]].concat())?;
+    let cost = &report["tiers"][0]["cost"];
+    ensure!(cost["requests"] == 1.0 && cost["traffic"] == 0.0 && cost["currency"] == "EUR", "{report}");
+    ensure!(report["tiers"][0]["bytes_kept"] == 200 && report["cost_of_a_million_reads"] == 500_000.0, "{report}");
+    let text = place.run(&words)?;
+    let shown = &text.exits(0)?.stdout;
+    ensure!(
+        shown.contains("cost of disk: 1.00 EUR") && shown.contains("prices of 2026-05-01"),
+        "{}",
+        text.transcript()
+    );
+    Ok(())
 }

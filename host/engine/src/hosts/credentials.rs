@@ -175,9 +175,12 @@ fn may_carry(scope: &Scope, url: &str, label: &str) -> Result<(), Failure> {
     if parsed.scheme() == "https" || scope.step.grants.net.iter().any(|rule| names(rule, &parsed)) {
         return Ok(());
     }
+    let host = parsed.host_str().unwrap_or("nowhere");
+    let port = parsed.port_or_known_default().unwrap_or(80);
     let message = format!(
-        "`{label}` is not sent to {} without TLS, since only a pattern allows that address; use https, or grant the address itself",
-        parsed.host_str().unwrap_or("nowhere")
+        "`{label}` is not sent to {host} without TLS unless the policy names that address; use https, or add to \
+         checks.toml: [plugins.{}] grant.net = [\"{host}:{port}\"]",
+        scope.step.plugin
     );
     Err(Failure::new("denied", "secret", message))
 }

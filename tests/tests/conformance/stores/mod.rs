@@ -3,6 +3,7 @@
 mod disk;
 mod ipfs;
 mod memory;
+mod origin;
 mod p2p;
 mod s3;
 mod storacha;
@@ -19,5 +20,6 @@ pub(crate) fn all() -> Vec<Store> {
         ipfs::by_mfs(),
         ipfs::by_directory(),
         storacha::store(),
+        origin::store(),
     ]
 }

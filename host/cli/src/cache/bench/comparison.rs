@@ -68,6 +68,8 @@ pub(crate) fn lines(all: &[Summary], arguments: &BenchArgs) -> Vec<String> {
         .into_iter()
         .map(|line| {
             let cells = line.cells.iter().zip(&line.ratios).enumerate().map(|(at, (cell, ratio))| match ratio {
+                // Two digits that say something, also of what is a thousand times as fast.
+                Some(ratio) if at > 0 && *ratio < 0.1 => format!("{cell} ({ratio:.4})"),
                 Some(ratio) if at > 0 => format!("{cell} ({ratio:.2})"),
                 _ => cell.clone(),
             });

@@ -131,7 +131,7 @@ impl Summary {
         ));
         if let Some(cost) = arguments.miss_cost {
             lines.push(format!(
-                "{} requests to an origin of {}: {} of them saved; {} of its answers stored",
+                "{} requests to an origin of {}; {} of all reads needed none; {} of its answers stored",
                 counts.origin_calls,
                 shown::time(cost),
                 percent(self.saved()),
