@@ -11,7 +11,7 @@ const SERVER: &str = "https://ghe.example.com/api/v3";
 /// A run of the check that found these.
 fn found(findings: Vec<F>) -> Vec<Cause> {
     let mut record = suite(MACHINE, vec![], vec![]);
-    record.steps.push(step("api", "origin/api", findings));
+    record.steps.push(step("origin.api", "origin/api", findings));
     diagnose(record, None).causes
 }
 
@@ -52,7 +52,7 @@ fn every_code_has_a_cause_that_its_own_check_proves() {
         assert_eq!((cause.code.as_str(), cause.confidence), (code, Confidence::Certain));
         assert!(!cause.remediations.is_empty(), "{code}");
         for fix in &cause.remediations {
-            assert_eq!(fix.verified_by.as_deref(), Some("api"), "{code}: the id that the check has in this run");
+            assert_eq!(fix.verified_by.as_deref(), Some("origin.api"), "{code}: the id that the check has in this run");
         }
     }
 }
@@ -73,7 +73,7 @@ fn a_small_limit_follows_from_a_missing_token() {
     let codes: Vec<String> = causes(&diagnose(
         {
             let mut record = suite(MACHINE, vec![], vec![]);
-            record.steps.push(step("api", "origin/api", vec![missing()]));
+            record.steps.push(step("origin.api", "origin/api", vec![missing()]));
             record
         },
         None,

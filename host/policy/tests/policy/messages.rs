@@ -82,15 +82,15 @@ fn prices_are_of_tiers_and_of_one_currency() {
         "version = 1\n[prices.s3]\ncurrency = 'USD'\ngb-out = -1\n[prices.disk]\ngb-month = 1\n",
         &[
             "checks.toml:4:10: `gb-out` in [prices.s3] takes a price, 0 or more, not -1",
-            "checks.toml:5:9: `currency` of [prices.disk] is missing",
+            "checks.toml:5:1: `currency` of [prices.disk] is missing",
         ],
     );
     assert_says(
-        "version = 1\n[prices.s4]\ncurrency = 'USD'\n[prices.disk]\ncurrency = 'EUR'\n",
+        "version = 1\n[prices.storach]\ncurrency = 'USD'\n[prices.disk]\ncurrency = 'EUR'\n",
         &[
-            "checks.toml:2:9: `s4` has prices and is no tier",
-            "did you mean `s3`?",
-            "checks.toml:3:12: `currency` in [prices.s4] is USD, others are in EUR; costs are added up",
+            "checks.toml:2:9: `storach` has prices and is no tier",
+            "did you mean `storacha`?",
+            "checks.toml:3:12: `currency` in [prices.storach] is USD, others are in EUR; costs are added up",
         ],
     );
     let text = "version = 1\n[prices.s3]\ncurrency = 'USD'\nas-of = 2026-05-01\ngb-out = 0.09\nput-per-1000 = 5\n";
