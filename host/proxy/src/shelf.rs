@@ -12,10 +12,14 @@ use tokio::time::timeout;
 
 /// Records on their way into the tiers; more than this, and further ones are left out.
 const MOST_WRITING: usize = 64;
-/// Writes at once.
-const WRITERS: usize = 8;
+/// Writes at once: so few that most instances of an adapter are left to lookups, which
+/// clients wait for.
+const WRITERS: usize = 2;
 /// The property of a tier that nobody else reads.
 const PRIVATE: &str = "private";
+/// What stands in the place of a tier's name for a record that is on its way into them:
+/// no word that a tier can be called by, so that its hits are not taken for a tier's.
+const ON_THE_WAY: &str = "(storing)";
 
 /// Whoever has the tiers.
 pub trait HasTiers: Send + Sync + 'static {
@@ -43,7 +47,7 @@ impl Shelf {
     /// found out within the budget is not there; why is counted and logged.
     pub(crate) async fn find(&self, name: &str, private: bool) -> Option<(String, Arc<Record>)> {
         if let Some(record) = self.lock().get(name) {
-            return Some(("memory".into(), Arc::clone(record)));
+            return Some((ON_THE_WAY.into(), Arc::clone(record)));
         }
         let looking = async {
             if self.stays_here(private) { self.find_here(name).await } else { self.find_anywhere(name).await }
@@ -175,6 +179,11 @@ impl Shelf {
         if timeout(patience, all).await.is_err() {
             tracing::warn!("some answers were not stored before the end");
         }
+    }
+
+    /// How many records are on their way into the tiers.
+    pub(crate) fn storing(&self) -> usize {
+        self.lock().len()
     }
 
     fn failed(&self, tier: &str, error: &CacheError) {

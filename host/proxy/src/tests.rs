@@ -76,7 +76,7 @@ impl Running {
     }
 
     fn stats(&self) -> serde_json::Value {
-        self.proxy.stats.json()
+        self.proxy.stats.json(self.proxy.shelf.storing())
     }
 }
 
