@@ -2,19 +2,17 @@
 
 use crate::answer::{Record, millis};
 use crate::keys::{Keys, Sharing};
+use crate::queue::{Entered, Pending, Queue, Stored};
 use crate::stats::Stats;
 use seaworthy_cache::{Answer as TierAnswer, Blob, CacheError, Operation, Tier, Tiers};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Records on their way into the tiers; more than this, and further ones are left out.
-const MOST_WRITING: usize = 64;
-/// Writes at once: so few that most instances of an adapter are left to lookups, which
-/// clients wait for.
-const WRITERS: usize = 2;
+/// Writes at once: half of the instances that the engine runs of an adapter, so that the
+/// others are left to lookups, which clients wait for.
+const WRITERS: usize = 4;
 /// The property of a tier that nobody else reads.
 const PRIVATE: &str = "private";
 /// What stands in the place of a tier's name for a record that is on its way into them:
@@ -34,20 +32,20 @@ pub(crate) struct Shelf {
     stats: Arc<Stats>,
     budget: Duration,
     /// What is on its way into the tiers, to be found until it is there.
-    writing: Mutex<HashMap<String, Arc<Record>>>,
+    queue: Queue,
     writers: Arc<Semaphore>,
 }
 
 impl Shelf {
     pub(crate) fn new(source: Arc<dyn HasTiers>, keys: Arc<Keys>, stats: Arc<Stats>, budget: Duration) -> Self {
-        Self { source, keys, stats, budget, writing: Mutex::default(), writers: Arc::new(Semaphore::new(WRITERS)) }
+        Self { source, keys, stats, budget, queue: Queue::default(), writers: Arc::new(Semaphore::new(WRITERS)) }
     }
 
     /// The record called `name` and the tier that had it. *Behaviour*: what cannot be
     /// found out within the budget is not there; why is counted and logged.
     pub(crate) async fn find(&self, name: &str, private: bool) -> Option<(String, Arc<Record>)> {
-        if let Some(record) = self.lock().get(name) {
-            return Some((ON_THE_WAY.into(), Arc::clone(record)));
+        if let Some(record) = self.queue.find(name) {
+            return Some((ON_THE_WAY.into(), record));
         }
         let looking = async {
             if self.stays_here(private) { self.find_here(name).await } else { self.find_anywhere(name).await }
@@ -107,30 +105,34 @@ impl Shelf {
 
     /// Stores `record` in the background. Until it is stored it is found here.
     pub(crate) fn keep(self: &Arc<Self>, name: String, record: Record, private: bool, life: Duration) {
-        let record = Arc::new(record);
-        {
-            let mut writing = self.lock();
-            if writing.len() >= MOST_WRITING {
+        match self.queue.enter(&name, Pending { record: Arc::new(record), private, life }) {
+            Entered::Duty => {}
+            Entered::Joined => return,
+            Entered::Full => {
                 self.stats.write_skipped();
                 return;
             }
-            writing.insert(name.clone(), Arc::clone(&record));
         }
         let shelf = Arc::clone(self);
         tokio::spawn(async move {
-            let permit = shelf.writers.acquire().await;
-            shelf.store(&name, &record, private, life).await;
-            drop(permit);
-            let mut writing = shelf.lock();
-            // A newer one of that name may be on its way.
-            if writing.get(&name).is_some_and(|known| Arc::ptr_eq(known, &record)) {
-                writing.remove(&name);
+            let _permit = shelf.writers.acquire().await;
+            while let Some(pending) = shelf.queue.next(&name) {
+                shelf.store(&name, &pending).await;
+                match shelf.queue.stored(&name, &pending) {
+                    Stored::Done => break,
+                    Stored::Again => {}
+                    Stored::Forgotten => {
+                        shelf.remove(&name).await;
+                        break;
+                    }
+                }
             }
         });
     }
 
-    async fn store(&self, name: &str, record: &Record, private: bool, life: Duration) {
-        let Some(plain) = record.encode() else { return };
+    async fn store(&self, name: &str, pending: &Pending) {
+        let (private, life) = (pending.private, pending.life);
+        let Some(plain) = pending.record.encode() else { return };
         let bytes = if self.sealed(private) { self.keys.seal(name, &plain) } else { Some(plain) };
         let Some(bytes) = bytes else { return };
         let blob =
@@ -154,7 +156,11 @@ impl Shelf {
 
     /// Removes the record called `name` from every tier that can.
     pub(crate) async fn forget(&self, name: &str) {
-        self.lock().remove(name);
+        self.queue.forget(name);
+        self.remove(name).await;
+    }
+
+    async fn remove(&self, name: &str) {
         let removal = timeout(self.budget, self.source.tiers().invalidate(name));
         match removal.await {
             Ok(written) => {
@@ -171,7 +177,7 @@ impl Shelf {
     /// Waits until everything is stored, for at most `patience`.
     pub(crate) async fn settle(&self, patience: Duration) {
         let all = async {
-            while !self.lock().is_empty() {
+            while self.storing() > 0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             self.source.tiers().settle().await;
@@ -183,16 +189,12 @@ impl Shelf {
 
     /// How many records are on their way into the tiers.
     pub(crate) fn storing(&self) -> usize {
-        self.lock().len()
+        self.queue.len()
     }
 
     fn failed(&self, tier: &str, error: &CacheError) {
         self.stats.tier_failed(tier, &error.kind);
         tracing::debug!(tier, %error, "a tier failed");
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Record>>> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
