@@ -202,9 +202,8 @@ impl Proxy {
         let (Some(_), Some(names)) = (worth, names) else {
             if looked.kept.is_some() && response.status().is_success() {
                 // What is kept was replaced by something that may not be.
-                let (proxy, name) = (Arc::clone(self), asked.name.clone());
-                lock(&self.indexes).remove(&name);
-                tokio::spawn(async move { proxy.shelf.forget(&name).await });
+                lock(&self.indexes).remove(&asked.name);
+                self.shelf.forget(asked.name.clone());
             }
             return Reply::new(self.passed(response), Outcome::Miss);
         };

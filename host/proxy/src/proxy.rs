@@ -265,12 +265,7 @@ impl Proxy {
                 written.insert(asked.place, SystemTime::now());
             }
             lock(&self.indexes).retain(|name, _| !names.contains(name));
-            let proxy = Arc::clone(self);
-            tokio::spawn(async move {
-                for name in names {
-                    proxy.shelf.forget(&name).await;
-                }
-            });
+            names.into_iter().for_each(|name| self.shelf.forget(name));
         }
         reply
     }

@@ -16,46 +16,43 @@ pub(crate) struct Pending {
     pub(crate) life: Duration,
 }
 
-/// Records on their way into the tiers, by name.
+/// What is to become of a name in the tiers.
+#[derive(Clone)]
+pub(crate) enum Wish {
+    Store(Pending),
+    Remove,
+}
+
+/// What is to become of names in the tiers, for those who see to it.
 ///
-/// *Behaviour*: one store at a time for each name, the latest record wins, and what is
-/// forgotten meanwhile is told to who stores it.
+/// *Behaviour*: one at a time sees to a name, and the latest wish wins: an older record
+/// is neither stored over a newer one nor after it was to be removed.
 #[derive(Default)]
 pub(crate) struct Queue(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Nothing where the name was forgotten while somebody had it to store.
-    names: HashMap<String, Option<Pending>>,
+    /// With numbers, to tell whether a wish is still the latest.
+    names: HashMap<String, (u64, Wish)>,
     bytes: usize,
+    last: u64,
 }
 
-/// What came of entering a record.
+/// What came of a wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entered {
-    /// Whoever entered it has to store what is under the name.
+    /// Whoever entered it has to see to the name.
     Duty,
-    /// Somebody is storing that name, and will store this next.
+    /// Somebody sees to that name, and will do this next.
     Joined,
-    /// There is no room, and it is not stored.
+    /// There is no room, and nothing is stored. A removal always has room.
     Full,
 }
 
-/// What is to be done after storing a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stored {
-    /// Nothing.
-    Done,
-    /// Storing what came under the name meanwhile.
-    Again,
-    /// Removing it: it was forgotten meanwhile.
-    Forgotten,
-}
-
 impl Queue {
-    /// The latest record of that name, when it is on its way.
-    pub(crate) fn find(&self, name: &str) -> Option<Arc<Record>> {
-        self.lock().names.get(name)?.as_ref().map(|pending| Arc::clone(&pending.record))
+    /// The latest wish for that name.
+    pub(crate) fn find(&self, name: &str) -> Option<Wish> {
+        self.lock().names.get(name).map(|(_, wish)| wish.clone())
     }
 
     /// How many names are under way.
@@ -63,53 +60,32 @@ impl Queue {
         self.lock().names.len()
     }
 
-    pub(crate) fn enter(&self, name: &str, pending: Pending) -> Entered {
+    pub(crate) fn enter(&self, name: &str, wish: Wish) -> Entered {
         let mut state = self.lock();
         let known = state.names.get(name);
-        let replaced = known.and_then(Option::as_ref).map_or(0, bytes);
         let joins = known.is_some();
-        let total = state.bytes - replaced + bytes(&pending);
-        if total > MOST_BYTES || (!joins && state.names.len() >= MOST_NAMES) {
+        let total = state.bytes - known.map_or(0, |(_, wish)| bytes(wish)) + bytes(&wish);
+        let stores = matches!(wish, Wish::Store(_));
+        if stores && (total > MOST_BYTES || (!joins && state.names.len() >= MOST_NAMES)) {
             return Entered::Full;
         }
         state.bytes = total;
-        state.names.insert(name.to_owned(), Some(pending));
+        state.last += 1;
+        let number = state.last;
+        state.names.insert(name.to_owned(), (number, wish));
         if joins { Entered::Joined } else { Entered::Duty }
     }
 
-    /// Lets nobody find the record of that name any more.
-    pub(crate) fn forget(&self, name: &str) {
+    /// What is to be done for a name, once `done` is. `None` ends the duty.
+    pub(crate) fn next(&self, name: &str, done: Option<u64>) -> Option<(u64, Wish)> {
         let mut state = self.lock();
-        if let Some(forgotten) = state.names.get_mut(name).and_then(Option::take) {
-            state.bytes -= bytes(&forgotten);
+        let (number, wish) = state.names.get(name)?.clone();
+        if Some(number) != done {
+            return Some((number, wish));
         }
-    }
-
-    /// What is to be stored under a name; `None` ends the duty.
-    pub(crate) fn next(&self, name: &str) -> Option<Pending> {
-        let mut state = self.lock();
-        let next = state.names.get(name)?.clone();
-        if next.is_none() {
-            state.names.remove(name);
-        }
-        next
-    }
-
-    /// After storing `pending`. The duty goes on with [`Stored::Again`] alone.
-    pub(crate) fn stored(&self, name: &str, pending: &Pending) -> Stored {
-        let mut state = self.lock();
-        match state.names.get(name) {
-            Some(Some(latest)) if !Arc::ptr_eq(&latest.record, &pending.record) => Stored::Again,
-            Some(Some(_)) => {
-                state.names.remove(name);
-                state.bytes -= bytes(pending);
-                Stored::Done
-            }
-            Some(None) | None => {
-                state.names.remove(name);
-                Stored::Forgotten
-            }
-        }
+        state.names.remove(name);
+        state.bytes -= bytes(&wish);
+        None
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -117,10 +93,13 @@ impl Queue {
     }
 }
 
-fn bytes(pending: &Pending) -> usize {
-    match pending.record.as_ref() {
-        Record::Answer(answer) => answer.body.len(),
-        Record::Variants { .. } => 0,
+fn bytes(wish: &Wish) -> usize {
+    match wish {
+        Wish::Store(pending) => match pending.record.as_ref() {
+            Record::Answer(answer) => answer.body.len(),
+            Record::Variants { .. } => 0,
+        },
+        Wish::Remove => 0,
     }
 }
 
@@ -131,7 +110,7 @@ mod tests {
     use hyper::{HeaderMap, StatusCode};
     use std::time::SystemTime;
 
-    fn pending(length: usize) -> Pending {
+    fn store(length: usize) -> Wish {
         let answer = Answer {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
@@ -139,50 +118,40 @@ mod tests {
             received: SystemTime::now(),
             selected_by: Vec::new(),
         };
-        Pending { record: Arc::new(Record::Answer(Arc::new(answer))), private: false, life: Duration::from_secs(1) }
+        let record = Arc::new(Record::Answer(Arc::new(answer)));
+        Wish::Store(Pending { record, private: false, life: Duration::from_secs(1) })
     }
 
     #[test]
-    fn the_latest_of_a_name_is_stored_last() {
-        let (queue, first, second) = (Queue::default(), pending(1), pending(2));
-        assert_eq!(queue.enter("a", first.clone()), Entered::Duty);
-        assert!(Arc::ptr_eq(&queue.next("a").unwrap().record, &first.record));
-        assert_eq!(queue.enter("a", second.clone()), Entered::Joined);
-        assert!(Arc::ptr_eq(&queue.find("a").unwrap(), &second.record));
-        assert_eq!(queue.stored("a", &first), Stored::Again);
-        assert!(Arc::ptr_eq(&queue.next("a").unwrap().record, &second.record));
-        assert_eq!(queue.stored("a", &second), Stored::Done);
+    fn one_sees_to_a_name_and_the_latest_wish_is_done_last() {
+        let queue = Queue::default();
+        assert_eq!(queue.enter("a", store(1)), Entered::Duty);
+        let (first, wish) = queue.next("a", None).unwrap();
+        assert_eq!(bytes(&wish), 1);
+        assert_eq!(queue.enter("a", store(2)), Entered::Joined);
+        assert_eq!(queue.enter("a", store(3)), Entered::Joined);
+        assert_eq!(bytes(&queue.find("a").unwrap()), 3, "what comes last is found");
+        let (second, wish) = queue.next("a", Some(first)).unwrap();
+        assert_eq!(bytes(&wish), 3, "what was replaced before its turn is not stored");
+        assert_eq!(queue.enter("a", Wish::Remove), Entered::Joined);
+        let (third, wish) = queue.next("a", Some(second)).unwrap();
+        assert!(matches!(wish, Wish::Remove), "it is removed after it was stored");
+        assert!(queue.next("a", Some(third)).is_none());
         assert_eq!((queue.len(), queue.lock().bytes), (0, 0));
-        assert_eq!(queue.enter("a", first), Entered::Duty);
-    }
-
-    #[test]
-    fn what_is_forgotten_is_not_stored_or_is_removed_again() {
-        let (queue, one) = (Queue::default(), pending(1));
-        queue.enter("a", one.clone());
-        queue.forget("a");
-        assert!(queue.find("a").is_none() && queue.next("a").is_none() && queue.len() == 0);
-        queue.enter("a", one.clone());
-        queue.next("a").unwrap();
-        queue.forget("a");
-        assert_eq!((queue.stored("a", &one), queue.len(), queue.lock().bytes), (Stored::Forgotten, 0, 0));
-        // Forgotten, and something new is there before the old one is stored.
-        queue.enter("a", one.clone());
-        queue.forget("a");
-        assert_eq!(queue.enter("a", pending(1)), Entered::Joined);
-        assert_eq!(queue.stored("a", &one), Stored::Again);
+        assert_eq!(queue.enter("a", store(1)), Entered::Duty);
     }
 
     #[test]
     fn it_is_bounded_by_names_and_by_bytes() {
         let queue = Queue::default();
         for n in 0..MOST_NAMES {
-            assert_eq!(queue.enter(&n.to_string(), pending(0)), Entered::Duty);
+            assert_eq!(queue.enter(&n.to_string(), store(0)), Entered::Duty);
         }
-        assert_eq!(queue.enter("more", pending(0)), Entered::Full);
-        assert_eq!(queue.enter("0", pending(MOST_BYTES)), Entered::Joined);
-        assert_eq!(queue.enter("1", pending(1)), Entered::Full);
-        assert_eq!(queue.enter("0", pending(1)), Entered::Joined);
-        assert_eq!(queue.enter("1", pending(1)), Entered::Joined);
+        assert_eq!(queue.enter("more", store(0)), Entered::Full);
+        assert_eq!(queue.enter("0", store(MOST_BYTES)), Entered::Joined);
+        assert_eq!(queue.enter("1", store(1)), Entered::Full);
+        assert_eq!(queue.enter("0", store(1)), Entered::Joined);
+        assert_eq!(queue.enter("1", store(1)), Entered::Joined);
+        assert_eq!(queue.enter("more", Wish::Remove), Entered::Duty, "a removal is never left out");
     }
 }

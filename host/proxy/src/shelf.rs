@@ -2,7 +2,7 @@
 
 use crate::answer::{Record, millis};
 use crate::keys::{Keys, Sharing};
-use crate::queue::{Entered, Pending, Queue, Stored};
+use crate::queue::{Entered, Pending, Queue, Wish};
 use crate::stats::Stats;
 use seaworthy_cache::{Answer as TierAnswer, Blob, CacheError, Operation, Tier, Tiers};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) struct Shelf {
     keys: Arc<Keys>,
     stats: Arc<Stats>,
     budget: Duration,
-    /// What is on its way into the tiers, to be found until it is there.
+    /// What is on its way into the tiers or out of them.
     queue: Queue,
     writers: Arc<Semaphore>,
 }
@@ -44,8 +44,11 @@ impl Shelf {
     /// The record called `name` and the tier that had it. *Behaviour*: what cannot be
     /// found out within the budget is not there; why is counted and logged.
     pub(crate) async fn find(&self, name: &str, private: bool) -> Option<(String, Arc<Record>)> {
-        if let Some(record) = self.queue.find(name) {
-            return Some((ON_THE_WAY.into(), record));
+        match self.queue.find(name) {
+            Some(Wish::Store(pending)) => return Some((ON_THE_WAY.into(), pending.record)),
+            // The tiers may still have it.
+            Some(Wish::Remove) => return None,
+            None => {}
         }
         let looking = async {
             if self.stays_here(private) { self.find_here(name).await } else { self.find_anywhere(name).await }
@@ -105,7 +108,17 @@ impl Shelf {
 
     /// Stores `record` in the background. Until it is stored it is found here.
     pub(crate) fn keep(self: &Arc<Self>, name: String, record: Record, private: bool, life: Duration) {
-        match self.queue.enter(&name, Pending { record: Arc::new(record), private, life }) {
+        self.wish(name, Wish::Store(Pending { record: Arc::new(record), private, life }));
+    }
+
+    /// Removes the record called `name` in the background from every tier that can.
+    /// It is not found here any more.
+    pub(crate) fn forget(self: &Arc<Self>, name: String) {
+        self.wish(name, Wish::Remove);
+    }
+
+    fn wish(self: &Arc<Self>, name: String, wish: Wish) {
+        match self.queue.enter(&name, wish) {
             Entered::Duty => {}
             Entered::Joined => return,
             Entered::Full => {
@@ -116,16 +129,13 @@ impl Shelf {
         let shelf = Arc::clone(self);
         tokio::spawn(async move {
             let _permit = shelf.writers.acquire().await;
-            while let Some(pending) = shelf.queue.next(&name) {
-                shelf.store(&name, &pending).await;
-                match shelf.queue.stored(&name, &pending) {
-                    Stored::Done => break,
-                    Stored::Again => {}
-                    Stored::Forgotten => {
-                        shelf.remove(&name).await;
-                        break;
-                    }
+            let mut done = None;
+            while let Some((number, wish)) = shelf.queue.next(&name, done) {
+                match wish {
+                    Wish::Store(pending) => shelf.store(&name, &pending).await,
+                    Wish::Remove => shelf.remove(&name).await,
                 }
+                done = Some(number);
             }
         });
     }
@@ -154,12 +164,6 @@ impl Shelf {
         }
     }
 
-    /// Removes the record called `name` from every tier that can.
-    pub(crate) async fn forget(&self, name: &str) {
-        self.queue.forget(name);
-        self.remove(name).await;
-    }
-
     async fn remove(&self, name: &str) {
         let removal = timeout(self.budget, self.source.tiers().invalidate(name));
         match removal.await {
@@ -174,7 +178,7 @@ impl Shelf {
         }
     }
 
-    /// Waits until everything is stored, for at most `patience`.
+    /// Waits until everything is stored or removed, for at most `patience`.
     pub(crate) async fn settle(&self, patience: Duration) {
         let all = async {
             while self.storing() > 0 {
@@ -183,11 +187,11 @@ impl Shelf {
             self.source.tiers().settle().await;
         };
         if timeout(patience, all).await.is_err() {
-            tracing::warn!("some answers were not stored before the end");
+            tracing::warn!("some answers were not stored or removed before the end");
         }
     }
 
-    /// How many records are on their way into the tiers.
+    /// How many names are being stored or removed.
     pub(crate) fn storing(&self) -> usize {
         self.queue.len()
     }
