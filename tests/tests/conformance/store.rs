@@ -35,6 +35,9 @@ pub(crate) struct Through {
 }
 
 /// How a fault is brought about.
+/// Something done to a store, given the key of the sample.
+pub(crate) type Deed = Box<dyn Fn(&str) -> Result<()> + Send + Sync>;
+
 pub(crate) enum Breakage {
     /// The store cannot have it, because of this.
     Cannot(&'static str),
@@ -43,7 +46,7 @@ pub(crate) enum Breakage {
     /// A relay before the server behaves like this.
     Relay(Behaviour),
     /// This is done to the store after the sample was stored under the key that it is given.
-    Done(Box<dyn Fn(&str) -> Result<()> + Send + Sync>),
+    Done(Deed),
     /// Another place, in which the sample is stored first and then has the fault.
     Within(Place),
 }

@@ -25,7 +25,7 @@ fn public(heard: &Heard) -> Said {
 
 fn once(_: &Here) -> Result<()> {
     let place = Place::new()?;
-    let origin = Origin::start(Duration::from_millis(300), |heard| public(heard))?;
+    let origin = Origin::start(Duration::from_millis(300), public)?;
     let proxy = CachingProxy::start(&place.proxy(&origin.url(), "p2p,disk", "a")?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let address = proxy.address;
@@ -93,7 +93,7 @@ fn dead_origin(_: &Here) -> Result<()> {
 
 fn vary(_: &Here) -> Result<()> {
     let place = Place::new()?;
-    let origin = Origin::start(Duration::ZERO, |heard| public(heard).with("vary", "Accept, X-Requested-With"))?;
+    let origin = Origin::start(Duration::ZERO, public.with("vary", "Accept, X-Requested-With"))?;
     let options = place.proxy(&origin.url(), "p2p,disk", "a")?;
     let proxy = CachingProxy::start(&options)?;
     let ask = |proxy: &CachingProxy, accept: &str| proxy.ask("GET", "/x", &[("accept", accept)]);
@@ -155,7 +155,7 @@ fn too_long(_: &Here) -> Result<()> {
 }
 
 fn no_tier(_: &Here) -> Result<()> {
-    let origin = Origin::start(Duration::ZERO, |heard| public(heard))?;
+    let origin = Origin::start(Duration::ZERO, public)?;
     // Nobody listens at the peer's address, and the disk cannot be written.
     let options = ProxyOptions::before(origin.url())
         .env("CACHE_BACKENDS", "p2p,disk")

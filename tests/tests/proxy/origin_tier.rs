@@ -192,9 +192,12 @@ fn check_untrusted(_: &Here) -> Result<()> {
     Ok(())
 }
 
+/// What a scripted API answers.
+type Script = Box<dyn Fn() -> Said + Send + Sync>;
+
 fn check_tells(_: &Here) -> Result<()> {
     let github = |said: Said| said.with("x-github-request-id", "0AB1").with("content-type", "application/json");
-    let cases: Vec<(&str, Box<dyn Fn() -> Said + Send + Sync>)> = vec![
+    let cases: Vec<(&str, Script)> = vec![
         ("", Box::new(move || github(Said::new(200, "{}")).with("x-ratelimit-remaining", "4000"))),
         ("origin.token-rejected", Box::new(move || github(Said::new(401, r#"{"message":"Bad credentials"}"#)))),
         (

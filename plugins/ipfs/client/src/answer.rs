@@ -45,8 +45,8 @@ impl Reply<'_> {
     /// # Errors
     /// As [`json`](Self::json).
     pub fn last<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        let lines = self.bytes()?.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-        let last = lines.last().unwrap_or_default();
+        let mut lines = self.bytes()?.rsplit(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+        let last = lines.next().unwrap_or_default();
         serde_json::from_slice(last).map_err(|_| Refusal::Stranger(Stranger::NotKubo(self.status)))
     }
 }

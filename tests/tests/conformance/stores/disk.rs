@@ -66,7 +66,7 @@ fn file(entries: &Path, key: &str) -> PathBuf {
 /// Rewrites a record as a machine would have made it whose clock is an hour ahead,
 /// with a digest that fits. The formats are those of `host/cache/src/storage.rs` and
 /// `plugins/disk/src/record.rs`.
-fn made_in_an_hour(key: &str, file: &mut Vec<u8>) {
+fn made_in_an_hour(key: &str, file: &mut [u8]) {
     const DIGEST: usize = 32;
     let record = 5 + 4 + 8 + key.len();
     let body = record + 4 + DIGEST;

@@ -15,8 +15,11 @@ struct Line {
     ratios: Vec<Option<f64>>,
 }
 
+/// A quantile of a row.
+type Quantile = fn(&LatencyRow) -> Duration;
+
 /// The times that are compared: operation and quantile.
-const TIMES: [(&str, &str, fn(&LatencyRow) -> Duration); 9] = [
+const TIMES: [(&str, &str, Quantile); 9] = [
     ("read", "p50", |row| row.p50),
     ("read", "p95", |row| row.p95),
     ("read", "p99", |row| row.p99),
