@@ -272,7 +272,7 @@ fn listed(seen: Result<Answered, Trouble>, may_be_absent: bool) -> Result<Option
 fn of(key: &str, names: &[String]) -> Vec<Pointer> {
     let read = names.iter().filter_map(|name| Pointer::read(name));
     let mut pointers: Vec<Pointer> = read.filter(|(k, _)| k == key).map(|(_, pointer)| pointer).collect();
-    pointers.sort_by(|a, b| (b.version, b.cid).cmp(&(a.version, a.cid)));
+    pointers.sort_by_key(|pointer| std::cmp::Reverse((pointer.version, pointer.cid)));
     pointers
 }
 

@@ -34,10 +34,10 @@ pub(crate) struct Through {
     pub(crate) place: Box<dyn Fn(SocketAddr) -> Result<Place> + Send + Sync>,
 }
 
-/// How a fault is brought about.
 /// Something done to a store, given the key of the sample.
 pub(crate) type Deed = Box<dyn Fn(&str) -> Result<()> + Send + Sync>;
 
+/// How a fault is brought about.
 pub(crate) enum Breakage {
     /// The store cannot have it, because of this.
     Cannot(&'static str),

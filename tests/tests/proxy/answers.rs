@@ -93,7 +93,7 @@ fn dead_origin(_: &Here) -> Result<()> {
 
 fn vary(_: &Here) -> Result<()> {
     let place = Place::new()?;
-    let origin = Origin::start(Duration::ZERO, public.with("vary", "Accept, X-Requested-With"))?;
+    let origin = Origin::start(Duration::ZERO, |heard| public(heard).with("vary", "Accept, X-Requested-With"))?;
     let options = place.proxy(&origin.url(), "p2p,disk", "a")?;
     let proxy = CachingProxy::start(&options)?;
     let ask = |proxy: &CachingProxy, accept: &str| proxy.ask("GET", "/x", &[("accept", accept)]);

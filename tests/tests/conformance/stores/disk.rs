@@ -40,7 +40,7 @@ fn start() -> Result<Running, NoStage> {
         .with(Fault::WrongCredentials, Breakage::At(place_of_another))
         .with(Fault::Flipped, damaging(|_, bytes| *bytes.last_mut().unwrap_or(&mut 0) ^= 1))
         .with(Fault::Truncated, damaging(|_, bytes| bytes.truncate(bytes.len() - 100)))
-        .with(Fault::Skewed, damaging(made_in_an_hour))
+        .with(Fault::Skewed, damaging(|key, bytes| made_in_an_hour(key, bytes)))
         .without(&[Fault::Down, Fault::Slow, Fault::Cut, Fault::RateLimited], "there is no service behind it"))
 }
 
