@@ -1,9 +1,14 @@
 use crate::servers::server;
 use crate::{scratch, workspace_root};
 use anyhow::{Context, Result, bail};
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The token that [`Caddy`] takes.
@@ -25,7 +30,7 @@ impl Caddy {
         server(&["caddy"]).err()
     }
 
-    /// Starts it and waits until it listens and has made its authority.
+    /// Starts it and waits until it has its certificate.
     ///
     /// # Errors
     /// When it is not installed, or has not started after 30 s.
@@ -50,13 +55,33 @@ impl Caddy {
         let caddy = Self { child, port, store };
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(30) {
-            if caddy.authority().is_file() && TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            // It listens before it has a certificate, and refuses handshakes until then.
+            if caddy.shakes_hands().is_ok() {
                 return Ok(caddy);
             }
             std::thread::sleep(Duration::from_millis(50));
         }
         let log = std::fs::read_to_string(caddy.store.path().join("log")).unwrap_or_default();
         bail!("Caddy has not started after 30 s\n{log}")
+    }
+
+    /// One handshake, under its authority.
+    fn shakes_hands(&self) -> Result<()> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(self.authority())? {
+            roots.add(certificate?)?;
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut connection = ClientConnection::new(Arc::new(config), "localhost".try_into()?)?;
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        while connection.is_handshaking() {
+            connection.complete_io(&mut stream)?;
+        }
+        Ok(())
     }
 
     /// The URL of its API.

@@ -1,5 +1,6 @@
 use crate::{scratch, server};
 use anyhow::{Context, Result, bail, ensure};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -36,6 +37,30 @@ impl Make {
     fn folder(self) -> Result<PathBuf, String> {
         server(&["s3", self.name()])
     }
+
+    /// Whether it listens and knows its configuration.
+    ///
+    /// *Behaviour*: for some moments JuiceFS's gateway listens and takes any region; it
+    /// is ready when it refuses a wrong one, which it looks at before the signature.
+    fn is_ready(self, address: SocketAddr) -> bool {
+        const SECOND: Duration = Duration::from_secs(1);
+        let Ok(mut stream) = TcpStream::connect_timeout(&address, SECOND) else { return false };
+        if self == Self::S3s {
+            return true;
+        }
+        let request = format!(
+            "GET /{}?list-type=2 HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nX-Amz-Date: 20260101T000000Z\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential={}/20260101/no-such-region/s3/aws4_request, \
+             SignedHeaders=host;x-amz-date, Signature={:064}\r\n\r\n",
+            ObjectStore::BUCKET,
+            ObjectStore::KEY,
+            0
+        );
+        let mut answer = Vec::new();
+        let asked = stream.set_read_timeout(Some(SECOND)).and_then(|()| stream.write_all(request.as_bytes()));
+        asked.and_then(|()| stream.read_to_end(&mut answer)).is_ok()
+            && String::from_utf8_lossy(&answer).contains("AuthorizationHeaderMalformed")
+    }
 }
 
 /// An S3 server on loopback, with one bucket and one account. Killed when it is dropped.
@@ -59,7 +84,7 @@ impl ObjectStore {
     /// Starts one.
     ///
     /// # Errors
-    /// It is not installed, or does not listen within a minute.
+    /// It is not installed, or is not ready within a minute.
     pub fn start(make: Make) -> Result<Self> {
         let folder = make.folder().map_err(anyhow::Error::msg)?;
         let data = scratch()?;
@@ -107,11 +132,11 @@ impl ObjectStore {
         let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn();
         let mut store = Self { child: child.context("cannot start an S3 server")?, address, _data: data };
         let started = Instant::now();
-        while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
+        while !make.is_ready(address) {
             let ended = store.child.try_wait()?;
             if ended.is_some() || started.elapsed() > START {
                 let log = std::fs::read_to_string(store._data.path().join("log")).unwrap_or_default();
-                bail!("{} does not listen ({ended:?})\n{log}", make.name());
+                bail!("{} is not ready ({ended:?})\n{log}", make.name());
             }
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -125,6 +125,21 @@ impl CachingProxy {
         serde_json::from_slice(&got.body).context("its numbers are no JSON")
     }
 
+    /// Waits until every answer that is kept is in the tiers.
+    ///
+    /// # Errors
+    /// When some are still on their way after 10 s.
+    pub fn stored(&self) -> Result<()> {
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(10) {
+            if self.stats()?["tiers"]["storing"] == 0 {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("answers are still on their way into the tiers after 10 s\n{}", self.logged())
+    }
+
     /// One request on a connection of its own.
     ///
     /// # Errors

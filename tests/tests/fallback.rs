@@ -23,6 +23,13 @@ const SLACK: Duration = Duration::from_millis(750);
 /// How long a fault lasts, and how long it is gone.
 const SPELL: Duration = Duration::from_millis(900);
 
+/// Operations that a scene is about.
+const ENOUGH: u64 = 1_000;
+/// How long they are played at first: several spells.
+const AT_FIRST: Duration = Duration::from_secs(6);
+/// How long on a machine that is slow.
+const AT_MOST: Duration = Duration::from_secs(60);
+
 /// The machine, for one scene at a time: they are about time.
 type Machine = Mutex<()>;
 
@@ -83,10 +90,33 @@ impl Place {
         Ok(Peer::configure(command, &self.address))
     }
 
-    /// Plays gets and puts of keys that are all there, while `trouble` comes and goes.
+    /// Plays gets and puts of keys that are all there, while `trouble` comes and goes:
+    /// again and for longer where the machine was too slow for [`ENOUGH`].
     fn play(&self, policy: &Path, secret: Option<&str>, trouble: impl Fn(bool) + Sync) -> Result<Value> {
+        let mut time = AT_FIRST;
+        loop {
+            let seen = self.play_for(time, policy, secret, &trouble)?;
+            let operations = seen["operations"].as_u64().context("no `operations`")?;
+            unharmed(&seen)?;
+            if operations >= ENOUGH {
+                return Ok(seen);
+            }
+            ensure!(time < AT_MOST, "too few to tell: {seen:#}");
+            let needed = u64::try_from(time.as_millis())?.saturating_mul(ENOUGH * 5 / 4) / operations.max(1);
+            time = Duration::from_millis(needed).clamp(AT_FIRST, AT_MOST);
+        }
+    }
+
+    fn play_for(
+        &self,
+        time: Duration,
+        policy: &Path,
+        secret: Option<&str>,
+        trouble: &(impl Fn(bool) + Sync),
+    ) -> Result<Value> {
+        let time = format!("{}ms", time.as_millis());
         let words = ["cache", "bench", "--json", "--keep", "--fill", "--keys", "40", "--read-ratio", "0.5"];
-        let load = ["--duration", "6s", "--clients", "4", "--sessions", "1", "--warmup", "0s", "--value-size", "1KiB"];
+        let load = ["--duration", &time, "--clients", "4", "--sessions", "1", "--warmup", "0s", "--value-size", "1KiB"];
         let mut command = self.command(&[&words[..], &load].concat(), policy)?;
         if let Some(secret) = secret {
             command = command.env("CACHE_P2P_SHARED_SECRET", secret);
@@ -116,12 +146,11 @@ impl Place {
     }
 }
 
-/// What holds whatever goes wrong below.
+/// What holds whatever goes wrong below, checked of everything that is played.
 fn unharmed(seen: &Value) -> Result<()> {
     let count = |name: &str| seen[name].as_u64().with_context(|| format!("no `{name}` in {seen}"));
-    ensure!(count("operations")? >= 1_000, "too few to tell: {seen:#}");
     ensure!(count("wrong_values")? == 0, "a wrong value: {seen:#}");
-    ensure!(count("misses")? == 0 && count("hits")? > 400, "every key is there, and one was missed: {seen:#}");
+    ensure!(count("misses")? == 0 && count("hits")? > count("operations")? / 3, "every key is there, and one was missed: {seen:#}");
     ensure!(seen["errors"].as_object().is_some_and(serde_json::Map::is_empty), "a tier could have answered: {seen:#}");
     let rows = seen["latency"].as_array().context("no latencies")?;
     let longest = rows.iter().filter(|row| row["tier"] == "(all)").filter_map(|row| row["max_us"].as_u64()).max();
@@ -157,10 +186,11 @@ fn faulty_peer(machine: &Machine, traffic: Traffic, kinds: &[&str]) -> Result<()
     let place = Place::new()?;
     let policy = place.policy(r#"["p2p", "disk"]"#, "")?;
     let seen = place.play(&policy, None, |on| place.relay.set(if on { traffic } else { Traffic::Pass }))?;
-    unharmed(&seen)?;
     counted(&seen, "p2p", kinds)?;
     opened(&seen, "p2p")?;
-    ensure!(place.relay.connections() > 1, "it was never tried again");
+    // A slow connection stays, so whether the peer was tried again is the breaker's to say.
+    let lasting = matches!(traffic, Traffic::Slow);
+    ensure!(lasting || place.relay.connections() > 1, "nobody connected again");
     ensure!(seen["layers"]["p2p"]["hits"].as_u64() > Some(0), "it never worked in between: {seen:#}");
     Ok(())
 }
@@ -171,7 +201,6 @@ fn refusing_peer(machine: &Machine) -> Result<()> {
     let place = Place::new()?;
     let policy = place.policy(r#"["p2p", "disk"]"#, "")?;
     let seen = place.play(&policy, Some(OTHER), |_| {})?;
-    unharmed(&seen)?;
     counted(&seen, "p2p", &["unauthenticated"])?;
     ensure!(!seen.to_string().contains(OTHER), "the secret is shown");
     let breaker = &seen["layers"]["p2p"]["breaker"];
@@ -190,7 +219,6 @@ fn lying_disk(machine: &Machine) -> Result<()> {
         }
     })?;
     ensure!(*lies.lock().unwrap_or_else(PoisonError::into_inner) > 40, "too few lies were told");
-    unharmed(&seen)?;
     counted(&seen, "disk", &["integrity"])?;
     ensure!(
         seen["layers"]["disk"]["breaker"]["openings"] == 0,
@@ -223,7 +251,6 @@ fn hedged(machine: &Machine) -> Result<()> {
     let place = Place::new()?;
     let policy = place.policy(r#"["p2p", "disk"]"#, "hedge = \"60ms\"")?;
     let seen = place.play(&policy, None, |on| place.relay.set(if on { Traffic::Slow } else { Traffic::Pass }))?;
-    unharmed(&seen)?;
     let together = &seen["together"][0];
     ensure!(together["hedges"].as_u64() > Some(0), "nobody was hedged: {together:#}");
     ensure!(together["hedges_won"]["disk"].as_u64() > Some(0), "the disk never won: {together:#}");

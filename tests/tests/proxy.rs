@@ -7,6 +7,8 @@ mod answers;
 mod origin_tier;
 #[path = "proxy/privacy.rs"]
 mod privacy;
+#[path = "proxy/session.rs"]
+mod session;
 #[path = "proxy/table.rs"]
 mod table;
 

@@ -184,7 +184,7 @@ pub enum Untrusted {
     OtherName,
     /// Not valid at this time.
     Time,
-    /// The handshake itself.
+    /// For another reason: its form, its signature, or revoked.
     Handshake,
 }
 
@@ -211,9 +211,16 @@ impl Untrusted {
             }
             Self::OtherName => "it is for another name",
             Self::Time => "it is not valid at this machine's time",
-            Self::Handshake => "the handshake failed before it could be judged",
+            Self::Handshake => "it is of a form that is not taken, or revoked",
         }
     }
+}
+
+/// Whether a failure of TLS is the certificate's: it was judged and refused, or what fails with
+/// the machine's roots succeeds when nobody judges. `shown` is how that went, where it was tried.
+#[must_use]
+pub fn blames_certificate(kind: &str, shown: Option<bool>) -> bool {
+    kind != "tls-handshake" || shown == Some(true)
 }
 
 /// Judges by the kind of the failure with the machine's roots, and whether those that are
@@ -376,5 +383,10 @@ mod tests {
         assert_eq!(untrusted("tls-name-mismatch", false), Untrusted::OtherName);
         assert_eq!(untrusted("tls-not-yet-valid", false), Untrusted::Time);
         assert_eq!(untrusted("tls-handshake", false), Untrusted::Handshake);
+        assert!(
+            blames_certificate("tls-unknown-issuer", Some(false)) && blames_certificate("tls-handshake", Some(true))
+        );
+        assert!(!blames_certificate("tls-handshake", Some(false)), "it fails whoever judges");
+        assert!(!blames_certificate("tls-handshake", None), "what was not tried proves nothing");
     }
 }

@@ -131,9 +131,14 @@ impl Run<'_> {
     }
 
     fn unreachable(&mut self, id: u32, failure: &Failure) {
+        let mut others = Vec::new();
         if failure.kind.starts_with("tls-") && self.base.is_https() {
-            self.untrusted(id, failure);
-            return;
+            let seen = self.handshakes();
+            if judge::blames_certificate(&failure.kind, seen.get(1).map(|shown| shown.outcome.is_ok())) {
+                self.untrusted(id, failure, &seen);
+                return;
+            }
+            others = seen;
         }
         let proxied = failure.stage.contains("proxy") || row_value(&failure.details, "proxy").is_some();
         let code = if proxied && row_value(&failure.details, "proxy-status").is_some() {
@@ -152,11 +157,12 @@ impl Run<'_> {
                 finding = finding.detail(key, value);
             }
         }
-        self.findings.add(finding.cite(id));
+        let cited = others.iter().fold(finding.cite(id), |finding, seen| finding.and(seen.id));
+        self.findings.add(cited);
     }
 
-    /// Who trusts the certificate, and whose it is.
-    fn untrusted(&mut self, id: u32, failure: &Failure) {
+    /// One handshake judged by the roots that are compiled in, and one by nobody.
+    fn handshakes(&mut self) -> Vec<tls::Seen> {
         let attempt = |roots: &str| tls::Attempt {
             target: self.base.host_and_port(),
             server_name: None,
@@ -166,6 +172,11 @@ impl Run<'_> {
         };
         let seen = tls::handshake(&[attempt("bundled"), attempt("none")]);
         self.ids.extend(seen.iter().map(|seen| seen.id));
+        seen
+    }
+
+    /// Who trusts the certificate, and whose it is.
+    fn untrusted(&mut self, id: u32, failure: &Failure, seen: &[tls::Seen]) {
         let bundled = seen.first().is_some_and(|seen| seen.outcome.is_ok());
         let shown = seen.get(1).and_then(|seen| seen.outcome.as_ref().ok());
         let detail = |key: &str| {

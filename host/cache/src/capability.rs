@@ -8,7 +8,8 @@ use std::str::FromStr;
 pub struct Capability {
     /// The operations it has. Any other answers `unsupported`.
     pub operations: BTreeSet<Operation>,
-    /// `content-addressed`, `shared`, `expiring`, `immutable`, `private`, `durable` ...
+    /// `content-addressed`, `shared`, `expiring`, `immutable`, `private`, `durable`,
+    /// `local-index` ...
     pub properties: BTreeSet<String>,
     /// `max-value-bytes`, `max-key-bytes` ...
     pub limits: BTreeMap<String, String>,

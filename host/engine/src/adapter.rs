@@ -1,7 +1,7 @@
 use crate::bindings::adapter::{Adapter, AdapterPre};
 use crate::bindings::wit_cache::types as wit;
 use crate::catalog::Catalog;
-use crate::hosts::peers::PeerCounts;
+use crate::hosts::peers::{OpenPeers, PeerCounts};
 use crate::scope::{RunScope, Scope, StepScope, lock};
 use crate::state::{HOSTCALL_BYTES, State};
 use crate::trap;
@@ -51,6 +51,8 @@ struct Shared {
     turns: Semaphore,
     /// Whether [`CONCURRENT`] was found, and the permits were added.
     widened: AtomicBool,
+    /// What was opened last through `cache/peers`: connections serve all instances.
+    peers: Mutex<Option<Arc<OpenPeers>>>,
 }
 
 struct Instance {
@@ -87,6 +89,7 @@ impl Component {
             idle: Mutex::default(),
             turns: Semaphore::new(1),
             widened: AtomicBool::new(false),
+            peers: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -97,15 +100,8 @@ impl Component {
     /// # Errors
     /// No peer answered.
     pub(crate) async fn peers(&self) -> Result<Option<PeerCounts>, CacheError> {
-        let _turn = self.shared.turn("stats").await?;
-        let Some(instance) = lock(&self.shared.idle).pop() else { return Ok(None) };
-        let state = instance.store.data();
-        let counts = match &state.peers {
-            Some(client) => crate::hosts::peers::counts(client, &state.scope).await.map(Some),
-            None => Ok(None),
-        };
-        lock(&self.shared.idle).push(instance);
-        counts
+        let Some(peers) = lock(&self.shared.peers).clone() else { return Ok(None) };
+        crate::hosts::peers::counts(&peers.client, &self.shared.scope()).await.map(Some)
     }
 
     async fn call(&self, name: &'static str, operation: Operation) -> Result<Answer, CacheError> {
@@ -129,11 +125,19 @@ impl Shared {
         instance.store.data().scope.step.begin();
         if fresh && !opening {
             // One more, or the first after a trap: what was opened is not in it.
+            instance.store.data_mut().peers = lock(&self.peers).clone();
             let opened = run(&mut instance, name, Operation::Open, &self.tier.config.to_string()).await;
             opened.map_err(|error| self.without_secrets(error))?;
         }
+        if opening {
+            // Looks anew: connections are made, not taken over.
+            instance.store.data_mut().peers = None;
+        }
         let answer = run(&mut instance, name, operation, &self.tier.config.to_string()).await;
         let answer = answer.map_err(|error| self.without_secrets(error));
+        if opening && answer.is_ok() {
+            lock(&self.peers).clone_from(&instance.store.data().peers);
+        }
         // An instance that trapped cannot be entered again, and one that did not open is of no use.
         let dead = matches!(&answer, Err(error) if opening || error.context.contains_key("trap"));
         if !dead {
@@ -146,6 +150,10 @@ impl Shared {
             self.turns.add_permits(INSTANCES - 1);
         }
         answer
+    }
+
+    fn scope(&self) -> Scope {
+        Scope { run: self.run.clone(), step: Arc::new(step_scope(&self.tier)) }
     }
 
     /// Waits until an instance may be used.
@@ -175,8 +183,7 @@ impl Shared {
         let failed = |message: String| CacheError::configuration("load", message).with("reason", "load-failed");
         let component = self.tier.component.as_deref().ok_or_else(|| self.unknown())?;
         let loaded = self.catalog.load(component).map_err(|refusal| failed(refusal.to_string()))?;
-        let scope = Scope { run: self.run.clone(), step: Arc::new(step_scope(&self.tier)) };
-        let mut store = State::store(&self.catalog.runtime.engine, scope, None);
+        let mut store = State::store(&self.catalog.runtime.engine, self.scope(), None);
         let linker = self.catalog.runtime.adapters();
         let pre = linker.and_then(|linker| linker.instantiate_pre(&loaded.component)).and_then(AdapterPre::new);
         let adapter = match pre {

@@ -30,8 +30,8 @@ pub struct SessionOptions {
 /// The configured cache, used without a run: the same tiers, adapters, grants and
 /// time limits that checks use.
 ///
-/// One adapter instance serves a tier of a session, one operation after the other;
-/// who wants more at once makes siblings.
+/// One adapter instance serves a tier of a session, one operation after the other, unless the
+/// adapter is `concurrent`: then there are up to eight. Who wants more at once makes siblings.
 pub struct CacheSession {
     run: Arc<RunScope>,
     catalog: Arc<Catalog>,

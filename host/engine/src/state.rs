@@ -1,6 +1,6 @@
+use crate::hosts::peers::OpenPeers;
 use crate::scope::Scope;
 use seaworthy_cache::storage::Storage;
-use seaworthy_p2p::CacheClient;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
@@ -29,8 +29,8 @@ pub(crate) struct State {
     pub(crate) tiers: Option<Arc<crate::tier_set::TierSet>>,
     /// What an adapter opened through `cache/storage`.
     pub(crate) storage: Option<Storage>,
-    /// What an adapter opened through `cache/peers`.
-    pub(crate) peers: Option<CacheClient>,
+    /// What an adapter opened through `cache/peers`, or another instance of it.
+    pub(crate) peers: Option<Arc<OpenPeers>>,
 }
 
 impl State {

@@ -4,6 +4,7 @@ use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const MAGIC: &[u8; 4] = b"SWH\x01";
@@ -23,7 +24,7 @@ pub(crate) struct Answer {
 /// What is kept under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Record {
-    Answer(Box<Answer>),
+    Answer(Arc<Answer>),
     /// Which request headers select one of several answers. `nonce` is part of their
     /// names, so that none is found any more once this record was replaced.
     Variants {
@@ -77,7 +78,7 @@ impl Record {
                     let bytes: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
                     map.append(name.parse::<HeaderName>().ok()?, HeaderValue::from_bytes(&bytes?).ok()?);
                 }
-                Some(Record::Answer(Box::new(Answer {
+                Some(Record::Answer(Arc::new(Answer {
                     status: StatusCode::from_u16(status).ok()?,
                     headers: map,
                     body: Bytes::copy_from_slice(body),
@@ -109,7 +110,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append("link", "a".parse().unwrap());
         headers.append("link", HeaderValue::from_bytes(b"\xfc\xff").unwrap());
-        let answer = Record::Answer(Box::new(Answer {
+        let answer = Record::Answer(Arc::new(Answer {
             status: StatusCode::NOT_FOUND,
             headers,
             body: Bytes::from_static(b"\0body"),

@@ -22,6 +22,8 @@ pub(crate) struct Map {
     pub(crate) values: Mutex<BTreeMap<String, Blob>>,
     pub(crate) property: &'static str,
     pub(crate) delay: Duration,
+    /// What a put takes in addition.
+    pub(crate) slow_put: Duration,
     pub(crate) broken: bool,
 }
 
@@ -66,6 +68,7 @@ impl Backend for Map {
 
     async fn put(&self, key: &str, value: Blob) -> Result<(), CacheError> {
         self.work("put").await?;
+        tokio::time::sleep(self.slow_put).await;
         self.values.lock().unwrap().insert(key.into(), value);
         Ok(())
     }

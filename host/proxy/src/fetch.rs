@@ -49,7 +49,7 @@ impl Proxy {
         };
         match record.as_ref() {
             Record::Answer(answer) => {
-                let kept = answer.selected_by.is_empty().then(|| Kept { answer: Arc::new((**answer).clone()), tier });
+                let kept = answer.selected_by.is_empty().then(|| Kept { answer: Arc::clone(answer), tier });
                 Looked { kept, index: None }
             }
             Record::Variants { names, nonce } => {
@@ -67,7 +67,7 @@ impl Proxy {
         let (tier, record) = self.shelf.find(&name, asked.private).await?;
         let Record::Answer(answer) = record.as_ref() else { return None };
         let right = answer.selected_by == asked.selected_by(&index.names, &self.keys);
-        right.then(|| Kept { answer: Arc::new((**answer).clone()), tier })
+        right.then(|| Kept { answer: Arc::clone(answer), tier })
     }
 
     fn remember(&self, name: &str, index: &Index) {
@@ -202,9 +202,8 @@ impl Proxy {
         let (Some(_), Some(names)) = (worth, names) else {
             if looked.kept.is_some() && response.status().is_success() {
                 // What is kept was replaced by something that may not be.
-                let (proxy, name) = (Arc::clone(self), asked.name.clone());
-                lock(&self.indexes).remove(&name);
-                tokio::spawn(async move { proxy.shelf.forget(&name).await });
+                lock(&self.indexes).remove(&asked.name);
+                self.shelf.forget(asked.name.clone());
             }
             return Reply::new(self.passed(response), Outcome::Miss);
         };
@@ -242,11 +241,15 @@ impl Proxy {
         let life = Life::of(answer, asked.private, SystemTime::now());
         let Some(worth) = life.worth(self.options.keep_stale, self.options.stale_if_error) else { return };
         let Some(names) = selecting(&answer.headers) else { return };
-        let mut answer = (**answer).clone();
-        answer.selected_by = asked.selected_by(&names, &self.keys);
+        let selected_by = asked.selected_by(&names, &self.keys);
+        let answer = if answer.selected_by == selected_by {
+            Arc::clone(answer)
+        } else {
+            Arc::new(Answer { selected_by, ..(**answer).clone() })
+        };
         if answer.selected_by.is_empty() {
             lock(&self.indexes).remove(&asked.name);
-            self.shelf.keep(asked.name.clone(), Record::Answer(Box::new(answer)), asked.private, worth);
+            self.shelf.keep(asked.name.clone(), Record::Answer(answer), asked.private, worth);
             return;
         }
         let index = match &looked.index {
@@ -260,6 +263,6 @@ impl Proxy {
         };
         self.remember(&asked.name, &index);
         let name = asked.variant(&index.names, &index.nonce, &self.keys);
-        self.shelf.keep(name, Record::Answer(Box::new(answer)), asked.private, worth);
+        self.shelf.keep(name, Record::Answer(answer), asked.private, worth);
     }
 }

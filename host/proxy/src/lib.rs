@@ -37,6 +37,7 @@ mod options;
 mod origin;
 mod own_pages;
 mod proxy;
+mod queue;
 mod server;
 mod shelf;
 mod stats;

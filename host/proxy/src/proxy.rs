@@ -98,7 +98,7 @@ impl Proxy {
         let started = Instant::now();
         let path = request.uri().path();
         if path.starts_with(BELOW) {
-            return page(request.method(), path, || self.stats.json());
+            return page(request.method(), path, || self.stats.json(self.shelf.storing()));
         }
         let (head, body) = request.into_parts();
         if head.method == Method::CONNECT || head.headers.contains_key("upgrade") {
@@ -146,7 +146,10 @@ impl Proxy {
             return self.pass(&asked, with_body.then_some(body)).await;
         }
         let asked = Arc::new(asked);
+        let looking = Instant::now();
         let looked = self.look(&asked).await;
+        let micros = u64::try_from(looking.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::debug!(micros, found = looked.kept.is_some(), "looked into the tiers");
         if let Some(kept) = &looked.kept {
             let life = Life::of(&kept.answer, asked.private, SystemTime::now());
             if !self.outdated(&asked, &kept.answer) {
@@ -262,12 +265,7 @@ impl Proxy {
                 written.insert(asked.place, SystemTime::now());
             }
             lock(&self.indexes).retain(|name, _| !names.contains(name));
-            let proxy = Arc::clone(self);
-            tokio::spawn(async move {
-                for name in names {
-                    proxy.shelf.forget(&name).await;
-                }
-            });
+            names.into_iter().for_each(|name| self.shelf.forget(name));
         }
         reply
     }

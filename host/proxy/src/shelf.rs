@@ -2,20 +2,22 @@
 
 use crate::answer::{Record, millis};
 use crate::keys::{Keys, Sharing};
+use crate::queue::{Entered, Pending, Queue, Wish};
 use crate::stats::Stats;
 use seaworthy_cache::{Answer as TierAnswer, Blob, CacheError, Operation, Tier, Tiers};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Records on their way into the tiers; more than this, and further ones are left out.
-const MOST_WRITING: usize = 64;
-/// Writes at once.
-const WRITERS: usize = 8;
+/// Writes at once: half of the instances that the engine runs of an adapter, so that the
+/// others are left to lookups, which clients wait for.
+const WRITERS: usize = 4;
 /// The property of a tier that nobody else reads.
 const PRIVATE: &str = "private";
+/// What stands in the place of a tier's name for a record that is on its way into them:
+/// no word that a tier can be called by, so that its hits are not taken for a tier's.
+const ON_THE_WAY: &str = "(storing)";
 
 /// Whoever has the tiers.
 pub trait HasTiers: Send + Sync + 'static {
@@ -29,21 +31,24 @@ pub(crate) struct Shelf {
     keys: Arc<Keys>,
     stats: Arc<Stats>,
     budget: Duration,
-    /// What is on its way into the tiers, to be found until it is there.
-    writing: Mutex<HashMap<String, Arc<Record>>>,
+    /// What is on its way into the tiers or out of them.
+    queue: Queue,
     writers: Arc<Semaphore>,
 }
 
 impl Shelf {
     pub(crate) fn new(source: Arc<dyn HasTiers>, keys: Arc<Keys>, stats: Arc<Stats>, budget: Duration) -> Self {
-        Self { source, keys, stats, budget, writing: Mutex::default(), writers: Arc::new(Semaphore::new(WRITERS)) }
+        Self { source, keys, stats, budget, queue: Queue::default(), writers: Arc::new(Semaphore::new(WRITERS)) }
     }
 
     /// The record called `name` and the tier that had it. *Behaviour*: what cannot be
     /// found out within the budget is not there; why is counted and logged.
     pub(crate) async fn find(&self, name: &str, private: bool) -> Option<(String, Arc<Record>)> {
-        if let Some(record) = self.lock().get(name) {
-            return Some(("memory".into(), Arc::clone(record)));
+        match self.queue.find(name) {
+            Some(Wish::Store(pending)) => return Some((ON_THE_WAY.into(), pending.record)),
+            // The tiers may still have it.
+            Some(Wish::Remove) => return None,
+            None => {}
         }
         let looking = async {
             if self.stays_here(private) { self.find_here(name).await } else { self.find_anywhere(name).await }
@@ -103,30 +108,41 @@ impl Shelf {
 
     /// Stores `record` in the background. Until it is stored it is found here.
     pub(crate) fn keep(self: &Arc<Self>, name: String, record: Record, private: bool, life: Duration) {
-        let record = Arc::new(record);
-        {
-            let mut writing = self.lock();
-            if writing.len() >= MOST_WRITING {
+        self.wish(name, Wish::Store(Pending { record: Arc::new(record), private, life }));
+    }
+
+    /// Removes the record called `name` in the background from every tier that can.
+    /// It is not found here any more.
+    pub(crate) fn forget(self: &Arc<Self>, name: String) {
+        self.wish(name, Wish::Remove);
+    }
+
+    fn wish(self: &Arc<Self>, name: String, wish: Wish) {
+        match self.queue.enter(&name, wish) {
+            Entered::Duty => {}
+            Entered::Joined => return,
+            Entered::Full => {
                 self.stats.write_skipped();
                 return;
             }
-            writing.insert(name.clone(), Arc::clone(&record));
         }
         let shelf = Arc::clone(self);
         tokio::spawn(async move {
-            let permit = shelf.writers.acquire().await;
-            shelf.store(&name, &record, private, life).await;
-            drop(permit);
-            let mut writing = shelf.lock();
-            // A newer one of that name may be on its way.
-            if writing.get(&name).is_some_and(|known| Arc::ptr_eq(known, &record)) {
-                writing.remove(&name);
+            let _permit = shelf.writers.acquire().await;
+            let mut done = None;
+            while let Some((number, wish)) = shelf.queue.next(&name, done) {
+                match wish {
+                    Wish::Store(pending) => shelf.store(&name, &pending).await,
+                    Wish::Remove => shelf.remove(&name).await,
+                }
+                done = Some(number);
             }
         });
     }
 
-    async fn store(&self, name: &str, record: &Record, private: bool, life: Duration) {
-        let Some(plain) = record.encode() else { return };
+    async fn store(&self, name: &str, pending: &Pending) {
+        let (private, life) = (pending.private, pending.life);
+        let Some(plain) = pending.record.encode() else { return };
         let bytes = if self.sealed(private) { self.keys.seal(name, &plain) } else { Some(plain) };
         let Some(bytes) = bytes else { return };
         let blob =
@@ -148,9 +164,7 @@ impl Shelf {
         }
     }
 
-    /// Removes the record called `name` from every tier that can.
-    pub(crate) async fn forget(&self, name: &str) {
-        self.lock().remove(name);
+    async fn remove(&self, name: &str) {
         let removal = timeout(self.budget, self.source.tiers().invalidate(name));
         match removal.await {
             Ok(written) => {
@@ -164,26 +178,27 @@ impl Shelf {
         }
     }
 
-    /// Waits until everything is stored, for at most `patience`.
+    /// Waits until everything is stored or removed, for at most `patience`.
     pub(crate) async fn settle(&self, patience: Duration) {
         let all = async {
-            while !self.lock().is_empty() {
+            while self.storing() > 0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             self.source.tiers().settle().await;
         };
         if timeout(patience, all).await.is_err() {
-            tracing::warn!("some answers were not stored before the end");
+            tracing::warn!("some answers were not stored or removed before the end");
         }
+    }
+
+    /// How many names are being stored or removed.
+    pub(crate) fn storing(&self) -> usize {
+        self.queue.len()
     }
 
     fn failed(&self, tier: &str, error: &CacheError) {
         self.stats.tier_failed(tier, &error.kind);
         tracing::debug!(tier, %error, "a tier failed");
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Record>>> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

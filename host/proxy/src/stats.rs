@@ -130,8 +130,8 @@ impl Stats {
         }
     }
 
-    /// All of it.
-    pub(crate) fn json(&self) -> Value {
+    /// All of it, with the number of answers that are on their way into the tiers.
+    pub(crate) fn json(&self, storing: usize) -> Value {
         let rows = self.times.rows();
         let mut outcomes = Map::new();
         let mut latency = Map::new();
@@ -171,6 +171,7 @@ impl Stats {
                 "errors": self.tiers.errors(),
                 "too_slow": self.slow.load(Ordering::Relaxed),
                 "unreadable": self.unreadable.load(Ordering::Relaxed),
+                "storing": storing,
                 "writes_skipped": self.writes_skipped.load(Ordering::Relaxed),
             },
             "latency": latency,

@@ -76,7 +76,7 @@ impl Running {
     }
 
     fn stats(&self) -> serde_json::Value {
-        self.proxy.stats.json()
+        self.proxy.stats.json(self.proxy.shelf.storing())
     }
 }
 
@@ -173,7 +173,7 @@ async fn a_stale_answer_is_confirmed_and_lives_on() {
 #[tokio::test]
 async fn a_client_that_has_it_gets_304_and_parts_are_cut_here() {
     let origin = Scripted::start(NOW, |heard| {
-        if heard.2.get("if-none-match").is_some() {
+        if heard.2.contains_key("if-none-match") {
             return said(304, &[("etag", "\"e\"")], "");
         }
         said(200, &[("etag", "\"e\""), ("cache-control", "public, max-age=60")], "0123456789")
@@ -450,6 +450,23 @@ async fn a_write_ends_what_was_kept_for_everybody() {
     let written = proxy.send("POST", "/x", &one, "a body").await;
     assert_eq!((written.status, written.cache()), (201, "bypass"));
     assert_eq!(both_hit().await, (false, false));
+}
+
+#[tokio::test]
+async fn a_slow_store_delays_no_answer_and_outlives_no_write() {
+    let origin = Scripted::start(NOW, |heard| said(200, &[("cache-control", "public, max-age=60")], &heard.1)).await;
+    let map = Arc::new(Map { property: "private", slow_put: Duration::from_millis(400), ..Map::default() });
+    let proxy = Running::start(origin.address, &[("disk", map.clone())], Sharing::Local, Options::default()).await;
+    let started = std::time::Instant::now();
+    assert_eq!(proxy.get("/a", &[]).await.cache(), "miss");
+    assert_eq!(proxy.get("/a", &[]).await.cache(), "hit; tier=(storing)");
+    assert!(started.elapsed() < map.slow_put, "no answer waits for a store: {:?}", started.elapsed());
+    assert_eq!(proxy.stats()["tiers"]["storing"], 1);
+    // Written while the old answer is on its way: it must not come back when it has arrived.
+    assert_eq!(proxy.send("PUT", "/a", &[], "x").await.cache(), "bypass");
+    proxy.settle().await;
+    assert_eq!((map.len(), &proxy.stats()["tiers"]["storing"]), (0, &serde_json::json!(0)));
+    assert_eq!(proxy.get("/a", &[]).await.cache(), "miss");
 }
 
 #[tokio::test]

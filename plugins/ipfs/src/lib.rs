@@ -57,6 +57,9 @@ impl Adapter for Ipfs {
             .with_property(if index.is_shared() { "shared" } else { "private" })
             .with_limit("max-value-bytes", settings.most_value)
             .with_limit("max-key-bytes", MOST_KEY as u64);
+        if !index.is_shared() {
+            capability = capability.with_property("local-index");
+        }
         if !writable {
             capability = capability.with_property("read-only");
         }
@@ -135,10 +138,16 @@ impl Adapter for Ipfs {
         Ok(())
     }
 
-    /// *Behaviour*: from the index alone; with a pinning service, what that says of it.
+    /// *Behaviour*: that a value is there is only said when the node says so: MFS is the
+    /// node's own, and with an index of this machine it is asked for the first byte. With
+    /// a pinning service, what that says of it too.
     fn stat(&mut self, key: &str) -> Result<Option<Entry>, CacheError> {
         let now = now_ms();
         let Some(pointer) = self.current("stat", key, now)? else { return Ok(None) };
+        if !self.index.is_shared() {
+            let first = self.node.begins(&pointer);
+            first.map_err(|trouble| trouble.error("stat", "cat").with("cid", pointer.cid.to_string()))?;
+        }
         let entry = pointer.entry(key, now);
         let Some(remote) = &self.remote else { return Ok(Some(entry)) };
         Ok(Some(remote.state(&pointer.cid).into_iter().fold(entry, |entry, (name, value)| entry.with(name, value))))

@@ -127,6 +127,11 @@ impl Node {
         Ok(content)
     }
 
+    /// Whether it has the beginning of what a pointer leads to.
+    pub(crate) fn begins(&self, pointer: &Pointer) -> Result<(), Trouble> {
+        self.ask(Call::cat(&pointer.cid, 0, 1, self.local))?.bytes().map(drop)
+    }
+
     fn authorized(&self, request: Request) -> Authorized {
         let headers = self.authorization.iter().map(|(label, scheme)| {
             let (word, encoding) = match scheme {

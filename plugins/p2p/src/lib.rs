@@ -72,6 +72,7 @@ fn capability(usable: u32, configured: usize) -> Result<Capability, CacheError> 
         .with_property("shared")
         .with_property("encrypted")
         .with_property("expiring")
+        .with_property("concurrent")
         .with_limit("usable-peers", u64::from(usable))
         .with_limit("configured-peers", configured as u64))
 }

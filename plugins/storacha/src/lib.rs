@@ -33,6 +33,8 @@ seaworthy_adapter_sdk::descriptor!();
 const MAX_BLOB_BYTES: usize = 2 << 20;
 /// Room in it for the record's head, the key and the CAR's own.
 const OVERHEAD: usize = 16 << 10;
+/// The largest value: whatever its key and metadata are.
+const MAX_VALUE_BYTES: usize = MAX_BLOB_BYTES - OVERHEAD;
 /// Blobs under one root, most of them overwritten ones, before the root is entered anew.
 const MAX_SHARDS: usize = 4;
 /// Uploads on one page of the space's list, and pages that are read at most.
@@ -77,7 +79,7 @@ impl Adapter for Storacha {
             None => capability.with_property("read-only"),
         };
         let capability = capability
-            .with_limit("max-value-bytes", (MAX_BLOB_BYTES - OVERHEAD) as u64)
+            .with_limit("max-value-bytes", MAX_VALUE_BYTES as u64)
             .with_limit("max-key-bytes", name::MAX_KEY_BYTES as u64);
         Ok((Self { gateway, index, service, default_ttl: settings.default_ttl }, capability))
     }
@@ -96,18 +98,21 @@ impl Adapter for Storacha {
         let service = self.writable("put")?;
         name::check(key)?;
         let now = now_ms();
+        if value.bytes.len() > MAX_VALUE_BYTES {
+            return Err(too_large(format!(
+                "the value has {} bytes, and this tier takes at most {MAX_VALUE_BYTES}",
+                value.bytes.len()
+            )));
+        }
         let life = Life::starting(now, value.created, value.ttl, self.default_ttl)?;
         let size = value.bytes.len() as u64;
         let record = Record { stored: now, life, metadata: value.metadata, bytes: value.bytes };
         let blob = record.encode(key)?;
         if blob.len() > MAX_BLOB_BYTES {
-            let message = format!(
-                "the value takes {} bytes as a blob, and at most {MAX_BLOB_BYTES} are stored as one block",
+            return Err(too_large(format!(
+                "the value takes {} bytes with its metadata, and at most {MAX_BLOB_BYTES} are stored as one block",
                 blob.len()
-            );
-            return Err(
-                CacheError::too_large("put", message).with("max-value-bytes", (MAX_BLOB_BYTES - OVERHEAD).to_string())
-            );
+            )));
         }
         let digest = storacha_client::gateway::sha256(&blob);
         service.store(&blob, &digest)?;
@@ -315,6 +320,10 @@ impl Storacha {
         }
         Ok(None)
     }
+}
+
+fn too_large(message: String) -> CacheError {
+    CacheError::too_large("put", message).with("max-value-bytes", MAX_VALUE_BYTES.to_string())
 }
 
 seaworthy_adapter_sdk::export_adapter!(Storacha);

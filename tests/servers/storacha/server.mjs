@@ -20,11 +20,16 @@ import * as CAR from '@ucanto/transport/car'
 import { CID } from 'multiformats/cid'
 import { base58btc } from 'multiformats/bases/base58'
 
-// The storage nodes listen on every interface; here they get loopback.
+// The storage nodes listen on every interface; here they get loopback. They also destroy
+// each connection as they answer, which may cost the answer; here it ends by itself.
 const loopback = {
   ...http,
-  createServer: (...handlers) => {
-    const server = http.createServer(...handlers)
+  createServer: (handler) => {
+    const server = http.createServer((request, response) => {
+      response.shouldKeepAlive = false
+      response.destroy = () => response
+      return handler(request, response)
+    })
     const listen = server.listen.bind(server)
     server.listen = (done) => listen(0, '127.0.0.1', done)
     return server

@@ -1,10 +1,11 @@
 //! The tier `origin` and its check, on a real API over TLS and on a scripted one.
 
-use crate::Here;
+use crate::{Here, session};
 use anyhow::{Context, Result, ensure};
 use seaworthy_model::Status;
 use seaworthy_tests::{CADDY_TOKEN, Caddy, Origin, Run, Said, Scene, Seaworthy, scratch};
 use serde_json::Value;
+use std::path::Path;
 use std::time::Duration;
 
 /// The exit codes of a miss, and of a cache that could not tell.
@@ -90,17 +91,26 @@ fn refusals(_: &Here) -> Result<()> {
 fn confirmed(_: &Here) -> Result<()> {
     let origin = Origin::start(Duration::ZERO, |heard| {
         let said = Said::new(200, "value").with("etag", "\"v1\"").with("cache-control", "public, max-age=60");
-        if heard.header("if-none-match") == "\"v1\"" { Said { status: 304, body: String::new(), ..said } } else { said }
+        match (heard.path.as_str(), heard.header("if-none-match")) {
+            ("/gone", _) => Said::new(404, "{}").with("content-type", "application/json"),
+            (_, "\"v1\"") => Said { status: 304, body: String::new(), ..said },
+            _ => said,
+        }
     })?;
-    let trace = scratch()?;
-    let file = trace.path().join("trace");
-    std::fs::write(&file, "get a\nget a\nget a\nget b\n")?;
-    let words = ["bench", "--json", "--clients", "1", "--warmup", "0s", "--trace", file.to_str().context("a path")?];
-    let run = cache(&origin.url(), &words)?.run()?;
-    let report: Value = serde_json::from_str(&run.exits(0)?.stdout).with_context(|| run.transcript())?;
-    ensure!(report["hits"].as_u64() >= Some(4), "{report}");
-    let conditional = origin.heard().iter().filter(|heard| !heard.header("if-none-match").is_empty()).count();
-    ensure!(conditional >= 2, "{conditional} of {} requests asked whether it changed", origin.count());
+    // One process, as a program has that links the cache: `seaworthy cache get` is one each.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let _within = runtime.enter();
+    let session = session::of_origin(&origin.url())?;
+    for (key, version) in [("a", ""), ("a", "\"v1\""), ("a", "\"v1\""), ("b", "")] {
+        let hit = runtime.block_on(session.tiers().get(key)).outcome?.with_context(|| format!("{key} is a miss"))?;
+        ensure!(hit.blob.bytes == b"value", "{key}: the body of what was confirmed is that of before");
+        ensure!(hit.blob.ttl_ms.is_some_and(|left| left > 50_000), "{key}: {:?}", hit.blob.ttl_ms);
+        let heard = origin.heard().pop().context("it was not asked")?;
+        ensure!(heard.header("if-none-match") == version, "{key}: asked with {:?}", heard.headers);
+    }
+    ensure!(origin.count() == 4, "{} requests for four values", origin.count());
+    let gone = runtime.block_on(session.tiers().get("gone")).outcome?;
+    ensure!(gone.is_none(), "404 is a miss");
     Ok(())
 }
 
@@ -133,12 +143,16 @@ timeout = "8s"
 "#;
 
 /// What the check says of the API at `url`: its status, its findings and its facts.
-fn check(url: &str, token: &str, authority: Option<&std::path::Path>) -> Result<(Status, Vec<String>, Value)> {
+fn check(url: &str, token: &str, authority: Option<&Path>) -> Result<(Status, Vec<String>, Value)> {
+    check_by(POLICY, url, token, authority)
+}
+
+fn check_by(policy: &str, url: &str, token: &str, authority: Option<&Path>) -> Result<(Status, Vec<String>, Value)> {
     let folder = scratch()?;
-    let policy = folder.path().join("checks.toml");
-    std::fs::write(&policy, POLICY)?;
+    let file = folder.path().join("checks.toml");
+    std::fs::write(&file, policy)?;
     let mut command = Seaworthy::new(["run", "--report-only", "-f", "json", "-c"])?
-        .arg(&policy)
+        .arg(&file)
         .env("GITHUB_API_URL", url)
         .env("GH_TOKEN", token);
     if let Some(authority) = authority {
@@ -161,6 +175,9 @@ fn check_passes(_: &Here) -> Result<()> {
     ensure!(facts["origin-token-form"] == "github-token" && facts["origin-clock-offset-s"] != Value::Null, "{facts}");
     let (status, codes, facts) = check(&caddy.url(), "", Some(&caddy.authority()))?;
     ensure!((status, codes) == (Status::Warn, vec!["origin.token-missing".to_owned()]), "{facts}");
+    let demanding = format!("{POLICY}with = {{ require-token = true }}\n");
+    let (status, codes, facts) = check_by(&demanding, &caddy.url(), "", Some(&caddy.authority()))?;
+    ensure!((status, codes) == (Status::Fail, vec!["origin.token-missing".to_owned()]), "{facts}");
     Ok(())
 }
 
@@ -168,6 +185,10 @@ fn check_untrusted(_: &Here) -> Result<()> {
     let caddy = Caddy::start()?;
     let (status, codes, facts) = check(&caddy.url(), CADDY_TOKEN, None)?;
     ensure!((status, codes) == (Status::Fail, vec!["origin.untrusted".to_owned()]), "{facts}");
+    // A port without TLS shows no certificate that could be refused.
+    let plain = Origin::start(Duration::ZERO, |_| Said::new(200, "{}"))?;
+    let (status, codes, facts) = check(&plain.url().replace("http:", "https:"), CADDY_TOKEN, None)?;
+    ensure!((status, codes) == (Status::Fail, vec!["origin.unreachable".to_owned()]), "{facts}");
     Ok(())
 }
 

@@ -92,7 +92,9 @@ fn measure(seed: u64) -> Result<Seen> {
     let asked = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&asked);
     let origin = Origin::start(DELAY, move |heard| github(heard, &counter))?;
-    let proxy = CachingProxy::start(&place.proxy(&origin.url(), "p2p,disk", "a")?)?;
+    // With the log that users have by default: what every connection says at `debug` is a cost of its own.
+    let options = place.proxy(&origin.url(), "p2p,disk", "a")?.env("SEAWORTHY_LOG", "");
+    let proxy = CachingProxy::start(&options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let address = proxy.address;
     let started = Instant::now();

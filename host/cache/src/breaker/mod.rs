@@ -9,8 +9,11 @@ use async_trait::async_trait;
 use circuit::{Circuit, Pass, Verdict};
 use serde::Serialize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
+
+/// Context of a `clock` error: by how many milliseconds a value is from the future.
+const AHEAD: &str = "ahead-ms";
 
 /// When a breaker opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +54,15 @@ pub struct BreakerSnapshot {
 ///
 /// | answer | effect |
 /// |---|---|
-/// | a value, a miss, done; `integrity`, `too-large`, `unsupported`, `invalid` | it is there: closes the circuit |
-/// | `unauthenticated`, `configuration`, `retired`, `clock` | opens both at once, for the longest time |
+/// | a value, a miss, done; `integrity`, `too-large`, `unsupported`, `invalid`; `clock` of one value | it is there: closes the circuit |
+/// | `unauthenticated`, `configuration`, `retired`, any other `clock` | opens both at once, for the longest time |
 /// | `forbidden`, `denied`, `no-space` | opens this circuit at once, for the longest time |
 /// | anything with a `retry-after` | opens this circuit at once, for so long, capped |
 /// | anything else | some in a row open this circuit |
+///
+/// A `clock` error is of one value when it says how far ahead that was made
+/// (`ahead-ms` in its context), or when what was to be put claims a time that this
+/// machine's clock has not reached either: whoever made it is wrong, not the store.
 ///
 /// While a circuit is open the answer is the error that opened it, with
 /// `breaker` = `open` in its context; it is never a miss. `open` always passes: a
@@ -104,13 +111,31 @@ impl Side {
     }
 }
 
+/// How far ahead of this machine's clock a value may claim to be made, in milliseconds;
+/// the same as adapters allow.
+const MAX_SKEW_MS: u64 = 60_000;
+
 /// Whether an error says that nobody can use the tier, whatever they ask for.
 fn concerns_all(error: &CacheError) -> bool {
-    matches!(error.kind.as_str(), kind::UNAUTHENTICATED | kind::CONFIGURATION | kind::RETIRED | kind::CLOCK)
+    matches!(error.kind.as_str(), kind::UNAUTHENTICATED | kind::CONFIGURATION | kind::RETIRED)
+        || (error.kind == kind::CLOCK && !is_of_one_value(error))
+}
+
+/// Whether a `clock` error is about the time that one value was made.
+fn is_of_one_value(error: &CacheError) -> bool {
+    error.kind == kind::CLOCK && error.context.contains_key(AHEAD)
+}
+
+/// How far ahead of this machine's clock a value claims to be made, where that is too far.
+fn ahead(value: &Blob) -> Option<u64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let ahead = value.created_ms.saturating_sub(u64::try_from(now).unwrap_or(u64::MAX));
+    (ahead > MAX_SKEW_MS).then_some(ahead)
 }
 
 fn verdict(error: &CacheError) -> Verdict {
     match error.kind.as_str() {
+        kind::CLOCK if is_of_one_value(error) => Verdict::Answered,
         kind::INTEGRITY | kind::TOO_LARGE | kind::UNSUPPORTED | kind::INVALID => Verdict::Answered,
         kind::FORBIDDEN | kind::DENIED | kind::NO_SPACE => Verdict::Broken(error.clone()),
         _ if concerns_all(error) => Verdict::Broken(error.clone()),
@@ -212,7 +237,14 @@ impl<B: Backend> Backend for Breaker<B> {
     }
 
     async fn put(&self, key: &str, value: Blob) -> Result<(), CacheError> {
-        self.through(Operation::Put, self.inner.put(key, value)).await
+        let ahead = ahead(&value);
+        let put = async {
+            self.inner.put(key, value).await.map_err(|error| match ahead {
+                Some(ahead) if error.kind == kind::CLOCK => error.with(AHEAD, ahead.to_string()),
+                _ => error,
+            })
+        };
+        self.through(Operation::Put, put).await
     }
 
     async fn stat(&self, key: &str) -> Result<Option<Entry>, CacheError> {

@@ -72,6 +72,33 @@ async fn what_concerns_one_value_opens_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_value_from_the_future_is_the_fault_of_who_made_it() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let ahead = |ms: u64| Blob { created_ms: u64::try_from(now).unwrap() + ms, ..Blob::new("v") };
+    // Read or put, where the adapter says so.
+    let (_, cache) = around(CacheError::clock("get", "made in the future").with("ahead-ms", "3600000"));
+    for _ in 0..20 {
+        assert!(!get(&cache).await.unwrap_err().is_from_breaker());
+        assert!(!cache.put("k", Blob::new("v")).await.unwrap_err().is_from_breaker());
+    }
+    assert_eq!(cache.snapshot().openings, 0);
+
+    // Put, where this machine knows it as well.
+    let (_, cache) = around(CacheError::clock("put", "made in the future"));
+    let error = cache.put("k", ahead(3_600_000)).await.unwrap_err();
+    assert!(error.context.contains_key("ahead-ms"), "{error:?}");
+    assert_eq!(cache.snapshot().openings, 0);
+
+    // A value of now that is said to be from the future: the two machines' clocks differ.
+    for value in [Blob::new("v"), ahead(1_000)] {
+        let (_, cache) = around(CacheError::clock("put", "made in the future"));
+        assert!(cache.put("k", value).await.is_err());
+        let seen = cache.snapshot();
+        assert_eq!((seen.reads, seen.writes), (CircuitState::Open, CircuitState::Open));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_429_at_the_start_does_not_cost_the_tier_for_the_run() {
     let wait = Duration::from_secs(7);
     let (broken, cache) = around(CacheError::rate_limited("get", "429", Some(wait)));

@@ -17,22 +17,37 @@ pub(crate) fn exit_code(error: &CacheError) -> ExitCode {
     }
 }
 
-/// The error with what is known around it and a way on, on several lines.
-pub(crate) fn told(error: &CacheError) -> String {
+/// The error with what is known around it and a way on, on several lines; `adapter` is
+/// that of the tier it comes from, where it comes from one.
+pub(crate) fn told(error: &CacheError, adapter: Option<&str>) -> String {
     let mut text = error.to_string();
     for (key, value) in error.context.iter().take(CONTEXT_LINES) {
         let _ = write!(text, "\n  {key}: {value}");
     }
-    let next = match error.kind.as_str() {
-        kind::UNREACHABLE | kind::TIMED_OUT => Some("seaworthy run net.connectivity"),
-        kind::UNAUTHENTICATED => Some("seaworthy run p2p.encryption"),
-        kind::CONFIGURATION => Some("seaworthy run cache.initialization"),
-        _ => None,
-    };
-    if let Some(command) = next {
-        let _ = write!(text, "\nwhy: {command}");
+    if let Some(next) = way_on(error, adapter) {
+        let _ = write!(text, "\nwhy: {next}");
     }
     text
+}
+
+/// Which check says more about it. Those of services are not among the eight that run
+/// by default, so they are named as a policy names them.
+fn way_on(error: &CacheError, adapter: Option<&str>) -> Option<&'static str> {
+    let service = match adapter {
+        Some("s3") => Some("add the check `bundled:s3/store` to checks.toml and run it"),
+        Some("ipfs") => Some("add the check `bundled:ipfs/node` to checks.toml and run it"),
+        Some("storacha") => Some("add the check `bundled:storacha/space` to checks.toml and run it"),
+        Some("origin") => Some("add the check `bundled:origin/api` to checks.toml and run it"),
+        _ => None,
+    };
+    match error.kind.as_str() {
+        kind::UNAUTHENTICATED | kind::FORBIDDEN | kind::RETIRED | kind::RATE_LIMITED if service.is_some() => service,
+        kind::CLOCK if service.is_some() && !error.context.contains_key("ahead-ms") => service,
+        kind::UNAUTHENTICATED if adapter == Some("p2p") => Some("seaworthy run p2p.encryption"),
+        kind::UNREACHABLE | kind::TIMED_OUT => service.or(Some("seaworthy run net.connectivity")),
+        kind::CONFIGURATION => service.or(Some("seaworthy run cache.initialization")),
+        _ => None,
+    }
 }
 
 /// What one tier answered, on one line.
@@ -46,6 +61,12 @@ pub(crate) fn line(answer: &TierAnswer) -> String {
         Answer::Failed(error) => error.to_string(),
     };
     format!("{}: {said} ({})", answer.label, shown::time(answer.elapsed))
+}
+
+/// The tier that failed with this error.
+pub(crate) fn whose<'a>(tried: &'a [TierAnswer], error: &CacheError) -> Option<&'a str> {
+    let failed = tried.iter().find(|tier| matches!(&tier.answer, Answer::Failed(failed) if failed == error));
+    failed.map(|tier| tier.label.as_str())
 }
 
 /// The first failure among the answers.
@@ -77,7 +98,26 @@ mod tests {
             let error = CacheError::new(kind, seaworthy_cache::Retry::Permanent, "get", "it did not work");
             let exit = exit_code(&error);
             assert!(!matches!(exit, ExitCode::Missing | ExitCode::Passed), "{kind}");
-            assert!(told(&error).contains("it did not work"), "{kind}");
+            assert!(told(&error, None).contains("it did not work"), "{kind}");
         }
+    }
+
+    #[test]
+    fn the_way_on_is_that_of_the_tier() {
+        let secret = CacheError::unauthenticated("get", "wrong secret");
+        for (adapter, named) in [
+            ("p2p", "p2p.encryption"),
+            ("s3", "bundled:s3/store"),
+            ("ipfs", "bundled:ipfs/node"),
+            ("storacha", "bundled:storacha/space"),
+            ("origin", "bundled:origin/api"),
+        ] {
+            assert!(told(&secret, Some(adapter)).contains(named), "{adapter}");
+        }
+        for adapter in [None, Some("disk"), Some("somebody-elses")] {
+            assert!(!told(&secret, adapter).contains("why:"), "{adapter:?}");
+        }
+        let future = CacheError::clock("put", "made in the future").with("ahead-ms", "3600000");
+        assert!(!told(&future, Some("s3")).contains("why:"), "no store is at fault");
     }
 }

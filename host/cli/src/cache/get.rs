@@ -30,13 +30,13 @@ pub(crate) async fn get(global: &Global, arguments: &GetArgs) -> Result<ExitCode
             ExitCode::Passed
         }
         Ok(None) => match failure::first(&lookup.tried) {
-            Some(error) => return Err(opened.refused(error)),
+            Some(error) => return Err(opened.refused(failure::whose(&lookup.tried, error), error)),
             None => {
                 opened.say(&format!("`{}` is not in the cache", arguments.key));
                 ExitCode::Missing
             }
         },
-        Err(error) => return Err(opened.refused(&error)),
+        Err(error) => return Err(opened.refused(failure::whose(&lookup.tried, &error), &error)),
     };
     // The tiers above get what was found below; nobody waits for that but this process.
     let settled = opened.session.tiers().settle().await;

@@ -56,8 +56,10 @@ pub(crate) async fn list(global: &Global, arguments: &ListArgs) -> Result<ExitCo
             Ok(_) => {}
         }
     }
-    match answers.iter().find_map(|(_, answer)| answer.as_ref().err()) {
-        Some(error) if answers.iter().all(|(_, answer)| answer.is_err()) => Err(opened.refused(error)),
+    match answers.iter().find_map(|(label, answer)| Some((*label, answer.as_ref().err()?))) {
+        Some((label, error)) if answers.iter().all(|(_, answer)| answer.is_err()) => {
+            Err(opened.refused(Some(label), error))
+        }
         _ => Ok(ExitCode::Passed),
     }
 }

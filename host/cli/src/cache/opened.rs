@@ -124,9 +124,12 @@ impl Opened {
         }
     }
 
-    /// The end of a command that the cache did not let succeed.
-    pub(crate) fn refused(&self, error: &CacheError) -> CliError {
-        let text = failure::told(error).lines().map(|line| self.plain(line)).collect::<Vec<_>>().join("\n");
+    /// The end of a command that the cache did not let succeed; `label` is the tier's
+    /// that the error comes from.
+    pub(crate) fn refused(&self, label: Option<&str>, error: &CacheError) -> CliError {
+        let tier = self.session.planned().iter().find(|tier| Some(tier.label.as_str()) == label);
+        let text = failure::told(error, tier.map(|tier| tier.adapter.as_str()));
+        let text = text.lines().map(|line| self.plain(line)).collect::<Vec<_>>().join("\n");
         CliError::Cache { exit: failure::exit_code(error), text }
     }
 

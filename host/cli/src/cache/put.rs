@@ -27,7 +27,7 @@ pub(crate) async fn put(global: &Global, arguments: PutArgs) -> Result<ExitCode,
     let written = opened.session.tiers().put(&arguments.key, value).await;
     opened.say_tried(&written.tried);
     if let Err(error) = &written.outcome {
-        return Err(opened.refused(error));
+        return Err(opened.refused(failure::whose(&written.tried, error), error));
     }
     let outlives = |label: &str| {
         let capability = opened.session.tiers().tier(label).and_then(seaworthy_cache::Tier::capability);

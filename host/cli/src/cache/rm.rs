@@ -1,6 +1,7 @@
 //! `seaworthy cache rm`.
 
 use super::args::KeyArgs;
+use super::failure;
 use super::opened::Opened;
 use crate::args::Global;
 use crate::error::CliError;
@@ -15,6 +16,6 @@ pub(crate) async fn rm(global: &Global, arguments: &KeyArgs) -> Result<ExitCode,
     opened.say_tried(&written.tried);
     match written.outcome {
         Ok(()) => Ok(ExitCode::Passed),
-        Err(error) => Err(opened.refused(&error)),
+        Err(error) => Err(opened.refused(failure::whose(&written.tried, &error), &error)),
     }
 }

@@ -43,14 +43,16 @@ pub(crate) async fn stat(global: &Global, arguments: &StatArgs) -> Result<ExitCo
         }
         stdout::print(&text)?;
     }
-    let failed =
-        || answers.iter().find_map(|(_, answer)| answer.as_ref().err().filter(|e| e.kind != kind::UNSUPPORTED));
+    let failed = || {
+        let mut errors = answers.iter().filter_map(|(label, answer)| Some((*label, answer.as_ref().err()?)));
+        errors.find(|(_, error)| error.kind != kind::UNSUPPORTED)
+    };
     if answers.iter().any(|(_, answer)| matches!(answer, Ok(Some(_)))) {
         return Ok(ExitCode::Passed);
     }
     match failed() {
-        Some(error) => Err(opened.refused(error)),
+        Some((label, error)) => Err(opened.refused(Some(label), error)),
         None if answers.iter().any(|(_, answer)| answer.is_ok()) => Ok(ExitCode::Missing),
-        None => Err(opened.refused(&CacheError::unsupported("stat", "no tier can say without reading; use get"))),
+        None => Err(opened.refused(None, &CacheError::unsupported("stat", "no tier can say without reading; use get"))),
     }
 }

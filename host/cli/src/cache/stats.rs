@@ -50,8 +50,9 @@ pub(crate) async fn stats(global: &Global, arguments: &StatsArgs) -> Result<Exit
         let text = all.iter().flat_map(|one| one.lines(global.verbose > 0)).map(|line| opened.plain(&line) + "\n");
         stdout::print(&text.collect::<String>())?;
     }
-    match all.iter().find_map(|one| one.opened.as_ref().err().or(one.peers.as_ref().err())) {
-        Some(error) => Err(opened.refused(error)),
+    let failed = |one: &TierStats<'_>| one.opened.as_ref().err().or(one.peers.as_ref().err()).cloned();
+    match all.iter().find_map(|one| Some((one.tier.label.as_str(), failed(one)?))) {
+        Some((label, error)) => Err(opened.refused(Some(label), &error)),
         None => Ok(ExitCode::Passed),
     }
 }

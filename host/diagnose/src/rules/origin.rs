@@ -239,7 +239,7 @@ fn untrusted(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         Some("time") => remedy("set-clock", "Set the clock, and then look at the certificate's dates", "One of the two is wrong.")
             .run("By NTP.", "timedatectl set-ntp true")
             .run("The dates.", format!("openssl s_client -connect {} </dev/null 2>/dev/null | openssl x509 -noout -dates", shell(&with_port))),
-        _ => remedy("look-at-tls", "See what answers on that port", "The handshake failed before a certificate could be judged.")
+        _ => remedy("look-at-tls", "See what answers on that port", "The certificate is refused for its form or its signature.")
             .run("What it says.", format!("openssl s_client -connect {} </dev/null", shell(&with_port))),
     };
     told(symptoms, vec![fix.proved_by(proof(scene, symptom))])

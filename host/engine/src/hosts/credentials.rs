@@ -1,3 +1,4 @@
+use super::http::Unsent;
 use crate::bindings::wit_credentials::{authorized_http, credentials};
 use crate::bindings::wit_net::http;
 use crate::scope::Scope;
@@ -148,7 +149,7 @@ fn assemble(scope: &Scope, pieces: Vec<credentials::Piece>) -> Result<Vec<u8>, F
 }
 
 /// Puts the secrets into the headers of a request.
-fn authorize(scope: &Scope, one: authorized_http::Authorized) -> Result<http::Request, (http::Request, Failure)> {
+fn authorize(scope: &Scope, one: authorized_http::Authorized) -> Result<http::Request, Box<Unsent>> {
     let mut request = one.request;
     let mut headers = Vec::with_capacity(one.headers.len());
     for header in one.headers {
@@ -161,7 +162,7 @@ fn authorize(scope: &Scope, one: authorized_http::Authorized) -> Result<http::Re
         });
         match value {
             Ok(value) => headers.push((header.name, value)),
-            Err(failure) => return Err((request, failure)),
+            Err(failure) => return Err(Box::new(Unsent { request, failure })),
         }
     }
     request.headers.extend(headers);

@@ -26,10 +26,11 @@ impl http::Host for State {
 pub(super) async fn send_all(
     scope: &Scope,
     probe: &str,
-    requests: Vec<Result<http::Request, (http::Request, Failure)>>,
+    requests: Vec<Result<http::Request, Box<Unsent>>>,
 ) -> wasmtime::Result<Vec<http::Seen>> {
     let urls = requests.iter().map(|request| match request {
-        Ok(request) | Err((request, _)) => request.url.as_str(),
+        Ok(request) => request.url.as_str(),
+        Err(unsent) => unsent.request.url.as_str(),
     });
     let _doing = scope.step.enter(probe, &urls.collect::<Vec<_>>().join(", "), requests.len())?;
     let proxies = ProxyEnvironment::from_environment(&scope.run.plan.environment);
@@ -39,17 +40,26 @@ pub(super) async fn send_all(
         async move {
             match request {
                 Ok(request) => send(scope, probe, request, proxies, most).await,
-                Err((request, failure)) => unsent(scope, probe, request, &failure),
+                Err(unsent) => unsent.seen(scope, probe),
             }
         }
     });
     Ok(stream::iter(sent).buffered(super::AT_ONCE).collect().await)
 }
 
-fn unsent(scope: &Scope, probe: &str, request: http::Request, failure: &Failure) -> http::Seen {
-    let question = json!({ "method": request.method, "url": request.url, "sent": false });
-    let id = scope.record(probe, question, Err(failure), Duration::ZERO);
-    http::Seen { id, url: request.url, elapsed: 0, outcome: Err(super::failure(failure)) }
+/// A request that could not be made ready, and why.
+pub(super) struct Unsent {
+    pub(super) request: http::Request,
+    pub(super) failure: Failure,
+}
+
+impl Unsent {
+    fn seen(self, scope: &Scope, probe: &str) -> http::Seen {
+        let Self { request, failure } = self;
+        let question = json!({ "method": request.method, "url": request.url, "sent": false });
+        let id = scope.record(probe, question, Err(&failure), Duration::ZERO);
+        http::Seen { id, url: request.url, elapsed: 0, outcome: Err(super::failure(&failure)) }
+    }
 }
 
 async fn send(scope: &Scope, probe: &str, request: http::Request, proxies: &ProxyEnvironment, most: u32) -> http::Seen {

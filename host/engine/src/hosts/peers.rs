@@ -7,12 +7,20 @@ use seaworthy_cache::{CacheError, Retry};
 use seaworthy_model::Failure;
 use seaworthy_p2p::{CacheClient, CacheFailure, PeerStats};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Time for one operation over all peers.
 const OPERATION: Duration = Duration::from_secs(4);
 
 type Answer<T> = wasmtime::Result<Result<T, WitError>>;
+
+/// The peers that an adapter opened, and how.
+pub(crate) struct OpenPeers {
+    addresses: Vec<String>,
+    secret: String,
+    pub(crate) client: CacheClient,
+}
 
 /// What the peers of a tier say of themselves.
 #[derive(Clone, Debug)]
@@ -35,10 +43,14 @@ pub(crate) async fn counts(client: &CacheClient, scope: &Scope) -> Result<PeerCo
 impl peers::Host for State {
     async fn open(&mut self, addresses: Vec<String>, secret: String) -> Answer<u32> {
         let scope = self.scope.clone();
+        let same = |known: &&Arc<OpenPeers>| known.addresses == addresses && known.secret == secret;
+        if let Some(known) = self.peers.as_ref().filter(same) {
+            return Ok(Ok(usable(&known.client)));
+        }
         Ok(match open(&scope, &addresses, &secret).await {
             Ok(client) => {
-                let usable = u32::try_from(client.usable()).unwrap_or(u32::MAX);
-                self.peers = Some(client);
+                let usable = usable(&client);
+                self.peers = Some(Arc::new(OpenPeers { addresses, secret, client }));
                 Ok(usable)
             }
             Err(error) => Err(from_error(error)),
@@ -88,10 +100,14 @@ impl peers::Host for State {
 
 impl State {
     fn client(&self, operation: &str) -> Result<&CacheClient, WitError> {
-        self.peers.as_ref().ok_or_else(|| {
+        self.peers.as_ref().map(|peers| &peers.client).ok_or_else(|| {
             from_error(CacheError::configuration(operation, "the adapter used its peers before opening them"))
         })
     }
+}
+
+fn usable(client: &CacheClient) -> u32 {
+    u32::try_from(client.usable()).unwrap_or(u32::MAX)
 }
 
 pub(crate) async fn open(scope: &Scope, addresses: &[String], label: &str) -> Result<CacheClient, CacheError> {

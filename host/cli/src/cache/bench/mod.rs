@@ -130,12 +130,12 @@ async fn sessions<'a>(opened: &'a Opened, arguments: &BenchArgs) -> Result<Vec<S
                 Ok(_) => usable = true,
                 Err(error) => {
                     opened.say(&format!("{}: {error}", tier.label));
-                    first.get_or_insert(error);
+                    first.get_or_insert((tier.label, error));
                 }
             }
         }
-        if let (false, Some(error)) = (usable, &first) {
-            return Err(opened.refused(error));
+        if let (false, Some((label, error))) = (usable, &first) {
+            return Err(opened.refused(Some(label), error));
         }
     }
     Ok(sessions)
