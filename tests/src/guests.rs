@@ -1,7 +1,7 @@
 use crate::{target_directory, workspace_root};
 use anyhow::{Context, Result, ensure};
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -50,9 +50,5 @@ fn guest_target() -> Result<PathBuf> {
 /// When the file cannot be read.
 pub fn digest(file: &Path) -> Result<String> {
     let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
-    let mut text = String::from("sha256:");
-    for byte in Sha256::digest(&bytes) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(text)
+    Ok(format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(&bytes))))
 }

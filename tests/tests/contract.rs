@@ -1,10 +1,10 @@
 //! What was promised stays: the frozen WIT packages, and what the documents say.
 
 use anyhow::{Context, Result, ensure};
+use data_encoding::HEXLOWER;
 use seaworthy_tests::{Seaworthy, workspace_root};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 
 /// `sha256:...` over names and contents of a package's files, by name.
@@ -20,11 +20,7 @@ fn package_digest(folder: &Path) -> Result<String> {
         hasher.update(format!("{name} {}\n", bytes.len()));
         hasher.update(bytes);
     }
-    let mut text = String::from("sha256:");
-    for byte in hasher.finalize() {
-        write!(text, "{byte:02x}")?;
-    }
-    Ok(text)
+    Ok(format!("sha256:{}", HEXLOWER.encode(&hasher.finalize())))
 }
 
 /// A published package never changes; what changes gets a folder of its own beside it.

@@ -12,9 +12,9 @@
 //! ```
 
 use crate::CacheError;
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -193,7 +193,7 @@ impl Storage {
             let message = format!("the key has {} bytes, at most {MAX_KEY_BYTES} are stored", key.len());
             return Err(CacheError::too_large(operation, message).with("max-key-bytes", MAX_KEY_BYTES.to_string()));
         }
-        Ok(self.folder.join(hex(&Sha256::digest(key.as_bytes()))))
+        Ok(self.folder.join(HEXLOWER.encode(&Sha256::digest(key.as_bytes()))))
     }
 
     fn temporary_path(&self) -> PathBuf {
@@ -321,13 +321,6 @@ fn damaged(operation: &str, path: &Path, error: &io::Error) -> CacheError {
 
 fn is_entry_name(name: &std::ffi::OsStr) -> bool {
     name.len() == 64 && name.as_encoded_bytes().iter().all(u8::is_ascii_hexdigit)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::args::{ConfigArgs, RunArgs};
 use crate::error::CliError;
 use crate::vantage;
 use anyhow::Context as _;
-use seaworthy_engine::{Builtin, Catalog, PluginSource};
+use seaworthy_engine::{Builtin, Catalog, PluginSource, Room, Wanted};
 use seaworthy_model::{Environment, ExitCode, Plan, Report};
 use seaworthy_policy::{LoadRequest, Overrides, PlanRequest, Policy};
 use std::collections::BTreeMap;
@@ -106,8 +106,29 @@ pub(crate) fn only_config(config: &ConfigArgs) -> Overrides {
     Overrides { profile: config.profile.clone(), vars: config.vars.clone(), ..Overrides::default() }
 }
 
+/// What a command does with the components of a policy.
+#[derive(Clone, Copy)]
+pub(crate) enum Purpose<'a> {
+    /// Tells about all that there are.
+    Show,
+    /// Makes a plan, and may run it.
+    Run(&'a Environment),
+    /// Opens tiers, many times if need be, and also such as the policy does not use.
+    Cache,
+}
+
 /// The components that a policy uses, verified and described.
-pub(crate) async fn open_catalog(policy: &Policy) -> Result<Arc<Catalog>, CliError> {
+pub(crate) async fn open_catalog(policy: &Policy, purpose: Purpose<'_>) -> Result<Arc<Catalog>, CliError> {
+    let uses = match purpose {
+        Purpose::Show | Purpose::Cache => None,
+        Purpose::Run(environment) => Some(policy.uses(environment)),
+    };
+    let room = match (purpose, &uses) {
+        (Purpose::Run(_), Some(uses)) => Room::of(policy.checks.len(), uses.tiers),
+        (Purpose::Cache, _) => Room::MOST,
+        _ => Room::of(1, 0),
+    };
+    let wanted = uses.map(|uses| Wanted { checks: uses.checks, adapters: uses.adapters });
     let plugins: Vec<PluginSource> = policy
         .plugin_files()
         .into_iter()
@@ -115,7 +136,8 @@ pub(crate) async fn open_catalog(policy: &Policy) -> Result<Arc<Catalog>, CliErr
         .collect();
     let executable = std::env::current_exe().ok();
     let cache = cache_dir().map(|folder| folder.join("code"));
-    let catalog = Catalog::open(builtins(), &plugins, executable.as_deref(), cache.as_deref()).await;
+    let catalog =
+        Catalog::open(builtins(), &plugins, wanted.as_ref(), room, executable.as_deref(), cache.as_deref()).await;
     catalog.map(Arc::new).map_err(|error| CliError::Config(error.to_string()))
 }
 
@@ -172,7 +194,7 @@ pub(crate) fn validate(config: &ConfigArgs) -> Result<ExitCode, CliError> {
     let flags = only_config(config);
     let policy = load_policy(config, &environment, &flags)?;
     on_runtime(async {
-        let catalog = open_catalog(&policy).await?;
+        let catalog = open_catalog(&policy, Purpose::Run(&environment)).await?;
         let unusable: Vec<String> =
             catalog.unusable().iter().map(|(plugin, why)| format!("plugin `{plugin}`: {why}")).collect();
         if !unusable.is_empty() {

@@ -2,12 +2,13 @@
 
 use crate::error::CliError;
 use anyhow::Context as _;
+use data_encoding::HEXLOWER;
 use seaworthy_model::{Environment, Origin, Secret};
 use seaworthy_p2p::{Peer, PeerConfig, SharedSecret};
 
 /// Starts the peer and sets the variables that point the checks at it.
 pub(crate) async fn start(environment: &mut Environment) -> Result<Peer, CliError> {
-    let secret: String = (0..32).map(|_| format!("{:02x}", rand::random::<u8>())).collect();
+    let secret = HEXLOWER.encode(&rand::random::<[u8; 32]>());
     let text = Secret::new(secret.clone());
     let key = tokio::task::spawn_blocking(move || SharedSecret::derive(&text))
         .await

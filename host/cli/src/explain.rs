@@ -1,7 +1,7 @@
 //! `seaworthy explain`: the page of a code, a cause, a check or the exit codes.
 
 use crate::args::ExplainArgs;
-use crate::configuration;
+use crate::configuration::{self, Purpose};
 use crate::error::CliError;
 use seaworthy_model::{CheckDescriptor, CodeDescriptor, ExitCode};
 use seaworthy_policy::{Overrides, Policy};
@@ -18,7 +18,7 @@ pub(crate) fn explain(arguments: &ExplainArgs) -> Result<ExitCode, CliError> {
     let flags = Overrides { profile: config.profile.clone(), vars: config.vars.clone(), ..Overrides::default() };
     let policy = configuration::load_policy(config, &environment, &flags)?;
     configuration::on_runtime(async {
-        let catalog = configuration::open_catalog(&policy).await?;
+        let catalog = configuration::open_catalog(&policy, Purpose::Show).await?;
         let checks: Vec<&CheckDescriptor> =
             catalog.entries().values().flat_map(|entry| &entry.descriptor.checks).collect();
         let subject = arguments.subject.as_str();

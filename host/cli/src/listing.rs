@@ -1,7 +1,7 @@
 //! `seaworthy list`.
 
 use crate::args::{ListArgs, Listed};
-use crate::configuration;
+use crate::configuration::{self, Purpose};
 use crate::error::CliError;
 use crate::vantage;
 use seaworthy_model::{ComponentSource, ExitCode};
@@ -13,7 +13,11 @@ pub(crate) fn list(arguments: &ListArgs) -> Result<ExitCode, CliError> {
     let flags = Overrides { profile: config.profile.clone(), vars: config.vars.clone(), ..Overrides::default() };
     let policy = configuration::load_policy(config, &environment, &flags)?;
     configuration::on_runtime(async {
-        let catalog = configuration::open_catalog(&policy).await?;
+        let purpose = match arguments.what {
+            Listed::Checks | Listed::Targets => Purpose::Run(&environment),
+            Listed::Plugins | Listed::Codes => Purpose::Show,
+        };
+        let catalog = configuration::open_catalog(&policy, purpose).await?;
         match arguments.what {
             Listed::Checks => {
                 let facts = vantage::facts(&environment);

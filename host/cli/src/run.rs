@@ -1,6 +1,7 @@
 //! `seaworthy run`: the one straight line from a policy to an exit code.
 
 use crate::args::{Global, RunArgs};
+use crate::configuration::Purpose;
 use crate::error::CliError;
 use crate::progress::Progress;
 use crate::signals::Stop;
@@ -24,7 +25,7 @@ async fn line(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError
         true => Some(embedded::start(&mut environment).await?),
         false => None,
     };
-    let catalog = configuration::open_catalog(&policy).await?;
+    let catalog = configuration::open_catalog(&policy, Purpose::Run(&environment)).await?;
     let mut facts = vantage::facts(&environment);
     facts.insert("embedded".into(), peer.is_some().to_string());
     let host_report = match arguments.host_report.clone().or_else(|| policy.host_report(&environment)) {

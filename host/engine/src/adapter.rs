@@ -25,7 +25,7 @@ const OVERHEAD: usize = 64 << 10;
 const CONCURRENT: &str = "concurrent";
 
 /// Instances of such an adapter at most, and so its operations under way at once.
-const INSTANCES: usize = 8;
+pub(crate) const INSTANCES: usize = 8;
 
 /// Characters of a text from which on it is no longer part of ordinary words.
 const TELLING: usize = 6;
@@ -184,7 +184,8 @@ impl Shared {
         let component = self.tier.component.as_deref().ok_or_else(|| self.unknown())?;
         let loaded = self.catalog.load(component).map_err(|refusal| failed(refusal.to_string()))?;
         let mut store = State::store(&self.catalog.runtime.engine, self.scope(), None);
-        let pre = self.catalog.runtime.adapters.instantiate_pre(&loaded.component).and_then(AdapterPre::new);
+        let linker = self.catalog.runtime.adapters();
+        let pre = linker.and_then(|linker| linker.instantiate_pre(&loaded.component)).and_then(AdapterPre::new);
         let adapter = match pre {
             Ok(pre) => pre.instantiate_async(&mut store).await,
             Err(error) => Err(error),

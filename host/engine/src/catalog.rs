@@ -1,18 +1,20 @@
-use crate::archive::{self, Archive};
+use crate::archive::{self, Archive, Part};
 use crate::bindings::{adapter, check};
 use crate::code_cache::CodeCache;
 use crate::refusal::{self, Refusal};
-use crate::runtime::{Runtime, RuntimeError};
+use crate::runtime::{Room, Runtime, RuntimeError};
 use crate::scope::{RunScope, Scope, StepScope, lock};
 use crate::state::State;
+use data_encoding::HEXLOWER;
 use seaworthy_model::{
     ComponentDescriptor, ComponentKind, ComponentSource, DESCRIPTOR_SCHEMA_VERSION, Grants, Limits, NoEvents, Plan,
 };
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::ptr::NonNull;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use wasmtime::component::Component;
 
@@ -88,20 +90,30 @@ pub struct PluginSource {
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// What it says about itself.
-    pub descriptor: ComponentDescriptor,
+    pub descriptor: Arc<ComponentDescriptor>,
     /// `sha256:...`.
     pub digest: String,
     /// Where it comes from.
     pub source: ComponentSource,
 }
 
-/// All components that a policy may use, described. Code is loaded when it is needed.
+/// Which of the bundled components are wanted, as far as that can be told without them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Ids of checks: `net/tcp`.
+    pub checks: BTreeSet<String>,
+    /// Names of adapters.
+    pub adapters: BTreeSet<String>,
+}
+
+/// The components that a policy may use, described. Code is loaded when it is needed.
 pub struct Catalog {
     pub(crate) runtime: Runtime,
     builtin: BTreeMap<&'static str, Builtin>,
     files: BTreeMap<String, Vec<u8>>,
     archive: Option<Archive>,
-    cache: Option<CodeCache>,
+    cache_directory: Option<PathBuf>,
+    cache: OnceLock<Option<CodeCache>>,
     entries: BTreeMap<String, Entry>,
     unusable: BTreeMap<String, String>,
     loaded: Mutex<BTreeMap<String, Loaded>>,
@@ -122,6 +134,9 @@ impl Catalog {
     /// component is described, with nothing granted.
     ///
     /// `executable` is looked at for precompiled code; `cache` keeps compiled code.
+    /// Where there is precompiled code, of the bundled components only those that are
+    /// `wanted` are in the catalog, unless something is wanted that none of them has: then
+    /// the catalog has all of them, so that an error can say what there is.
     ///
     /// # Errors
     /// The first plugin that cannot be loaded (one that merely breaks in `describe`
@@ -130,14 +145,16 @@ impl Catalog {
     pub async fn open(
         builtin: &'static [Builtin],
         plugins: &[PluginSource],
+        wanted: Option<&Wanted>,
+        room: Room,
         executable: Option<&Path>,
         cache: Option<&Path>,
     ) -> Result<Self, CatalogError> {
-        let runtime = Runtime::new()?;
-        let cache = cache.and_then(|directory| CodeCache::open(directory, &runtime.engine));
+        let runtime = Runtime::new(room)?;
         let mut catalog = Self {
             archive: executable.and_then(Archive::open),
-            cache,
+            cache_directory: cache.map(Path::to_path_buf),
+            cache: OnceLock::new(),
             runtime,
             builtin: builtin.iter().map(|b| (b.name, *b)).collect(),
             files: BTreeMap::new(),
@@ -145,21 +162,45 @@ impl Catalog {
             unusable: BTreeMap::new(),
             loaded: Mutex::default(),
         };
-        for builtin in builtin {
+        for builtin in catalog.wanted(builtin, wanted) {
             let source = ComponentSource::Builtin(builtin.name.into());
-            let packed = catalog.archive.as_ref().and_then(|a| a.entry(builtin.name, builtin.digest));
+            let packed = catalog.packed(builtin).and_then(|(archive, entry)| archive.descriptor(entry).ok());
             let descriptor = match packed {
-                Some(entry) => parse_descriptor(&entry.descriptor),
+                Some(text) => parse_descriptor(&text),
                 None => catalog.describe(builtin.name, builtin.wasm, builtin.digest).await,
             };
             let descriptor =
                 descriptor.map_err(|refusal| CatalogError::Refused { name: builtin.name.into(), refusal })?;
-            catalog.entries.insert(builtin.name.into(), Entry { descriptor, digest: builtin.digest.into(), source });
+            let entry = Entry { descriptor: Arc::new(descriptor), digest: builtin.digest.into(), source };
+            catalog.entries.insert(builtin.name.into(), entry);
         }
         for plugin in plugins {
             catalog.add_file(plugin).await?;
         }
         Ok(catalog)
+    }
+
+    /// Those of the bundled components that are wanted; all of them where that cannot be told.
+    fn wanted(&self, builtin: &'static [Builtin], wanted: Option<&Wanted>) -> Vec<&'static Builtin> {
+        let all = || builtin.iter().collect();
+        let Some(wanted) = wanted else { return all() };
+        let (mut missing, mut chosen) = (wanted.clone(), Vec::new());
+        for builtin in builtin {
+            let Some((_, entry)) = self.packed(builtin) else { return all() };
+            let adapter = entry.checks.is_empty() && missing.adapters.remove(builtin.name);
+            // Every one is tried: a component may have several of the wanted checks.
+            let checks = entry.checks.iter().filter(|check| missing.checks.remove(*check)).count();
+            if adapter || checks > 0 {
+                chosen.push(builtin);
+            }
+        }
+        if missing == Wanted::default() { chosen } else { all() }
+    }
+
+    /// The precompiled form of a bundled component.
+    fn packed(&self, builtin: &Builtin) -> Option<(&Archive, &archive::Entry)> {
+        let archive = self.archive.as_ref()?;
+        Some((archive, archive.entry(builtin.name, builtin.digest)?))
     }
 
     async fn add_file(&mut self, plugin: &PluginSource) -> Result<(), CatalogError> {
@@ -190,7 +231,7 @@ impl Catalog {
         };
         let source = ComponentSource::File(plugin.path.clone());
         self.files.insert(name.clone(), bytes);
-        self.entries.insert(name.clone(), Entry { descriptor, digest, source });
+        self.entries.insert(name.clone(), Entry { descriptor: Arc::new(descriptor), digest, source });
         Ok(())
     }
 
@@ -209,7 +250,7 @@ impl Catalog {
 
     /// The same without the types of this crate, as a plan is made from it.
     #[must_use]
-    pub fn described(&self) -> BTreeMap<String, (ComponentDescriptor, String, ComponentSource)> {
+    pub fn described(&self) -> BTreeMap<String, (Arc<ComponentDescriptor>, String, ComponentSource)> {
         let component = |entry: &Entry| (entry.descriptor.clone(), entry.digest.clone(), entry.source.clone());
         self.entries.iter().map(|(name, entry)| (name.clone(), component(entry))).collect()
     }
@@ -249,39 +290,53 @@ impl Catalog {
 
     fn load_bytes(&self, name: &str, bytes: &[u8], digest: &str) -> Result<Loaded, Refusal> {
         let packed = self.archive.as_ref().and_then(|a| a.entry(name, digest).and_then(|entry| a.code(entry).ok()));
-        let embedded = packed.and_then(|code| self.deserialize(&code)).map(|component| Loaded {
+        let embedded = packed.and_then(|code| self.adopt(code)).map(|component| Loaded {
             component,
             check: None,
             how: "embedded",
         });
         let loaded = match embedded {
             Some(loaded) => loaded,
-            None => {
-                match self.cache.as_ref().and_then(|cache| cache.get(digest)).and_then(|code| self.deserialize(&code)) {
-                    Some(component) => Loaded { component, check: None, how: "cached" },
-                    None => Loaded { component: self.compile(bytes, digest)?, check: None, how: "compiled" },
-                }
-            }
+            None => match self.cache().and_then(|cache| cache.get(digest)).and_then(|code| self.deserialize(&code)) {
+                Some(component) => Loaded { component, check: None, how: "cached" },
+                None => Loaded { component: self.compile(bytes, digest)?, check: None, how: "compiled" },
+            },
         };
         lock(&self.loaded).insert(name.to_owned(), loaded.clone());
         Ok(loaded)
+    }
+
+    /// Where compiled code is kept; looked for when something is not in the executable.
+    fn cache(&self) -> Option<&CodeCache> {
+        let open = || CodeCache::open(self.cache_directory.as_deref()?, &self.runtime.engine);
+        self.cache.get_or_init(open).as_ref()
     }
 
     fn compile(&self, bytes: &[u8], digest: &str) -> Result<Component, Refusal> {
         refusal::check_header(bytes)?;
         let component =
             Component::new(&self.runtime.engine, bytes).map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
-        if let (Some(cache), Ok(code)) = (&self.cache, component.serialize()) {
+        if let (Some(cache), Ok(code)) = (self.cache(), component.serialize()) {
             cache.put(digest, &code);
         }
         Ok(component)
     }
 
+    /// Takes code of this executable, where it lies.
+    fn adopt(&self, code: NonNull<[u8]>) -> Option<Component> {
+        // SAFETY: `code` was written by `Component::serialize` of this program and is part
+        // of this executable, which nobody can write to while it runs; it is mapped for as
+        // long as the process lives. Version and settings are checked by wasmtime; what it
+        // refuses is compiled again.
+        #[expect(unsafe_code, reason = "loading precompiled code is unsafe by contract")]
+        let loaded = unsafe { Component::deserialize_raw(&self.runtime.engine, code) };
+        loaded.inspect_err(|error| tracing::debug!(%error, "precompiled code was refused")).ok()
+    }
+
     fn deserialize(&self, code: &[u8]) -> Option<Component> {
-        // SAFETY: `code` was written by `Component::serialize` of this program: it is
-        // either part of this executable, or comes from a directory that only this
-        // user can write and matches its digest. Version and settings are checked by
-        // wasmtime; what it refuses is compiled again.
+        // SAFETY: `code` was written by `Component::serialize` of this program: it comes
+        // from a directory that only this user can write and matches its digest. Version
+        // and settings are checked by wasmtime; what it refuses is compiled again.
         #[expect(unsafe_code, reason = "loading precompiled code is unsafe by contract")]
         let loaded = unsafe { Component::deserialize(&self.runtime.engine, code) };
         loaded.inspect_err(|error| tracing::debug!(%error, "precompiled code was refused")).ok()
@@ -309,7 +364,8 @@ impl Catalog {
                     instance.seaworthy_check_checks().call_describe(&mut store).await
                 }
                 ComponentKind::Adapter => {
-                    let pre = self.runtime.adapters.instantiate_pre(&component).and_then(adapter::AdapterPre::new)?;
+                    let linker = self.runtime.adapters()?;
+                    let pre = linker.instantiate_pre(&component).and_then(adapter::AdapterPre::new)?;
                     let instance = pre.instantiate_async(&mut store).await?;
                     instance.seaworthy_cache_adapter().call_describe(&mut store).await
                 }
@@ -336,7 +392,14 @@ impl Catalog {
             let component = self.compile(builtin.wasm, builtin.digest).map_err(refused)?;
             let code = component.serialize().map_err(|e| refused(Refusal::Invalid(format!("{e:#}"))))?;
             let descriptor = self.describe_text(builtin.name, builtin.wasm, builtin.digest).await.map_err(refused)?;
-            parts.push((builtin.name.to_owned(), builtin.digest.to_owned(), descriptor, code));
+            let described = parse_descriptor(&descriptor).map_err(refused)?;
+            parts.push(Part {
+                name: builtin.name.to_owned(),
+                digest: builtin.digest.to_owned(),
+                checks: described.checks.into_iter().map(|check| check.id).collect(),
+                descriptor,
+                code,
+            });
         }
         archive::write(executable, out, &parts)
             .map_err(|source| PackError::Write { out: out.display().to_string(), source })?;
@@ -380,9 +443,5 @@ fn parse_descriptor(text: &str) -> Result<ComponentDescriptor, Refusal> {
 /// `sha256:` and the digest in hex.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(bytes).iter().fold(String::from("sha256:"), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(bytes)))
 }

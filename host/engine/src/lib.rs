@@ -17,6 +17,7 @@ mod catalog;
 mod code_cache;
 mod direct;
 mod hosts;
+mod mapped_code;
 mod refusal;
 mod runtime;
 mod schedule;
@@ -28,8 +29,8 @@ mod trap;
 mod validate;
 
 pub use cache_session::{CacheSession, SessionOptions, Through};
-pub use catalog::{Builtin, Catalog, CatalogError, Entry, PackError, PluginSource, digest};
+pub use catalog::{Builtin, Catalog, CatalogError, Entry, PackError, PluginSource, Wanted, digest};
 pub use hosts::peers::PeerCounts;
 pub use refusal::Refusal;
-pub use runtime::RuntimeError;
+pub use runtime::{Room, RuntimeError};
 pub use schedule::run;

@@ -1,6 +1,9 @@
+use crate::adapter::INSTANCES;
 use crate::bindings::{adapter, check};
+use crate::mapped_code::CodePages;
 use crate::state::State;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -19,26 +22,36 @@ pub struct RuntimeError(wasmtime::Error);
 /// The compiled-code engine and the two linkers, built once for a process.
 pub(crate) struct Runtime {
     pub(crate) engine: Engine,
+    /// Checks that may run at once: the pool has room for no more.
+    pub(crate) at_once: usize,
     pub(crate) checks: Linker<State>,
-    pub(crate) adapters: Linker<State>,
+    adapters: OnceLock<Linker<State>>,
 }
 
 impl Runtime {
-    pub(crate) fn new() -> Result<Self, RuntimeError> {
-        let engine = engine().map_err(RuntimeError)?;
+    pub(crate) fn new(room: Room) -> Result<Self, RuntimeError> {
+        let engine = engine(room).map_err(RuntimeError)?;
         let mut checks = Linker::new(&engine);
         link_wasi(&mut checks).map_err(RuntimeError)?;
         check::Check::add_to_linker::<State, HasSelf<State>>(&mut checks, |state| state).map_err(RuntimeError)?;
-        let mut adapters = Linker::new(&engine);
-        link_wasi(&mut adapters).map_err(RuntimeError)?;
-        adapter::Adapter::add_to_linker::<State, HasSelf<State>>(&mut adapters, |state| state).map_err(RuntimeError)?;
-        Ok(Self { engine, checks, adapters })
+        Ok(Self { engine, at_once: room.at_once(), checks, adapters: OnceLock::new() })
+    }
+
+    /// What adapters are linked against. Many runs open no tier, so it is made for the first that does.
+    pub(crate) fn adapters(&self) -> wasmtime::Result<&Linker<State>> {
+        if let Some(linker) = self.adapters.get() {
+            return Ok(linker);
+        }
+        let mut linker = Linker::new(&self.engine);
+        link_wasi(&mut linker)?;
+        adapter::Adapter::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        Ok(self.adapters.get_or_init(|| linker))
     }
 
     /// Starts the epoch thread. It is a thread of its own, since a ticker on the
     /// async runtime stands still exactly when a guest keeps that runtime busy.
     pub(crate) fn ticker(&self) -> Ticker {
-        let stop = std::sync::Arc::new(AtomicBool::new(false));
+        let stop = Arc::new(AtomicBool::new(false));
         let (engine, flag) = (self.engine.weak(), stop.clone());
         std::thread::spawn(move || {
             while !flag.load(Ordering::Relaxed) {
@@ -54,7 +67,7 @@ impl Runtime {
 }
 
 /// Ends the epoch thread when dropped.
-pub(crate) struct Ticker(std::sync::Arc<AtomicBool>);
+pub(crate) struct Ticker(Arc<AtomicBool>);
 
 impl Drop for Ticker {
     fn drop(&mut self) {
@@ -62,10 +75,37 @@ impl Drop for Ticker {
     }
 }
 
-/// Checks that run at once at most, whatever the policy allows: the pool has room for them.
-pub(crate) const MAX_CHECKS: usize = 128;
-/// Instances that the pool has room for: those checks, and the adapters.
-const POOLED: u32 = 160;
+/// Checks that run at once at most, whatever the policy allows.
+const MAX_CHECKS: usize = 128;
+
+/// How many instances there may be at once: the pool has room for them. Each stack of it
+/// costs a system call and a mapping when the process starts, and again when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    checks: usize,
+    tiers: usize,
+}
+
+impl Room {
+    /// Room for whatever may come.
+    pub const MOST: Self = Self { checks: MAX_CHECKS, tiers: 8 };
+
+    /// Room for a run of so many checks that use so many tiers.
+    #[must_use]
+    pub fn of(checks: usize, tiers: usize) -> Self {
+        Self { checks: checks.clamp(1, MAX_CHECKS), tiers }
+    }
+
+    /// Checks at once.
+    fn at_once(self) -> usize {
+        self.checks
+    }
+
+    /// Instances at once: checks, tiers, and one that is asked to describe itself.
+    fn instances(self) -> u32 {
+        u32::try_from(self.checks + self.tiers * INSTANCES + 1).unwrap_or(u32::MAX)
+    }
+}
 /// Bytes of a memory that its slot keeps, wiped, for its next user: the stack and the data of
 /// a check built by the SDK. What is touched beyond them goes back to the kernel.
 const KEPT: usize = 512 << 10;
@@ -73,13 +113,14 @@ const KEPT: usize = 512 << 10;
 /// The engine, with a pool of memories and stacks: mapping and unmapping them anew is most of
 /// what a short check costs. The pool reserves address space only, but a lot of it; where
 /// that is limited, each instance is mapped by itself.
-fn engine() -> wasmtime::Result<Engine> {
+fn engine(room: Room) -> wasmtime::Result<Engine> {
+    let instances = room.instances();
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(POOLED)
-        .total_core_instances(POOLED * 4)
-        .total_memories(POOLED * 2)
-        .total_tables(POOLED * 4)
-        .total_stacks(POOLED)
+    pool.total_component_instances(instances)
+        .total_core_instances(instances * 4)
+        .total_memories(instances * 2)
+        .total_tables(instances * 4)
+        .total_stacks(instances)
         .table_elements(crate::state::TABLE_ELEMENTS)
         // What a component may have is bounded by its store, not here.
         .max_tables_per_module(crate::state::TABLES)
@@ -115,6 +156,7 @@ fn config() -> wasmtime::Result<Config> {
     // without these two tables compiled code is smaller and quicker to load.
     config.generate_address_map(false);
     config.native_unwind_info(false);
+    config.with_custom_code_memory(Some(Arc::new(CodePages)));
     #[cfg(target_arch = "x86_64")]
     {
         // Code compiled on one machine runs on the next: a fixed baseline (x86-64-v2)

@@ -1,5 +1,4 @@
 use crate::catalog::Catalog;
-use crate::runtime::MAX_CHECKS;
 use crate::scope::{RunScope, lock, round};
 use crate::step::{self, StepContext};
 use crate::tier_set::TierSet;
@@ -53,8 +52,8 @@ async fn all(
     let context = StepContext { catalog, run: run.clone(), tiers: Arc::new(TierSet::new(catalog, &run)) };
     let slots: BTreeMap<&str, Slot> =
         plan.steps.iter().map(|step| (step.id.as_str(), watch::channel(None).0)).collect();
-    let admission =
-        Admission { permits: Semaphore::new(plan.rules.concurrency.clamp(1, MAX_CHECKS)), turn: Mutex::new(()) };
+    let at_once = plan.rules.concurrency.clamp(1, catalog.runtime.at_once);
+    let admission = Admission { permits: Semaphore::new(at_once), turn: Mutex::new(()) };
     let mut running: FuturesUnordered<_> = plan
         .steps
         .iter()

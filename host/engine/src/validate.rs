@@ -4,6 +4,7 @@
 
 use crate::bindings::check::exports::seaworthy::check::checks as wit;
 use crate::scope::Scope;
+use data_encoding::HEXLOWER;
 use seaworthy_model::{
     CheckDescriptor, CodeDescriptor, Confidence, Disposition, ErrorReason, Fact, Finding, Level, ObservationId,
     Remediation, RemedyStep, Risk, SkipReason, Status, Step,
@@ -286,7 +287,7 @@ fn broken_thresholds(step: &Step, facts: &[Fact]) -> Vec<Finding> {
 /// Stable over runs: which check found what about what.
 fn fingerprint(check: &str, code: &str, target: Option<&str>) -> String {
     let digest = Sha256::digest(format!("{check}\0{code}\0{}", target.unwrap_or_default()));
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&digest[..8])
 }
 
 pub(crate) fn cut(mut text: String) -> String {

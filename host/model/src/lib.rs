@@ -22,6 +22,7 @@ mod plan;
 mod record;
 mod report;
 mod secret;
+mod size;
 mod status;
 
 pub use cause::{Cause, Diagnosis};
@@ -48,4 +49,5 @@ pub use report::{
     CheckResult, ConfigInfo, PluginInfo, REPORT_SCHEMA_VERSION, Report, Summary, ToolInfo, VantageInfo, WaiverUse,
 };
 pub use secret::Secret;
+pub use size::{Size, SizeError};
 pub use status::{ErrorReason, Severity, SkipReason, Status};

@@ -4,6 +4,7 @@ use crate::{
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything a run needs, decided: the engine takes no other orders.
@@ -39,7 +40,7 @@ pub struct PlannedComponent {
     /// Where it comes from.
     pub source: ComponentSource,
     /// What it said about itself.
-    pub descriptor: ComponentDescriptor,
+    pub descriptor: Arc<ComponentDescriptor>,
     /// `sha256:...` of the component.
     pub digest: String,
     /// What it asked for and does not get.

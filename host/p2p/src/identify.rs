@@ -6,6 +6,7 @@
 //! 4 observed address, 5 protocol version, 6 agent version.
 
 use crate::multistream::write_varint;
+use data_encoding::HEXLOWER;
 use futures::{AsyncRead, AsyncReadExt as _};
 use libp2p::Multiaddr;
 use libp2p::identity::PublicKey;
@@ -140,7 +141,7 @@ fn framed(bytes: &[u8]) -> Option<Identification> {
 pub(crate) fn address_text(bytes: &[u8]) -> String {
     match Multiaddr::try_from(bytes.to_vec()) {
         Ok(address) => address.to_string(),
-        Err(_) => format!("0x{}", crate::hex::encode(bytes)),
+        Err(_) => format!("0x{}", HEXLOWER.encode(bytes)),
     }
 }
 

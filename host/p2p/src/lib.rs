@@ -20,7 +20,6 @@ mod client;
 #[cfg(any(test, feature = "doubles"))]
 pub mod double;
 mod envelope;
-mod hex;
 mod identify;
 mod identity;
 mod inbound;

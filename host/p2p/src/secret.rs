@@ -11,6 +11,7 @@
 
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
+use data_encoding::HEXLOWER;
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac as _};
 use seaworthy_model::{Failure, Secret};
@@ -56,7 +57,7 @@ impl SharedSecret {
     #[must_use]
     pub fn fingerprint(&self, salt: &[u8]) -> String {
         let key = expand(&self.derived, &[b"seaworthy-cache/1 fingerprint ".as_slice(), salt].concat());
-        crate::hex::encode(&key[..8])
+        HEXLOWER.encode(&key[..8])
     }
 
     /// Encrypts `plaintext`, bound to `key_name`. Two seals of one text differ.
@@ -148,7 +149,7 @@ mod tests {
     fn the_key_is_the_one_of_the_python_cache() {
         // 8w5j3FTvcojd5h1c7-CX_wEUYALVY0HfzJdcuQriD2Q= in hex.
         let expected = "f30e63dc54ef7288dde61d5cefe097ff01146002d56341dfcc975cb90ae20f64";
-        assert_eq!(crate::hex::encode(secret("ghp_interop_test_token").compatibility_key().as_slice()), expected);
+        assert_eq!(HEXLOWER.encode(secret("ghp_interop_test_token").compatibility_key().as_slice()), expected);
     }
 
     #[test]

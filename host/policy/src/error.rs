@@ -71,10 +71,10 @@ impl PolicyError {
     /// Adds the text of the line, once the sources are at hand.
     pub(crate) fn quote(&mut self, sources: &[&Source]) {
         let Some(place) = &self.place else { return };
-        let Some(source) = sources.iter().find(|s| s.name == place.location.file) else { return };
-        let line = source.line(place.location.line);
+        let Some(source) = sources.iter().find(|s| s.name == place.file) else { return };
+        let line = source.line(place.line);
         self.line = Some(if self.kind == ErrorKind::SecretLiteral {
-            let start = place.location.column - 1;
+            let start = place.column - 1;
             let chars = line.chars().collect::<Vec<_>>();
             chars.iter().take(start).chain(['*'; 3].iter()).chain(chars.iter().skip(start + place.width)).collect()
         } else {
@@ -92,7 +92,7 @@ impl std::fmt::Display for PolicyError {
                 None => Ok(()),
             };
         };
-        let at = &place.location;
+        let at = place;
         write!(f, "{}:{}:{}: {}", at.file, at.line, at.column, self.message)?;
         let number = at.line.to_string();
         let gutter = " ".repeat(number.len());
@@ -129,14 +129,14 @@ impl PolicyErrors {
             error.quote(sources);
         }
         // A line with a secret in it is quoted by the error that hides the secret, and by no other.
-        let line = |error: &PolicyError| error.place.as_ref().map(|p| (p.location.file.clone(), p.location.line));
+        let line = |error: &PolicyError| error.place.as_ref().map(|p| (p.file.clone(), p.line));
         let hidden: Vec<_> = errors.iter().filter(|e| e.kind == ErrorKind::SecretLiteral).map(line).collect();
         for error in errors.iter_mut().filter(|e| e.kind != ErrorKind::SecretLiteral) {
             if hidden.contains(&line(error)) {
                 error.line = None;
             }
         }
-        errors.sort_by_key(|e| e.place.as_ref().map(|p| (p.location.file.clone(), p.location.line, p.location.column)));
+        errors.sort_by_key(|e| e.place.as_ref().map(|p| (p.file.clone(), p.line, p.column)));
         errors.dedup();
         Self(errors)
     }

@@ -67,5 +67,6 @@ pub use plan::{Catalog, Component, PlanRequest, plan};
 pub use policy::{EMBEDDED, EMBEDDED_NAME, LoadRequest, PluginFile, Policy};
 pub use schema::schema;
 pub use suggestion::nearest;
+pub use usage::Uses;
 pub use values::Resolved;
 pub use when::{KNOWN_FACTS, When, WhenError};

@@ -1,5 +1,6 @@
 use seaworthy_model::SourceLocation;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Which layer of the policy a value comes from, lowest first. A higher layer
 /// replaces a lower one, value by value.
@@ -22,10 +23,21 @@ pub enum Layer {
 /// A stretch of a file: where it begins and how many characters it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Where it begins.
-    pub location: SourceLocation,
+    /// Name of the file, as given; shared by all its places, of which there is one for every value.
+    pub file: Arc<str>,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
     /// Characters on that line.
     pub width: usize,
+}
+
+impl Place {
+    /// Where it begins, as reports name it.
+    pub(crate) fn location(&self) -> SourceLocation {
+        SourceLocation { file: self.file.as_ref().into(), line: self.line, column: self.column }
+    }
 }
 
 /// Where a value comes from.
@@ -64,7 +76,7 @@ impl std::fmt::Display for Origin {
             Layer::Embedded | Layer::File => {}
         }
         match &self.place {
-            Some(place) => write!(f, "{}:{}", place.location.file, place.location.line),
+            Some(place) => write!(f, "{}:{}", place.file, place.line),
             None => f.write_str("file"),
         }
     }

@@ -5,7 +5,7 @@ use crate::error::{ErrorKind, PolicyError, PolicyErrors};
 use crate::file::{CheckBlock, GrantBlock};
 use crate::filter::Selection;
 use crate::grant::{Asking, Granted, add};
-use crate::origin::At;
+use crate::origin::{At, Place};
 use crate::overrides::Filters;
 use crate::policy::Policy;
 use crate::when::When;
@@ -17,9 +17,10 @@ use seaworthy_model::{
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A component as the catalog has it: what it says about itself, its digest, its source.
-pub type Component = (ComponentDescriptor, String, ComponentSource);
+pub type Component = (Arc<ComponentDescriptor>, String, ComponentSource);
 
 /// Components by name: bundled ones under their own, files under the plugin's name in checks.toml.
 pub type Catalog = BTreeMap<String, Component>;
@@ -244,7 +245,7 @@ impl Planner<'_> {
             tags: check.tags.iter().map(|t| t.value.clone()).collect(),
             owner: check.owner.as_ref().map(|o| o.value.clone()),
             docs: check.docs.as_ref().map(|d| d.value.clone()),
-            source: check.id.place().map(|p| p.location.clone()),
+            source: check.id.place().map(Place::location),
             targets,
             unusable: None,
         })
@@ -273,7 +274,7 @@ impl Planner<'_> {
             tags: check.tags.iter().map(|t| t.value.clone()).collect(),
             owner: check.owner.as_ref().map(|o| o.value.clone()),
             docs: check.docs.as_ref().map(|d| d.value.clone()),
-            source: check.id.place().map(|p| p.location.clone()),
+            source: check.id.place().map(Place::location),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::overrides::{Given, Overrides};
 use crate::source::Source;
 use crate::suggestion::hint;
 use crate::validate;
+use data_encoding::HEXLOWER;
 use seaworthy_model::{
     Backoff, ConfigInfo, Environment, ErrorRule, FailOn, GateRules, RetryRules, RunRules, Severity, Status, Waiver,
     WaiverRules,
@@ -331,7 +332,7 @@ impl Merged {
         }
         let directory =
             if path == EMBEDDED_NAME { Path::new("") } else { Path::new(path).parent().unwrap_or(Path::new("")) };
-        let hex = Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let hex = HEXLOWER.encode(&Sha256::digest(text.as_bytes()));
         Policy {
             path: path.into(),
             digest: format!("sha256:{hex}"),

@@ -3,7 +3,7 @@
 use crate::error::ErrorKind;
 use crate::reader::{Wrong, described};
 use crate::suggestion::hint;
-use seaworthy_model::{Comparison, ErrorRule, Severity, Status, Threshold};
+use seaworthy_model::{Comparison, ErrorRule, Severity, Size, Status, Threshold};
 use std::time::Duration;
 use toml::de::DeValue;
 
@@ -95,25 +95,14 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     if text.trim().bytes().all(|b| b.is_ascii_digit()) { None } else { humantime::parse_duration(text.trim()).ok() }
 }
 
-/// Bytes: `64MiB`, `256KiB`, `1kB`, `100B`.
+/// Bytes: `64MiB`, `256KiB`, `1kB`, `100B`. The unit is obligatory; a bare number says nothing.
 pub(crate) fn size(value: &DeValue<'_>) -> Result<u64, Wrong> {
     let wrong = || {
         Wrong::value(format!("takes a size with its unit, not {}", shown(value)))
             .help("write \"64MiB\", \"256KiB\" or \"100B\"")
     };
-    let text = value.as_str().ok_or_else(wrong)?.trim();
-    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-    let factor: u64 = match text[split..].trim() {
-        "B" => 1,
-        "kB" | "KB" => 1000,
-        "KiB" => 1 << 10,
-        "MB" => 1_000_000,
-        "MiB" => 1 << 20,
-        "GB" => 1_000_000_000,
-        "GiB" => 1 << 30,
-        _ => return Err(wrong()),
-    };
-    text[..split].parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).ok_or_else(wrong)
+    let size = value.as_str().and_then(|text| Size::parse(text).ok());
+    size.filter(|size| size.with_unit).map(|size| size.bytes).ok_or_else(wrong)
 }
 
 /// A day, as a TOML date or as text.

@@ -1,11 +1,11 @@
 use crate::origin::Place;
-use seaworthy_model::SourceLocation;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A policy text and the name it is called by.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) text: String,
     /// Where each line begins, so that the place of a value is found by halving.
     lines: Vec<usize>,
@@ -26,11 +26,9 @@ impl Source {
         let rest = &self.text[start..floor(&self.text, span.end).max(start)];
         let first_line = rest.split('\n').next().unwrap_or("");
         Place {
-            location: SourceLocation {
-                file: self.name.clone(),
-                line,
-                column: self.text[line_start..start].chars().count() + 1,
-            },
+            file: self.name.clone(),
+            line,
+            column: self.text[line_start..start].chars().count() + 1,
             width: first_line.trim_end().chars().count().max(1),
         }
     }
@@ -58,8 +56,8 @@ mod tests {
     fn a_place_counts_characters() {
         let source = Source::new("x", "a\n\u{e9}\u{e9} = 1\n");
         let place = source.place(7..8);
-        assert_eq!((place.location.line, place.location.column, place.width), (2, 4, 1));
+        assert_eq!((place.line, place.column, place.width), (2, 4, 1));
         assert_eq!(source.line(2), "\u{e9}\u{e9} = 1");
-        assert_eq!(source.place(900..901).location.line, 3);
+        assert_eq!(source.place(900..901).line, 3);
     }
 }

@@ -39,21 +39,32 @@ pub(crate) fn plan(
     environment: &Environment,
     errors: &mut Vec<PolicyError>,
 ) -> Tiers {
-    let mut order: Vec<String> = Vec::new();
-    if let Some(fallback) = policy.fallback.get(CACHE_FALLBACK) {
-        add(&mut order, policy.expand_texts(&fallback.value.order.value, environment));
-    }
     let mut all = Tiers { tiers: Vec::new(), refused: Vec::new() };
-    for label in order {
-        if policy.tiers.get(&label).map_or(label.as_str(), |t| t.value.adapter.value.as_str()) == P2P
-            && switched_off(environment)
-        {
-            continue;
-        }
+    for label in order(policy, environment) {
         let tier = tier(policy, request, environment, &label, errors, &mut all.refused);
         all.tiers.push(tier);
     }
     all
+}
+
+/// The labels of the tiers in use, in the order of trying.
+fn order(policy: &Policy, environment: &Environment) -> Vec<String> {
+    let mut order: Vec<String> = Vec::new();
+    if let Some(fallback) = policy.fallback.get(CACHE_FALLBACK) {
+        add(&mut order, policy.expand_texts(&fallback.value.order.value, environment));
+    }
+    order.retain(|label| adapter(policy, label) != P2P || !switched_off(environment));
+    order
+}
+
+/// The adapters of the tiers in use, by name.
+pub(crate) fn adapters(policy: &Policy, environment: &Environment) -> Vec<String> {
+    order(policy, environment).iter().map(|label| adapter(policy, label).to_owned()).collect()
+}
+
+/// The name of a tier's adapter: what its block says, else its own label.
+fn adapter<'a>(policy: &'a Policy, label: &'a str) -> &'a str {
+    policy.tiers.get(label).map_or(label, |t| t.value.adapter.value.as_str())
 }
 
 /// Whether the peer-to-peer cache is off: as for the cache itself, everything but
@@ -71,7 +82,7 @@ fn tier(
     refused: &mut Vec<(String, RefusedGrant)>,
 ) -> Tier {
     let block = policy.tiers.get(label).map(|t| &t.value);
-    let adapter = block.map_or(label, |b| b.adapter.value.as_str()).to_owned();
+    let adapter = adapter(policy, label).to_owned();
     let component = find(request.catalog, &adapter);
     let schema = component.as_ref().map(|(_, (descriptor, _, _))| &descriptor.settings);
     let (config, own, endpoints) = configure(policy, request, environment, label, (&adapter, schema), block);

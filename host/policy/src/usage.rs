@@ -5,12 +5,42 @@ use crate::origin::At;
 use crate::plan::Catalog;
 use crate::policy::Policy;
 use crate::suggestion::hint;
+use crate::tier;
 use seaworthy_model::{
-    CheckDescriptor, ComponentDescriptor, ComponentKind, ComponentSource, DESCRIPTOR_SCHEMA_VERSION,
+    CheckDescriptor, ComponentDescriptor, ComponentKind, ComponentSource, DESCRIPTOR_SCHEMA_VERSION, Environment,
 };
+use std::collections::BTreeSet;
 
 /// The plugin whose checks are all bundled ones.
 const BUNDLED: &str = "bundled";
+
+/// What a policy uses, before any component was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Ids of checks of the bundled suite: `net/tcp`.
+    pub checks: BTreeSet<String>,
+    /// Names of the adapters of the tiers in use.
+    pub adapters: BTreeSet<String>,
+    /// How many tiers that are.
+    pub tiers: usize,
+}
+
+impl Policy {
+    /// What this policy uses, so that nothing else of the bundled components has to be
+    /// read. *Behaviour*: a `use` without an id is the id that nothing has.
+    #[must_use]
+    pub fn uses(&self, process: &Environment) -> Uses {
+        let used = self.checks.iter().map(|check| check.value.used_as.value.as_str());
+        let bundled =
+            used.map(|used| used.split_once(':').unwrap_or((used, ""))).filter(|(plugin, _)| *plugin == BUNDLED);
+        let adapters = tier::adapters(self, &self.environment(process));
+        Uses {
+            checks: bundled.map(|(_, id)| id.to_owned()).collect(),
+            tiers: adapters.len(),
+            adapters: adapters.into_iter().collect(),
+        }
+    }
+}
 
 /// A check found in the catalog.
 #[derive(Debug)]

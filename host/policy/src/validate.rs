@@ -90,14 +90,13 @@ impl Findings<'_> {
 
     fn target(&mut self, name: &str, place: Option<&Place>) {
         let policy = self.policy;
-        let (what, name, known) = match name.strip_prefix("fallback:") {
-            Some(name) => ("fallback", name, policy.fallback.keys().collect::<Vec<_>>()),
-            None => ("target", name, policy.targets.keys().collect()),
+        let (what, name, help) = match name.strip_prefix("fallback:") {
+            Some(name) if policy.fallback.contains_key(name) => return,
+            Some(name) => ("fallback", name, hint(name, policy.fallback.keys().map(String::as_str))),
+            None if policy.targets.contains_key(name) => return,
+            None => ("target", name, hint(name, policy.targets.keys().map(String::as_str))),
         };
-        if !known.iter().any(|k| *k == name) {
-            let help = hint(name, known.into_iter().map(String::as_str));
-            self.push(ErrorKind::Reference, place, format!("no {what} `{name}`"), help);
-        }
+        self.push(ErrorKind::Reference, place, format!("no {what} `{name}`"), help);
     }
 
     fn when(&mut self, when: &At<String>) {
@@ -105,7 +104,7 @@ impl Findings<'_> {
             let mut place = when.place()?.clone();
             // One for the quote; a text with escapes or over several lines keeps its own place.
             if place.width == when.value.chars().count() + 2 {
-                place.location.column += 1 + when.value.get(..offset).map_or(0, |t| t.chars().count());
+                place.column += 1 + when.value.get(..offset).map_or(0, |t| t.chars().count());
                 place.width = width;
             }
             Some(place)

@@ -38,8 +38,9 @@ fn refused(_: &Loopback) -> Result<()> {
     let index: serde_json::Value = serde_json::from_slice(&original[index_at..index_length])?;
     let mut changed = original.clone();
     for entry in index.as_object().context("the index is no object")?.values() {
-        let at = usize::try_from(entry["offset"].as_u64().context("no offset")?)?;
-        let end = at + usize::try_from(entry["length"].as_u64().context("no length")?)?;
+        let code = &entry["code"];
+        let at = usize::try_from(code["offset"].as_u64().context("no offset")?)?;
+        let end = at + usize::try_from(code["length"].as_u64().context("no length")?)?;
         let triple = format!("{}-unknown-linux", std::env::consts::ARCH);
         let found = changed[at..end].windows(triple.len()).position(|window| window == triple.as_bytes());
         let found = at + found.context("the compiled code names no processor")?;

@@ -2,6 +2,7 @@
 
 use crate::args::{ConfigArgs, duration, name_value, positive};
 use clap::{Args, Subcommand};
+use seaworthy_model::{Size, SizeError};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -276,19 +277,8 @@ fn sizes(text: &str) -> Result<(usize, usize), String> {
 
 /// A size as checks.toml has it; a number alone is bytes.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
-    let wrong = || "write a size such as 512, 4KiB or 1MiB".to_owned();
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor: usize = match unit.trim() {
-        "" | "B" => 1,
-        "kB" | "KB" => 1000,
-        "KiB" => 1 << 10,
-        "MB" => 1_000_000,
-        "MiB" => 1 << 20,
-        _ => return Err(wrong()),
-    };
-    number.parse::<usize>().ok().and_then(|number| number.checked_mul(factor)).ok_or_else(wrong)
+    let size = Size::parse(text).map_err(|error| error.to_string())?;
+    usize::try_from(size.bytes).map_err(|_| SizeError::TooLarge.to_string())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use super::args::TierArgs;
 use super::failure;
 use crate::args::{ConfigArgs, Global};
+use crate::configuration::Purpose;
 use crate::error::CliError;
 use crate::progress::Progress;
 use crate::{configuration, output, vantage};
@@ -40,7 +41,7 @@ impl Configured {
         let environment = configuration::environment();
         let flags = configuration::only_config(config);
         let policy = configuration::load_policy(config, &environment, &flags)?;
-        let catalog = configuration::open_catalog(&policy).await?;
+        let catalog = configuration::open_catalog(&policy, Purpose::Cache).await?;
         let redactor = Arc::new(output::redactor(&policy, &environment)?);
         Ok(Self { policy, catalog, environment, flags, redactor, verbose: global.verbose, quiet: global.quiet })
     }

@@ -1,6 +1,7 @@
 use crate::bindings::wit_kit::{clock, log, progress, random};
 use crate::scope::LimitExceeded;
 use crate::state::State;
+use data_encoding::HEXLOWER;
 use seaworthy_model::Event;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -64,6 +65,7 @@ impl random::Host for State {
         if bytes > MAX {
             return Err(LimitExceeded(format!("{bytes} random bytes in one call, {MAX} are given")).into());
         }
-        Ok((0..bytes).map(|_| format!("{:02x}", rand::random::<u8>())).collect())
+        let random: Vec<u8> = (0..bytes).map(|_| rand::random()).collect();
+        Ok(HEXLOWER.encode(&random))
     }
 }

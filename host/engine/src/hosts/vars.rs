@@ -1,6 +1,7 @@
 use crate::bindings::wit_env::vars;
 use crate::scope::Scope;
 use crate::state::State;
+use data_encoding::HEXLOWER;
 use seaworthy_model::{Variable, glob_matches};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -51,7 +52,7 @@ fn variable(scope: &Scope, name: &str, found: Option<&Variable>) -> vars::Variab
         Some(found) if secret => {
             let text = found.value.expose();
             let digest = Sha256::new().chain_update(scope.run.salt).chain_update(text).finalize();
-            let fingerprint: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+            let fingerprint = HEXLOWER.encode(&digest[..6]);
             vec![("length".into(), text.chars().count().to_string()), ("fingerprint".into(), fingerprint)]
         }
         _ => Vec::new(),

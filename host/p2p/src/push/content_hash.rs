@@ -2,6 +2,7 @@
 
 use super::python_json::dumps;
 use cid::Cid;
+use data_encoding::HEXLOWER;
 use multihash::Multihash;
 use sha2::{Digest as _, Sha256};
 
@@ -20,7 +21,7 @@ pub(super) fn content_hash(validation_fields: &str) -> Option<String> {
 /// package sends.
 pub(super) fn matches(claimed: &str, validation_fields: &str) -> bool {
     let Some(digest) = digest(validation_fields) else { return false };
-    claimed.eq_ignore_ascii_case(&crate::hex::encode(&digest))
+    claimed.eq_ignore_ascii_case(&HEXLOWER.encode(&digest))
         || Cid::try_from(claimed).is_ok_and(|claimed| Some(claimed) == cid(&digest))
 }
 
@@ -49,7 +50,7 @@ mod tests {
 
     #[test]
     fn both_spellings_match_and_nothing_else() {
-        let hex = crate::hex::encode(&Sha256::digest(FIELDS));
+        let hex = HEXLOWER.encode(&Sha256::digest(FIELDS));
         let other = Cid::try_from(CID).unwrap();
         assert!(matches(CID, FIELDS) && matches(&hex, FIELDS) && matches(&hex.to_uppercase(), FIELDS));
         let upper = other.to_string_of_base(multibase_upper()).unwrap();

@@ -8,6 +8,7 @@ use super::python_json::{float, quoted};
 use super::{MAX_SKEW_S, Reply};
 use crate::envelope::now_ms;
 use crate::wire::MAX_KEY;
+use data_encoding::HEXLOWER;
 use seaworthy_model::Failure;
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ impl PushEntry {
         let unique: [u8; 16] = rand::random();
         let hour_ago = Duration::from_millis(now_ms()).saturating_sub(Duration::from_secs(3600));
         Self {
-            key: format!("seaworthy-probe:{}", crate::hex::encode(&unique)),
+            key: format!("seaworthy-probe:{}", HEXLOWER.encode(&unique)),
             data: "null".into(),
             timestamp: hour_ago.as_secs_f64(),
             ttl: 1.0,

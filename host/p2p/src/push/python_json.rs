@@ -100,6 +100,7 @@ pub(super) fn float(value: f64) -> String {
 mod tests {
     use super::*;
     use crate::push::json_text::is_json;
+    use data_encoding::HEXLOWER;
     use sha2::{Digest as _, Sha256};
 
     /// Expected texts and digest are those of CPython's json module.
@@ -111,7 +112,7 @@ mod tests {
         assert!(is_json(text));
         let dumped = dumps(text).unwrap();
         assert_eq!(
-            crate::hex::encode(&Sha256::digest(&dumped)),
+            HEXLOWER.encode(&Sha256::digest(&dumped)),
             "4df6de762f3424808f98beb81dca596dec1551e0d8174017d41cd54761c7fbad",
             "{dumped}"
         );

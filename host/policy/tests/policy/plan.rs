@@ -2,6 +2,7 @@ use crate::support::{Case, adapter, check, component, request};
 use seaworthy_model::{Plan, SkipReason, Status};
 use seaworthy_policy::Overrides;
 use serde_json::json;
+use std::sync::Arc;
 
 const PEERS: (&str, &str) =
     ("CACHE_BOOTSTRAP_PEERS", "/ip4/10.0.0.1/tcp/9100/p2p/12D3, /dns4/peer.test/tcp/9200,nonsense//");
@@ -408,7 +409,7 @@ fn what_the_fallback_demands_is_judged_by_a_check_or_is_an_error() {
     }
     let mut case = Case::file(text);
     for (descriptor, _, _) in case.catalog.values_mut() {
-        for check in descriptor.checks.iter_mut().filter(|check| check.id == "cache/initialization") {
+        for check in Arc::make_mut(descriptor).checks.iter_mut().filter(|check| check.id == "cache/initialization") {
             check.settings = json!({ "properties": {
                 "need": { "type": "integer", "default": 1, "x-policy": "fallback.cache.need" },
                 "prefer": { "type": "string", "x-policy": "fallback.cache.prefer" }

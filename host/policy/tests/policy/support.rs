@@ -6,6 +6,7 @@ use seaworthy_policy::{Catalog, Filters, LoadRequest, Overrides, PlanRequest, Po
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 pub(crate) fn environment(pairs: &[(&str, &str)]) -> Environment {
     Environment::from_pairs(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
@@ -56,7 +57,7 @@ impl<'a> Case<'a> {
 
     pub(crate) fn plugin(mut self, name: &str, descriptor: ComponentDescriptor) -> Self {
         let source = ComponentSource::File(format!("/repo/plugins/{name}.wasm").into());
-        self.catalog.insert(name.into(), (descriptor, format!("sha256:{}", "a".repeat(64)), source));
+        self.catalog.insert(name.into(), (descriptor.into(), format!("sha256:{}", "a".repeat(64)), source));
         self
     }
 
@@ -162,7 +163,7 @@ fn catalog() -> Catalog {
         adapter("memory", vec![]),
     ];
     let entry = |d: ComponentDescriptor| {
-        (d.name.clone(), (d.clone(), format!("sha256:{}", "b".repeat(64)), ComponentSource::Builtin(d.name)))
+        (d.name.clone(), (Arc::new(d.clone()), format!("sha256:{}", "b".repeat(64)), ComponentSource::Builtin(d.name)))
     };
     all.into_iter().map(entry).collect()
 }

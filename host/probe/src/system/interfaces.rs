@@ -1,5 +1,6 @@
 //! Network interfaces, asked for over netlink; only what netlink lacks comes from sysfs.
 
+use super::netlink::{self, Interface};
 use super::{Row, RowBuilder};
 use ipnet::IpNet;
 
@@ -34,38 +35,42 @@ pub struct Link {
 /// All interfaces of this network namespace.
 ///
 /// *Behaviour*: /sys may have been mounted in another namespace, so what it says
-/// of an interface counts only if it knows the interface by the same number.
+/// of an interface counts only if it knows the interface by the same number. None where
+/// the kernel does not answer.
 #[must_use]
 pub fn links() -> Vec<Link> {
-    let mut links: Vec<Link> = netdev::get_interfaces()
-        .into_iter()
-        .map(|found| {
-            let sys = format!("/sys/class/net/{}", found.name);
-            let number = |file: &str| super::text(&format!("{sys}/{file}")).and_then(|t| t.parse::<u32>().ok());
-            let has = |file: &str| std::path::Path::new(&format!("{sys}/{file}")).exists();
-            let fits = number("ifindex") == Some(found.index);
-            Link {
-                index: found.index,
-                below: fits.then(|| number("iflink")).flatten(),
-                addresses: found
-                    .ipv4
-                    .iter()
-                    .map(|n| IpNet::V4(*n))
-                    .chain(found.ipv6.iter().map(|n| IpNet::V6(*n)))
-                    .collect(),
-                mtu: found.mtu,
-                up: found.is_up(),
-                loopback: found.is_loopback(),
-                mac: found.mac_addr.map(|m| m.to_string()),
-                hardware: fits && has("device"),
-                tun: fits && has("tun_flags"),
-                bridge: fits && has("bridge"),
-                name: found.name,
-            }
-        })
-        .collect();
+    let (interfaces, addresses) = netlink::interfaces().unwrap_or_default();
+    let mut links: Vec<Link> = interfaces.into_iter().map(link).collect();
+    for found in addresses {
+        let Ok(address) = IpNet::new(found.address, found.prefix) else { continue };
+        links.iter_mut().filter(|link| link.index == found.index).for_each(|link| link.addresses.push(address));
+    }
+    for link in &mut links {
+        link.addresses.sort_by_key(|address| matches!(address, IpNet::V6(_)));
+    }
     links.sort_by_key(|l| l.index);
     links
+}
+
+/// An interface without its addresses.
+fn link(found: Interface) -> Link {
+    let sys = format!("/sys/class/net/{}", found.name);
+    let fits = super::text(&format!("{sys}/ifindex")).and_then(|text| text.parse().ok()) == Some(found.index);
+    let mac: Vec<String> = found.hardware_address.iter().map(|byte| format!("{byte:02x}")).collect();
+    Link {
+        index: found.index,
+        // The kernel does not say of an interface that it rests on itself.
+        below: found.below.or(fits.then_some(found.index)),
+        addresses: Vec::new(),
+        mtu: found.mtu,
+        up: found.up,
+        loopback: found.loopback,
+        mac: (mac.len() == 6).then(|| mac.join(":")),
+        hardware: fits && std::path::Path::new(&format!("{sys}/device")).exists(),
+        tun: found.kind == "tun",
+        bridge: found.kind == "bridge",
+        name: found.name,
+    }
 }
 
 pub(crate) fn inspect() -> Vec<Row> {

@@ -7,6 +7,7 @@ mod executables;
 mod limits;
 mod listeners;
 mod neighbours;
+mod netlink;
 mod port;
 mod process;
 mod processes;

@@ -1,3 +1,4 @@
+use data_encoding::HEXLOWER;
 use seaworthy_model::{Report, Status, Verdict};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -37,6 +38,5 @@ fn delimiter(values: &[(&str, String)]) -> String {
         hash.update(value);
         hash.update([0]);
     }
-    let hex: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("seaworthy_{hex}")
+    format!("seaworthy_{}", HEXLOWER.encode(&hash.finalize()[..16]))
 }

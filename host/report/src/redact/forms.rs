@@ -1,5 +1,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use data_encoding::HEXLOWER;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -30,7 +31,7 @@ pub(super) fn forms(secret: &str) -> BTreeSet<String> {
             forms.insert(percent(text, upper));
         }
         forms.insert(percent(text, true).replace("%20", "+"));
-        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = HEXLOWER.encode(text.as_bytes());
         forms.insert(hex.to_ascii_uppercase());
         forms.insert(hex);
         for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD] {

@@ -3,8 +3,9 @@
 mod forms;
 mod patterns;
 
+use data_encoding::HEXLOWER;
 use forms::forms;
-use patterns::{Pattern, tokens_in};
+use patterns::{Pattern, hinted, tokens_in};
 use regex::{Captures, Regex};
 use seaworthy_model::{Environment, Report, glob_matches_ignoring_case};
 use sha2::{Digest, Sha256};
@@ -132,7 +133,7 @@ impl Redactor {
         if self.literals.as_ref().is_some_and(|literals| literals.is_match(text)) {
             return true;
         }
-        let lower = text.to_ascii_lowercase();
+        let lower = if hinted(text) { text.to_ascii_lowercase() } else { String::new() };
         self.patterns.iter().any(|pattern| pattern.matching(text, &lower).is_some())
     }
 
@@ -160,8 +161,7 @@ impl Redactor {
             RedactMode::Hide => "[redacted]".into(),
             RedactMode::Token => {
                 let digest = Sha256::new().chain_update(&self.salt).chain_update([0]).chain_update(secret).finalize();
-                let hex: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-                format!("[redacted:{hex}]")
+                format!("[redacted:{}]", HEXLOWER.encode(&digest[..4]))
             }
         }
     }
