@@ -1,5 +1,5 @@
 use anyhow::{Context, Result, ensure};
-use seaworthy_engine::{Builtin, CacheSession, Catalog, SessionOptions};
+use seaworthy_engine::{Builtin, CacheSession, Catalog, Room, SessionOptions};
 use seaworthy_model::{Environment, Grants, NoEvents, TierRules};
 use seaworthy_policy::{LoadRequest, Overrides, PlanRequest, Policy};
 use seaworthy_tests::{binary, target_directory};
@@ -101,7 +101,7 @@ fn catalog() -> Result<Arc<Catalog>> {
     let open = || -> Result<Arc<Catalog>> {
         let cache = target_directory()?.join("tests-cache/code");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let opened = runtime.block_on(Catalog::open(&BUILTINS, &[], binary().ok(), Some(&cache)));
+        let opened = runtime.block_on(Catalog::open(&BUILTINS, &[], None, Room::MOST, binary().ok(), Some(&cache)));
         opened.map(Arc::new).context("the bundled components cannot be opened")
     };
     // On a thread of its own: whoever asks may be inside a runtime already.

@@ -1,7 +1,7 @@
 //! The tier `origin` inside this process.
 
 use anyhow::{Context, Result};
-use seaworthy_engine::{Builtin, CacheSession, Catalog, SessionOptions};
+use seaworthy_engine::{Builtin, CacheSession, Catalog, Room, SessionOptions};
 use seaworthy_model::{Environment, NoEvents};
 use seaworthy_policy::{LoadRequest, Overrides, PlanRequest, Policy};
 use seaworthy_tests::{binary, target_directory};
@@ -27,7 +27,14 @@ static BUILTINS: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
 /// *Requires*: a runtime that is entered.
 pub(crate) fn of_origin(url: &str) -> Result<CacheSession> {
     let code = target_directory()?.join("tests-cache/code");
-    let opened = tokio::runtime::Handle::current().block_on(Catalog::open(&BUILTINS, &[], binary().ok(), Some(&code)));
+    let opened = tokio::runtime::Handle::current().block_on(Catalog::open(
+        &BUILTINS,
+        &[],
+        None,
+        Room::MOST,
+        binary().ok(),
+        Some(&code),
+    ));
     let catalog = Arc::new(opened.context("the bundled components cannot be opened")?);
     let environment = Environment::from_pairs([("GITHUB_API_URL".to_owned(), url.to_owned())]);
     let policy = Policy::load(&LoadRequest {
