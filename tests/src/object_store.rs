@@ -48,12 +48,16 @@ impl Make {
         if self == Self::S3s {
             return true;
         }
+        let now = jiff::Timestamp::now();
         let request = format!(
-            "GET /{}?list-type=2 HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nX-Amz-Date: 20260101T000000Z\r\n\
-             Authorization: AWS4-HMAC-SHA256 Credential={}/20260101/no-such-region/s3/aws4_request, \
-             SignedHeaders=host;x-amz-date, Signature={:064}\r\n\r\n",
+            "GET /{}/x HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nX-Amz-Date: {}\r\n\
+             X-Amz-Content-Sha256: UNSIGNED-PAYLOAD\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential={}/{}/no-such-region/s3/aws4_request, \
+             SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature={:064}\r\n\r\n",
             ObjectStore::BUCKET,
+            now.strftime("%Y%m%dT%H%M%SZ"),
             ObjectStore::KEY,
+            now.strftime("%Y%m%d"),
             0
         );
         let mut answer = Vec::new();
