@@ -3,39 +3,30 @@
 //! it plays. No wrong value, no false miss, nobody held up past the budget; the breaker
 //! opens and tries; every error has its kind.
 //!
-//! What only a service can do (ask for patience, keep another time) is played over the
-//! same layers in `host/cache/tests/fallback.rs`.
+//! An S3 store besides asks for patience and keeps another time; in `host/cache/tests/fallback.rs`
+//! the layers alone are played over every fault in every tier.
+
+#[path = "fallback/play.rs"]
+mod play;
+#[path = "fallback/store.rs"]
+mod store;
 
 use anyhow::{Context, Result, ensure};
+use play::{counted, opened};
 use seaworthy_model::{Level, Report};
 use seaworthy_tests::{Link, NoStage, Peer, PeerOptions, Scene, Seaworthy, Traffic, binary, run_scenes, scratch};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// The time of one operation, in the policy of every scene.
-const BUDGET: Duration = Duration::from_secs(3);
-/// What a loaded machine may add to it before it counts.
-const SLACK: Duration = Duration::from_millis(750);
-/// How long a fault lasts, and how long it is gone.
-const SPELL: Duration = Duration::from_millis(900);
-
-/// Operations that a scene is about.
-const ENOUGH: u64 = 1_000;
-/// How long they are played at first: several spells.
-const AT_FIRST: Duration = Duration::from_secs(6);
-/// How long on a machine that is slow.
-const AT_MOST: Duration = Duration::from_secs(60);
-
 /// The machine, for one scene at a time: they are about time.
-type Machine = Mutex<()>;
+pub(crate) type Machine = Mutex<()>;
 
 fn main() -> ExitCode {
     let stage = binary().map(|_| Machine::default()).map_err(NoStage::Broken);
-    let scenes = vec![
+    let mut scenes = vec![
         Scene::new("a_peer_that_is_down", |m| faulty_peer(m, Traffic::Refuse, &["unreachable"])),
         Scene::new("a_peer_that_says_nothing", |m| faulty_peer(m, Traffic::Silent, &["timed-out", "unreachable"])),
         Scene::new("a_peer_that_is_slow", |m| faulty_peer(m, Traffic::Slow, &["timed-out", "unreachable"])),
@@ -48,6 +39,7 @@ fn main() -> ExitCode {
         Scene::new("a_slow_peer_is_hedged", hedged),
         Scene::new("too_few_tiers_fail_and_a_lower_one_warns", gate),
     ];
+    scenes.extend(store::scenes());
     run_scenes("fallback", stage, scenes)
 }
 
@@ -69,15 +61,7 @@ impl Place {
 
     /// A policy with these tiers, and further lines in its `[cache]`.
     fn policy(&self, order: &str, cache: &str) -> Result<PathBuf> {
-        let text = format!(
-            "version = 1\n[fallback.cache]\norder = {order}\n[cache]\nwrite = \"ignore\"\ntimeout = \"400ms\"\n\
-             budget = \"{}ms\"\nretries = {{ count = 1, delay = \"20ms\", max-delay = \"100ms\" }}\n\
-             breaker = {{ failures = 2, open = \"200ms\", max-open = \"500ms\" }}\n{cache}\n",
-            BUDGET.as_millis()
-        );
-        let path = self.folder.path().join("checks.toml");
-        std::fs::write(&path, text)?;
-        Ok(path)
+        play::policy(self.folder.path(), order, cache)
     }
 
     fn entries(&self) -> PathBuf {
@@ -90,94 +74,19 @@ impl Place {
         Ok(Peer::configure(command, &self.address))
     }
 
-    /// Plays gets and puts of keys that are all there, while `trouble` comes and goes:
-    /// again and for longer where the machine was too slow for [`ENOUGH`].
     fn play(&self, policy: &Path, secret: Option<&str>, trouble: impl Fn(bool) + Sync) -> Result<Value> {
-        let mut time = AT_FIRST;
-        loop {
-            let seen = self.play_for(time, policy, secret, &trouble)?;
-            let operations = seen["operations"].as_u64().context("no `operations`")?;
-            unharmed(&seen)?;
-            if operations >= ENOUGH {
-                return Ok(seen);
-            }
-            ensure!(time < AT_MOST, "too few to tell: {seen:#}");
-            let needed = u64::try_from(time.as_millis())?.saturating_mul(ENOUGH * 5 / 4) / operations.max(1);
-            time = Duration::from_millis(needed).clamp(AT_FIRST, AT_MOST);
-        }
-    }
-
-    fn play_for(
-        &self,
-        time: Duration,
-        policy: &Path,
-        secret: Option<&str>,
-        trouble: &(impl Fn(bool) + Sync),
-    ) -> Result<Value> {
-        let time = format!("{}ms", time.as_millis());
-        let words = ["cache", "bench", "--json", "--keep", "--fill", "--keys", "40", "--read-ratio", "0.5"];
-        let load = ["--duration", &time, "--clients", "4", "--sessions", "1", "--warmup", "0s", "--value-size", "1KiB"];
-        let mut command = self.command(&[&words[..], &load].concat(), policy)?;
-        if let Some(secret) = secret {
-            command = command.env("CACHE_P2P_SHARED_SECRET", secret);
-        }
-        let ended = AtomicBool::new(false);
-        let run = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut on = false;
-                // It begins well.
-                while self.relay.connections() == 0 && !ended.load(Ordering::SeqCst) {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                std::thread::sleep(SPELL);
-                while !ended.load(Ordering::SeqCst) {
-                    on = !on;
-                    trouble(on);
-                    std::thread::sleep(SPELL);
-                }
-                trouble(false);
-            });
-            let run = command.run();
-            ended.store(true, Ordering::SeqCst);
-            run
-        })?;
-        run.exits(0)?;
-        serde_json::from_str(&run.stdout).with_context(|| run.transcript())
+        let command = |words: &[&str]| {
+            let command = self.command(words, policy)?;
+            Ok(match secret {
+                Some(secret) => command.env("CACHE_P2P_SHARED_SECRET", secret),
+                None => command,
+            })
+        };
+        play::play(command, || self.relay.connections() > 0, trouble)
     }
 }
 
-/// What holds whatever goes wrong below, checked of everything that is played.
-fn unharmed(seen: &Value) -> Result<()> {
-    let count = |name: &str| seen[name].as_u64().with_context(|| format!("no `{name}` in {seen}"));
-    ensure!(count("wrong_values")? == 0, "a wrong value: {seen:#}");
-    ensure!(count("misses")? == 0 && count("hits")? > count("operations")? / 3, "every key is there, and one was missed: {seen:#}");
-    ensure!(seen["errors"].as_object().is_some_and(serde_json::Map::is_empty), "a tier could have answered: {seen:#}");
-    let rows = seen["latency"].as_array().context("no latencies")?;
-    let longest = rows.iter().filter(|row| row["tier"] == "(all)").filter_map(|row| row["max_us"].as_u64()).max();
-    let longest = Duration::from_micros(longest.context("nothing was measured")?);
-    ensure!(longest <= BUDGET + SLACK, "somebody was held up for {longest:?}: {seen:#}");
-    Ok(())
-}
-
-/// What the layers around a tier counted.
-fn counted(seen: &Value, tier: &str, kinds: &[&str]) -> Result<()> {
-    let tier = &seen["layers"][tier];
-    let errors = tier["errors"].as_object().context("no errors by kind")?;
-    ensure!(kinds.iter().any(|kind| errors.contains_key(*kind)), "none of {kinds:?} was counted: {tier:#}");
-    let unknown = errors.keys().find(|kind| !kinds.contains(&kind.as_str()));
-    ensure!(unknown.is_none(), "{unknown:?} is not what happened: {tier:#}");
-    Ok(())
-}
-
-fn opened(seen: &Value, tier: &str) -> Result<()> {
-    let breaker = &seen["layers"][tier]["breaker"];
-    let count = |name: &str| breaker[name].as_u64().unwrap_or_default();
-    ensure!(count("openings") > 0 && count("trials") > 0, "it never opened, or never tried again: {breaker:#}");
-    ensure!(count("refused") > 0, "nobody was spared: {breaker:#}");
-    Ok(())
-}
-
-fn alone(machine: &Machine) -> std::sync::MutexGuard<'_, ()> {
+pub(crate) fn alone(machine: &Machine) -> std::sync::MutexGuard<'_, ()> {
     machine.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
