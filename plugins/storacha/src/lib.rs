@@ -37,6 +37,8 @@ const OVERHEAD: usize = 16 << 10;
 const MAX_VALUE_BYTES: usize = MAX_BLOB_BYTES - OVERHEAD;
 /// Blobs under one root, most of them overwritten ones, before the root is entered anew.
 const MAX_SHARDS: usize = 4;
+/// How often the list is looked at for a key that is being overwritten.
+const MOST_LOOKS: u32 = 8;
 /// Uploads on one page of the space's list, and pages that are read at most.
 const PAGE: u32 = 500;
 const MAX_PAGES: usize = 40;
@@ -118,8 +120,10 @@ impl Adapter for Storacha {
         service.store(&blob, &digest)?;
         let shard = car_cid(&digest).map_err(|error| error::internal("put", &error))?;
         let root = name::root(key)?;
-        let entered = service.ask("put", Task::upload_add(root, &[shard]))?;
+        // Only what was there before is older: what another runner enters from now on takes
+        // this value for the older one, and two that removed each other's would leave none.
         let known = self.known("put", key)?;
+        let entered = service.ask("put", Task::upload_add(root, &[shard]))?;
         if let Some(index) = &self.index {
             index.put(key, &Known { digest, size, life, stored: now })?;
         }
@@ -211,6 +215,7 @@ impl Storacha {
     fn find(&self, operation: &str, key: &str, now: u64) -> Result<Option<Record>, CacheError> {
         let mut gone = None;
         let mut found = None;
+        let mut looks = 0;
         if let Some(known) = self.known(operation, key)? {
             found = self.fetch(operation, key, &known.digest)?.map(|record| (known.digest, record));
             gone = found.is_none().then_some(known.digest);
@@ -218,17 +223,32 @@ impl Storacha {
         if found.is_none()
             && let Some(service) = &self.service
         {
-            for shard in service.shards(operation, name::root(key)?)? {
-                let Ok(digest) = <[u8; 32]>::try_from(shard.hash().digest()) else { continue };
-                if gone == Some(digest) {
-                    continue;
+            let mut before: Option<Vec<Cid>> = None;
+            while found.is_none() {
+                let shards = service.shards(operation, name::root(key)?)?;
+                // Whoever overwrites it meanwhile lets blobs go that were just named, or enters
+                // the root anew: that nothing is left is only said when two looks agree.
+                let was_there = gone.is_some() || !shards.is_empty();
+                if before.as_ref() == Some(&shards) {
+                    break;
                 }
-                // Of several blobs all but the newest were overwritten.
-                if let Some(record) = self.fetch(operation, key, &digest)?
-                    && found.as_ref().is_none_or(|(_, newest)| record.stored > newest.stored)
-                {
-                    found = Some((digest, record));
+                for shard in &shards {
+                    let Ok(digest) = <[u8; 32]>::try_from(shard.hash().digest()) else { continue };
+                    if gone == Some(digest) {
+                        continue;
+                    }
+                    // Of several blobs all but the newest were overwritten.
+                    if let Some(record) = self.fetch(operation, key, &digest)?
+                        && found.as_ref().is_none_or(|(_, newest)| record.stored > newest.stored)
+                    {
+                        found = Some((digest, record));
+                    }
                 }
+                looks += 1;
+                if !was_there || looks >= MOST_LOOKS {
+                    break;
+                }
+                before = Some(shards);
             }
         }
         let Some((digest, record)) = found else {
