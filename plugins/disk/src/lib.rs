@@ -24,7 +24,8 @@ impl Adapter for Disk {
         let capability = Capability::of(&["get", "put", "stat", "invalidate", "list"])
             .with_property("private")
             .with_property("durable")
-            .with_property("expiring");
+            .with_property("expiring")
+            .with_property("concurrent");
         Ok((Self { default_ttl }, capability))
     }
 
