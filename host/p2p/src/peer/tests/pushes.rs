@@ -169,8 +169,9 @@ async fn what_is_pushed_at_the_end_is_acknowledged_or_not_stored() {
             let mut reply = Vec::new();
             let exchange = async {
                 let mut stream = session.open(PUSH_PROTOCOL, "test", deadline()).await.ok()?;
-                stream.write_all(token.as_bytes()).await.ok()?;
-                stream.flush().await.ok()?;
+                // Whoever was answered and left at once may be gone before this side has flushed.
+                let _ = stream.write_all(token.as_bytes()).await;
+                let _ = stream.flush().await;
                 stream.read_to_end(&mut reply).await.ok()
             };
             let _ = tokio::time::timeout(15 * SECOND, exchange).await.unwrap();
