@@ -266,7 +266,8 @@ fn stats(_: &Loopback) -> Result<()> {
     ensure!(counts["bytes"].as_u64().is_some_and(|bytes| bytes > 1000), "{counts}");
     let disk = &all["tiers"]["disk"];
     ensure!(disk["holds"]["entries"] == 1 && disk["holds"]["bytes"] == 1000, "{disk}");
-    ensure!(disk["peers"].is_null() && disk["capability"]["properties"][0] == "durable", "{disk}");
+    let durable = disk["capability"]["properties"].as_array().is_some_and(|all| all.contains(&"durable".into()));
+    ensure!(disk["peers"].is_null() && durable, "{disk}");
     let text = place.run(&["stats"])?;
     ensure!(text.exits(0)?.stdout.contains("1 entries"), "{}", text.transcript());
     Ok(())
