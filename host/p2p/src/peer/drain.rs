@@ -11,6 +11,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 /// Work in progress may take this long at the end.
 const FINISH: Duration = Duration::from_secs(5);
+/// Answers that were written last get so long to leave: a connection that closes stops
+/// collecting what its streams still hold as soon as one of them has nothing ready
+/// (yamux 0.14, `connection/closing.rs`).
+const LEAVE: Duration = Duration::from_millis(50);
 /// Saying goodbye may take this long.
 const GOODBYE: Duration = Duration::from_millis(500);
 
@@ -46,18 +50,20 @@ impl Server {
                 }
             }
         }
+        let _ = timeout(LEAVE, self.until_alone()).await;
         let peers: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
         for peer in peers {
             let _ = self.swarm.disconnect_peer_id(peer);
         }
-        let goodbye = async {
-            while self.swarm.connected_peers().next().is_some() {
-                let event = self.swarm.select_next_some().await;
-                self.last(&event);
-            }
-        };
-        let _ = timeout(GOODBYE, goodbye).await;
+        let _ = timeout(GOODBYE, self.until_alone()).await;
         self.service.say_totals();
+    }
+
+    async fn until_alone(&mut self) {
+        while self.swarm.connected_peers().next().is_some() {
+            let event = self.swarm.select_next_some().await;
+            self.last(&event);
+        }
     }
 
     /// An event after the end was asked for: a request that comes now is dropped,

@@ -153,10 +153,15 @@ async fn every_message_has_the_reply_of_the_table() {
     assert_eq!((peer.counters().received_push, peer.stats().entries), (2, 2));
 }
 
-/// Who gets no reply pushes again, elsewhere; who is told OK never does.
+/// Who is told OK never pushes again, so that has to be stored. Who gets no reply pushes
+/// again, elsewhere: nothing is lost when it was stored all the same, since a reply may go
+/// down with the connection that ends. But the end waits for replies, so that is seldom.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_pushed_at_the_end_is_acknowledged_or_not_stored() {
+async fn what_is_acknowledged_at_the_end_is_stored() {
     const PUSHES: usize = 16;
+    /// Of five times [`PUSHES`]. Without waiting for replies most are unanswered.
+    const SELDOM: usize = 4;
+    let mut unanswered = 0;
     for delay in [0, 1, 2, 4, 8] {
         let directory = tempfile::tempdir().unwrap();
         let config = || PeerConfig { store: Some(directory.path().join("store")), ..PeerConfig::default() };
@@ -186,9 +191,11 @@ async fn what_is_pushed_at_the_end_is_acknowledged_or_not_stored() {
         let reader = client(&address).await;
         for (n, acknowledged) in acknowledged.into_iter().enumerate() {
             let stored = reader.get(&format!("k{n}"), &PermitAll).await.unwrap().is_some();
-            assert_eq!(stored, acknowledged, "push {n}, ended after {delay} ms");
+            assert!(stored || !acknowledged, "push {n} was acknowledged, and lost: ended after {delay} ms");
+            unanswered += usize::from(stored && !acknowledged);
         }
     }
+    assert!(unanswered <= SELDOM, "{unanswered} pushes were stored and not acknowledged");
 }
 
 #[tokio::test(flavor = "multi_thread")]
