@@ -42,8 +42,9 @@ fn faulty(machine: &Machine, behaviour: Behaviour, kind: &str) -> Result<()> {
         let _ = relay.behave(if on { behaviour } else { Behaviour::Pass });
     };
     let seen = play(command, || relay.requests() > 0, trouble)?;
-    // Of this store, a read during an overwriting may see an object without its metadata.
-    counted(&seen, "s3", &[kind, "integrity"])?;
+    // Of this store, a read during an overwriting may see an object without its metadata, and
+    // on a busy machine one answer or another takes longer than an attempt may.
+    counted(&seen, "s3", &[kind, "integrity", "timed-out"])?;
     ensure!(seen["layers"]["s3"]["errors"][kind].as_u64() > Some(0), "no {kind} was counted: {seen:#}");
     ensure!(!seen.to_string().contains(ObjectStore::SECRET), "the secret is shown");
     let layers = &seen["layers"]["s3"];
