@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use seaworthy_cache::{Backend, Blob, CacheError, Capability, Entry, Retry};
 use seaworthy_model::{Limits, Tier};
 use seaworthy_probe::http::Connections;
+use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -126,14 +127,14 @@ impl Shared {
         if fresh && !opening {
             // One more, or the first after a trap: what was opened is not in it.
             instance.store.data_mut().peers = lock(&self.peers).clone();
-            let opened = run(&mut instance, name, Operation::Open, &self.tier.config.to_string()).await;
+            let opened = run(&mut instance, name, Operation::Open, &self.tier.config).await;
             opened.map_err(|error| self.without_secrets(error))?;
         }
         if opening {
             // Looks anew: connections are made, not taken over.
             instance.store.data_mut().peers = None;
         }
-        let answer = run(&mut instance, name, operation, &self.tier.config.to_string()).await;
+        let answer = run(&mut instance, name, operation, &self.tier.config).await;
         let answer = answer.map_err(|error| self.without_secrets(error));
         if opening && answer.is_ok() {
             lock(&self.peers).clone_from(&instance.store.data().peers);
@@ -250,11 +251,11 @@ fn fits(key: &str, value: &Blob) -> Result<(), CacheError> {
 }
 
 /// Calls the guest and translates its answer; a trap is an error with the context `trap`.
-async fn run(instance: &mut Instance, name: &str, operation: Operation, config: &str) -> Result<Answer, CacheError> {
+async fn run(instance: &mut Instance, name: &str, operation: Operation, config: &Value) -> Result<Answer, CacheError> {
     let guest = instance.adapter.seaworthy_cache_adapter();
     let store = &mut instance.store;
     let called = match operation {
-        Operation::Open => guest.call_open(&mut *store, config).await.map(|r| r.map(Answer::Capability)),
+        Operation::Open => guest.call_open(&mut *store, &config.to_string()).await.map(|r| r.map(Answer::Capability)),
         Operation::Get(key) => guest.call_get(&mut *store, &key).await.map(|r| r.map(Answer::Blob)),
         Operation::Put(key, blob) => {
             guest.call_put(&mut *store, &key, &from_blob(blob)).await.map(|r| r.map(|()| Answer::Done))
