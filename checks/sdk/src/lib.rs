@@ -2,7 +2,7 @@
 //!
 //! A check is a function from a [`Context`] to an [`Outcome`], and a table of the
 //! codes and facts it may report (`check.toml`). It looks at the world only
-//! through the host's probes ([`net`], [`env`], [`p2p`], [`sharing`], [`cache`],
+//! through the host's probes ([`net`], [`path`], [`env`], [`p2p`], [`sharing`], [`cache`],
 //! [`credentials`]); every answer
 //! carries the id of an observation that the host recorded, and every finding and
 //! fact cites such ids. An [`Outcome`] cannot be made without evidence, so a check
@@ -55,8 +55,9 @@ pub mod bindings {
             "../../wit/check-0.1.0",
             "../../wit/sharing-0.1.0",
             "../../wit/credentials-0.1.0",
+            "../../wit/path-0.1.0",
         ],
-        world: "seaworthy:credentials/check",
+        world: "seaworthy:path/check",
         generate_all,
         pub_export_macro: true,
         default_bindings_module: "seaworthy_check_sdk::bindings",
@@ -86,6 +87,10 @@ pub mod p2p {
 pub mod credentials {
     pub use crate::bindings::seaworthy::credentials::authorized_http;
     pub use crate::bindings::seaworthy::credentials::credentials::*;
+}
+/// What lies on the way: name servers, sizes and pauses, UDP, proxies.
+pub mod path {
+    pub use crate::bindings::seaworthy::path::{datagrams, flows, names, proxies};
 }
 /// From a peer that answers to a cache that is shared.
 pub mod sharing {
