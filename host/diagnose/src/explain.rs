@@ -46,10 +46,10 @@ fn cause(scene: &Scene<'_>, group: &Group, blocks: Vec<String>) -> Cause {
     let roots: Vec<&Symptom<'_>> = group.roots.iter().map(|index| &scene.symptoms[*index]).collect();
     let all: Vec<&Symptom<'_>> = group.all().map(|index| &scene.symptoms[index]).collect();
     let told = match group.rule {
-        Some(rule) => (rule.tell)(scene, &roots),
+        Some(rule) => rule.told(scene, &roots),
         None => own_words(&roots),
     };
-    let title = group.rule.map_or_else(|| roots[0].finding.title.clone(), |rule| rule.title.to_owned());
+    let title = group.rule.map_or_else(|| roots[0].finding.title.clone(), |rule| rule.fault.title.to_owned());
     let about = targets(&roots);
     let evidence: BTreeSet<ObservationId> = roots.iter().flat_map(|s| s.finding.evidence_ids.iter().copied()).collect();
     // Findings of one check, code and target share a fingerprint.

@@ -1,41 +1,12 @@
 use super::listener::free_port;
+use crate::faults;
 use crate::remedy::{list, remedy, shell};
-use crate::rule::{Fold, Rule, Told, nothing, ss, targets};
+use crate::rule::{Rule, Told, ss, targets};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Layer, Risk};
+use seaworthy_model::Risk;
 
-pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "cache.port-in-use",
-        title: "Another program has the port that the cache is to listen on",
-        explain: "Binding the configured port fails because it is taken. The Python cache then silently takes one of the next twenty ports, \
-                  so peers that dial the configured one meet a stranger. On a machine with several runners in one network, each needs a port \
-                  of its own.",
-        remedy: "Set CACHE_LISTEN_PORT to a free port and tell the peers, or stop the program that has this one.",
-        proof: "cache.initialization",
-        layer: Layer::Process,
-        explains_from: Layer::Process,
-        matches: |_, symptom| (symptom.code() == "cache.port-in-use").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: nothing,
-        tell: port_in_use,
-    },
-    Rule {
-        code: "cache.directory",
-        title: "The cache cannot write to its directory",
-        explain: "The directory is missing and cannot be made, is read-only, full, or belongs to another user, as is usual with volumes \
-                  mounted into a container that does not run as root. The Python cache then silently writes to the temporary directory and \
-                  loses everything with the job.",
-        remedy: "Give the directory to the user that runs the cache, or set CACHE_DIR to one that can be written to.",
-        proof: "cache.initialization",
-        layer: Layer::Process,
-        explains_from: Layer::Process,
-        matches: |_, symptom| (symptom.code() == "cache.directory-unwritable").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: nothing,
-        tell: directory,
-    },
-];
+pub(super) const RULES: &[Rule] =
+    &[Rule::of(faults::CACHE_PORT_IN_USE).tell(port_in_use), Rule::of(faults::CACHE_DIRECTORY).tell(directory)];
 
 fn port_in_use(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];

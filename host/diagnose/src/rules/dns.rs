@@ -1,48 +1,21 @@
+use crate::faults;
 use crate::remedy::{list, remedy};
-use crate::rule::{Fold, Rule, Told, nothing, targets};
+use crate::rule::{Rule, Told, targets};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Confidence, Layer, Risk};
+use seaworthy_model::{Confidence, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "dns.name-not-found",
-        title: "The peer's name does not exist here",
-        explain: "The name server answered, and the answer is that there is no such name; it is no outage. Container names are known only \
-                  on user-defined networks, where Docker answers at 127.0.0.11; the default bridge has no such server. On a user-defined \
-                  network the name is misspelt, or its container is on another network or not running.",
-        remedy: "Put both containers on one user-defined network and use the name that the peer has there.",
-        proof: "net.connectivity",
-        layer: Layer::Dns,
-        explains_from: Layer::Dns,
-        matches: |scene, symptom| match symptom.code() {
+    Rule::of(faults::DNS_NAME_NOT_FOUND)
+        .when(|scene, symptom| match symptom.code() {
             "peer.dns-not-found" | "dns.not-found" => Some(symptom.finding.confidence),
             "docker.name-on-default-bridge" => {
                 let fails = scene.has("peer.dns-not-found", symptom.finding.target.as_deref());
                 Some(if fails { Confidence::Certain } else { symptom.finding.confidence })
             }
             _ => None,
-        },
-        fold: Fold::Host,
-        also: nothing,
-        tell: not_found,
-    },
-    Rule {
-        code: "dns.resolver-failed",
-        title: "The name server does not answer",
-        explain: "No usable answer came from the name servers in /etc/resolv.conf, so nothing is known about the name itself. A name that \
-                  does not exist is answered, and at once. Often the host's resolver at 127.0.0.53 was replaced by public servers that the \
-                  network blocks.",
-        remedy: "Give the container a name server that answers: `docker run --dns`, or `dns` in `/etc/docker/daemon.json`.",
-        proof: "net.connectivity",
-        layer: Layer::Dns,
-        explains_from: Layer::Dns,
-        matches: |_, symptom| {
-            matches!(symptom.code(), "peer.dns-failure" | "dns.failure").then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: failed,
-    },
+        })
+        .tell(not_found),
+    Rule::of(faults::DNS_RESOLVER_FAILED).tell(failed),
 ];
 
 fn not_found(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {

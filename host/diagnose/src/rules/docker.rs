@@ -1,22 +1,14 @@
 use super::address::{Correction, corrections};
 use crate::address::Place;
+use crate::faults;
 use crate::remedy::{export, list, remedy, shell};
-use crate::rule::{Fold, Rule, Told, nothing, port_words, ports, ss, targets};
+use crate::rule::{Rule, Told, port_words, ports, ss, targets};
 use crate::scene::{Scene, Symptom, Whereabouts, is_docker_pool};
-use seaworthy_model::{Confidence, Layer, Level, Remediation, Risk};
+use seaworthy_model::{Confidence, Level, Remediation, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "docker.no-network",
-        title: "The container has no network",
-        explain: "The container was started with `--network none`, or its interfaces other than loopback are gone. Nothing outside \
-                  can be reached, so refused, silent and unknown hosts say nothing about those hosts. It is told from a missing route by \
-                  the network mode: there is no interface at all.",
-        remedy: "Start the container on the peer's network, without `--network none`.",
-        proof: "docker.network-mode",
-        layer: Layer::Interface,
-        explains_from: Layer::Interface,
-        matches: |scene, symptom| match symptom.code() {
+    Rule::of(faults::DOCKER_NO_NETWORK)
+        .when(|scene, symptom| match symptom.code() {
             "docker.no-network" => Some(symptom.finding.confidence),
             code if scene.site.mode.as_deref() == Some("none")
                 && (code.starts_with("peer.dns")
@@ -28,25 +20,14 @@ pub(super) const RULES: &[Rule] = &[
                 Some(Confidence::Certain)
             }
             _ => None,
-        },
-        fold: Fold::Together,
-        also: |symptom| {
+        })
+        .also(|symptom| {
             symptom.code().starts_with("peer.dns")
                 || matches!(symptom.code(), "peer.no-route" | "docker.host-name-unresolved" | "peers.none-reachable")
-        },
-        tell: no_network,
-    },
-    Rule {
-        code: "docker.loopback-in-bridge",
-        title: "A peer's address is loopback, which inside this container is the container itself",
-        explain: "`127.0.0.1`, `::1` and `localhost` mean the network namespace that asks. A container with a network of its own never \
-                  reaches its host by them. It is told from a stopped peer by the address alone: the peer may be healthy, and is not \
-                  even asked. On `--network host` the same address is right.",
-        remedy: "Name the host as this container sees it: its gateway address, or a name added with `--add-host`. Put the two on one network only if that does not do.",
-        proof: "net.connectivity",
-        layer: Layer::Interface,
-        explains_from: Layer::Interface,
-        matches: |scene, symptom| match symptom.code() {
+        })
+        .tell(no_network),
+    Rule::of(faults::DOCKER_LOOPBACK_IN_BRIDGE)
+        .when(|scene, symptom| match symptom.code() {
             "docker.loopback-peer" => Some(symptom.finding.confidence),
             "peer.refused" | "peer.silent" | "peer.filtered" | "peer.rejected" | "peer.reset"
                 if scene.whereabouts(symptom) == Whereabouts::OwnLoopback
@@ -56,22 +37,10 @@ pub(super) const RULES: &[Rule] = &[
                 Some(Confidence::Certain)
             }
             _ => None,
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: loopback,
-    },
-    Rule {
-        code: "docker.host-name-unresolved",
-        title: "The name of the container's host does not resolve",
-        explain: "`host.docker.internal` exists by itself only on Docker Desktop. On Linux the container has to be started with \
-                  `--add-host host.docker.internal:host-gateway`, which writes it into `/etc/hosts`. It is told from a general DNS fault \
-                  by the name: others are not touched by it.",
-        remedy: "Start the container with `--add-host host.docker.internal:host-gateway`, or use the gateway's address.",
-        proof: "net.connectivity",
-        layer: Layer::Dns,
-        explains_from: Layer::Dns,
-        matches: |scene, symptom| match symptom.code() {
+        })
+        .tell(loopback),
+    Rule::of(faults::DOCKER_HOST_NAME_UNRESOLVED)
+        .when(|scene, symptom| match symptom.code() {
             "docker.host-name-unresolved" => Some(symptom.finding.confidence),
             "peer.dns-not-found"
                 if symptom.place.as_ref().is_some_and(|place| crate::scene::is_host_name(&place.host)) =>
@@ -79,42 +48,19 @@ pub(super) const RULES: &[Rule] = &[
                 Some(if scene.site.in_container == Some(true) { Confidence::Certain } else { Confidence::Likely })
             }
             _ => None,
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: host_name,
-    },
-    Rule {
-        code: "docker.wrong-gateway",
-        title: "The name of the container's host leads to another network's gateway",
-        explain: "`host-gateway` stands for the gateway of Docker's default bridge, also on user-defined networks. From there that \
-                  address may be filtered, or be another machine. It is told from a firewall by comparing it with the default route.",
-        remedy: "Use the gateway of the container's own network in the peer's address.",
-        proof: "net.connectivity",
-        layer: Layer::Interface,
-        explains_from: Layer::Tcp,
-        matches: |scene, symptom| {
+        })
+        .tell(host_name),
+    Rule::of(faults::DOCKER_WRONG_GATEWAY)
+        .when(|scene, symptom| {
             let unreachable =
                 matches!(symptom.code(), "peer.silent" | "peer.filtered" | "peer.host-down" | "peer.no-route");
             let found = symptom.code() == "docker.wrong-gateway";
             (found || unreachable && scene.has("docker.wrong-gateway", symptom.finding.target.as_deref()))
                 .then_some(if found { symptom.finding.confidence } else { Confidence::Likely })
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: wrong_gateway,
-    },
-    Rule {
-        code: "docker.other-network",
-        title: "The peer's address belongs to another container network",
-        explain: "Docker isolates its networks from each other: a container reaches its own network and what its gateway routes to, and \
-                  packets to a sibling network are dropped. It is told from a firewall on the host by the address: private, outside this \
-                  container's subnet, and not its gateway. A machine on the office network may have such an address too.",
-        remedy: "Connect this container to the peer's network, or publish the peer's port on the host.",
-        proof: "net.connectivity",
-        layer: Layer::Interface,
-        explains_from: Layer::Tcp,
-        matches: |scene, symptom| {
+        })
+        .tell(wrong_gateway),
+    Rule::of(faults::DOCKER_OTHER_NETWORK)
+        .when(|scene, symptom| {
             let code = matches!(symptom.code(), "peer.silent" | "peer.filtered" | "peer.host-down" | "peer.no-route");
             let ip = scene.ip(symptom)?;
             // Only Docker's own pool is hardly ever used for anything else.
@@ -123,11 +69,8 @@ pub(super) const RULES: &[Rule] = &[
             } else {
                 Confidence::Possible
             })
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: other_network,
-    },
+        })
+        .tell(other_network),
 ];
 
 fn no_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {

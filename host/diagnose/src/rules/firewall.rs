@@ -1,40 +1,13 @@
 use super::listener::here;
+use crate::faults;
 use crate::remedy::{list, remedy};
-use crate::rule::{Fold, Rule, Told, nothing, port_words, ports, ss, targets};
+use crate::rule::{Rule, Told, port_words, ports, ss, targets};
 use crate::scene::{Scene, Symptom, Whereabouts};
-use seaworthy_model::{Confidence, Layer, Remediation, Risk};
+use seaworthy_model::{Confidence, Remediation, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "firewall.reject",
-        title: "A firewall rejects the connection",
-        explain: "The answer to the connection was an ICMP message, sent at once. A closed port answers with a TCP reset, a machine that is \
-                  off with nothing for three seconds, and a dropping rule with nothing at all: only a rejecting rule answers so.",
-        remedy: "Find the rule on the peer's machine, and allow this one port for this one network.",
-        proof: "net.connectivity",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| (symptom.code() == "peer.rejected").then_some(symptom.finding.confidence),
-        fold: Fold::Host,
-        also: nothing,
-        tell: rejected,
-    },
-    Rule {
-        code: "firewall.drop",
-        title: "A firewall drops the packets",
-        explain: "The machine is there (its link address is known, or another port answers), and this port stays silent: a closed port \
-                  would be refused at once, so something discards the packets. Usual on hosts where ufw or an INPUT policy of DROP meets \
-                  traffic from Docker's bridge. A program that listens and accepts nothing, its queue full, is silent in the same way, \
-                  so this is never certain.",
-        remedy: "Find the rule on the peer's machine, and allow this one port for this one network.",
-        proof: "net.connectivity",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: drop_confidence,
-        fold: Fold::Host,
-        also: nothing,
-        tell: dropped,
-    },
+    Rule::of(faults::FIREWALL_REJECT).tell(rejected),
+    Rule::of(faults::FIREWALL_DROP).when(drop_confidence).tell(dropped),
 ];
 
 /// Another machine that is shown alive and silent is most likely filtered; never

@@ -1,209 +1,39 @@
+use crate::faults;
 use crate::remedy::{export, list, remedy, shell};
-use crate::rule::{Fold, Rule, Told, nothing, ss, targets};
+use crate::rule::{Rule, Told, ss, targets};
 use crate::scene::{Scene, Symptom, Whereabouts};
-use seaworthy_model::{Confidence, Layer, Remediation, Risk};
+use seaworthy_model::{Confidence, Remediation, Risk};
 
 /// Port of Kubo's RPC.
 const RPC: u16 = 5001;
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "ipfs.loopback-in-container",
-        title: "The IPFS node's address is loopback, which inside this container is the container itself",
-        explain: "Kubo's RPC listens on `127.0.0.1:5001` of its own machine, and that is also the default of the cache. Inside a container \
-                  with a network of its own the same text names the container. On the host the connection would succeed, which tells it \
-                  from a node that is not running.",
-        remedy: "Let the RPC listen on the container network too, with `API.Authorizations` set, and use that address.",
-        proof: "ipfs.node",
-        layer: Layer::Interface,
-        explains_from: Layer::Tcp,
-        matches: |scene, symptom| own_loopback(scene, symptom).then_some(Confidence::Certain),
-        fold: Fold::Target,
-        also: tier,
-        tell: loopback,
-    },
-    Rule {
-        code: "ipfs.not-listening",
-        title: "No IPFS node listens at the address",
-        explain: "The machine answers that the port is closed. The daemon is not running, or its RPC listens on loopback of that machine \
-                  only, as it does unless it is told otherwise. From outside the two look the same; `ipfs config Addresses.API` tells.",
-        remedy: "Start `ipfs daemon`; where runners are on other machines, let the RPC listen there, with `API.Authorizations` set.",
-        proof: "ipfs.node",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| {
+    Rule::of(faults::IPFS_LOOPBACK_IN_CONTAINER)
+        .when(|scene, symptom| own_loopback(scene, symptom).then_some(Confidence::Certain))
+        .also(tier)
+        .tell(loopback),
+    Rule::of(faults::IPFS_NOT_LISTENING)
+        .when(|_, symptom| {
             let refused = symptom.code() == "ipfs.unreachable" && symptom.detail("kind") == Some("connection-refused");
             refused.then_some(Confidence::Certain)
-        },
-        fold: Fold::Target,
-        also: tier,
-        tell: not_listening,
-    },
-    Rule {
-        code: "ipfs.silent",
-        title: "The IPFS node does not answer",
-        explain: "The name does not resolve, packets are dropped on the way, or the node took the connection and said nothing in time: a \
-                  daemon that starts, migrates its repository, or waits for a slow disk does that. The stage says which.",
-        remedy: "Look at the daemon's log on its machine; give it time after a start.",
-        proof: "ipfs.node",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| (symptom.code() == "ipfs.unreachable").then_some(Confidence::Likely),
-        fold: Fold::Target,
-        also: tier,
-        tell: silent,
-    },
-    Rule {
-        code: "ipfs.wrong-port",
-        title: "The IPFS address leads to something that is no Kubo RPC",
-        explain: "A server answers, and not as an RPC does. Most often it is the node's own gateway (8080 instead of 5001), which serves \
-                  content and takes none; the check asked it for the empty block to tell it from any other server.",
-        remedy: "Use the address that `ipfs config Addresses.API` prints on the node.",
-        proof: "ipfs.node",
-        layer: Layer::Protocol,
-        explains_from: Layer::Protocol,
-        matches: |_, symptom| (symptom.code() == "ipfs.not-rpc").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: tier,
-        tell: wrong_port,
-    },
-    Rule {
-        code: "ipfs.old-kubo",
-        title: "The IPFS node is too old",
-        explain: "The node's own answer to `version` says so. Before 0.25 its RPC cannot be shut against strangers.",
-        remedy: "Update Kubo.",
-        proof: "ipfs.node",
-        layer: Layer::Protocol,
-        explains_from: Layer::Protocol,
-        matches: |_, symptom| (symptom.code() == "ipfs.too-old").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: tier,
-        tell: old,
-    },
-    Rule {
-        code: "ipfs.credentials",
-        title: "The IPFS node does not let this runner in",
-        explain: "`API.Authorizations` is set on the node, and what was sent is none of its entries, or its `AllowedPaths` leave out what the \
-                  cache needs. The node answered in its own words, so neither the network nor the address is the reason.",
-        remedy: "Give the runner an entry of its own with the paths that the cache uses, and its secret as IPFS_API_AUTH.",
-        proof: "ipfs.node",
-        layer: Layer::Identity,
-        explains_from: Layer::Identity,
-        matches: |_, symptom| {
-            matches!(symptom.code(), "ipfs.unauthenticated" | "ipfs.forbidden").then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: tier,
-        tell: credentials,
-    },
-    Rule {
-        code: "ipfs.forged-by-proxy",
-        title: "A proxy makes requests to the IPFS node look like a browser's",
-        explain: "Kubo refuses requests with Origin, Referer or a browser's User-Agent. This runner sends none, so something between adds \
-                  them. Missing credentials are answered in other words.",
-        remedy: "Go past the proxy, or take the headers out there.",
-        proof: "ipfs.node",
-        layer: Layer::Protocol,
-        explains_from: Layer::Protocol,
-        matches: |_, symptom| (symptom.code() == "ipfs.forged").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: tier,
-        tell: forged,
-    },
-    Rule {
-        code: "ipfs.no-room",
-        title: "The IPFS node's repository has no room left",
-        explain: "Datastore.StorageMax is what the node's owner allows. Garbage collection frees what nothing names; values of the cache are \
-                  named by MFS or a pin and stay. A put that ends in `no-space` is the same cause.",
-        remedy: "Collect garbage, then raise Datastore.StorageMax or let values expire.",
-        proof: "ipfs.node",
-        layer: Layer::Cache,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| {
-            matches!(symptom.code(), "ipfs.repo-full" | "ipfs.repo-near-full").then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: tier,
-        tell: no_room,
-    },
-    Rule {
-        code: "ipfs.repository-damaged",
-        title: "The IPFS node cannot use its repository",
-        explain: "Commands that only look are answered with errors of the node itself. The network, the address and the credentials are \
-                  right: other commands were answered.",
-        remedy: "Stop the daemon, verify and migrate the repository, start it again.",
-        proof: "ipfs.node",
-        layer: Layer::Cache,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| {
-            matches!(symptom.code(), "ipfs.rpc-failed" | "ipfs.mfs-unusable").then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Together,
-        also: tier,
-        tell: damaged,
-    },
-    Rule {
-        code: "ipfs.exposed",
-        title: "Everybody who reaches the IPFS node may do everything with it",
-        explain: "The RPC listens beyond loopback and answered without a credential. It is an administrator's interface, so whoever reaches \
-                  the port can read, replace and remove every value and the node's configuration.",
-        remedy: "Set API.Authorizations, or bind the RPC to loopback or to a container network.",
-        proof: "ipfs.node",
-        layer: Layer::Identity,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| (symptom.code() == "ipfs.api-open").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: nothing,
-        tell: exposed,
-    },
-    Rule {
-        code: "ipfs.alone",
-        title: "The IPFS node is connected to nobody",
-        explain: "Nothing leaves the node: it is offline, has no bootstrap peers, or cannot reach them. Runners of this node share with each \
-                  other all the same; a pinning service cannot fetch anything from it.",
-        remedy: "Start the daemon online and give it peers.",
-        proof: "ipfs.node",
-        layer: Layer::Libp2p,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| {
-            matches!(symptom.code(), "ipfs.offline" | "ipfs.no-peers").then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: |symptom| symptom.code() == "pinning.failed-pins",
-        tell: alone,
-    },
-    Rule {
-        code: "ipfs.bad-gateway",
-        title: "The configured IPFS gateway cannot be used",
-        explain: "It does not answer, is no gateway, or serves bytes that do not hash to what was asked for. Every block was hashed here, so \
-                  wrong bytes are certain, whoever changed them. The cache itself reads from the node.",
-        remedy: "Use another gateway over https, or none.",
-        proof: "ipfs.node",
-        layer: Layer::Protocol,
-        explains_from: Layer::Protocol,
-        matches: |_, symptom| {
-            let gateway =
-                matches!(symptom.code(), "ipfs.gateway-unreachable" | "ipfs.not-gateway" | "ipfs.gateway-lies");
-            gateway.then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: nothing,
-        tell: bad_gateway,
-    },
-    Rule {
-        code: "pinning.unusable",
-        title: "The pinning service does not keep what is stored",
-        explain: "The service refuses the token, has no quota left, gave pins up, or is not one. Values are on the node all the same: what is \
-                  lost is the copy that outlives it. The service's own words tell the cases apart.",
-        remedy: "Make a new token, or free quota, at the service; or leave it out.",
-        proof: "ipfs.node",
-        layer: Layer::Identity,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| symptom.code().starts_with("pinning.").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: nothing,
-        tell: pinning,
-    },
+        })
+        .also(tier)
+        .tell(not_listening),
+    Rule::of(faults::IPFS_SILENT)
+        .when(|_, symptom| (symptom.code() == "ipfs.unreachable").then_some(Confidence::Likely))
+        .also(tier)
+        .tell(silent),
+    Rule::of(faults::IPFS_WRONG_PORT).also(tier).tell(wrong_port),
+    Rule::of(faults::IPFS_OLD_KUBO).also(tier).tell(old),
+    Rule::of(faults::IPFS_CREDENTIALS).also(tier).tell(credentials),
+    Rule::of(faults::IPFS_FORGED_BY_PROXY).also(tier).tell(forged),
+    Rule::of(faults::IPFS_NO_ROOM).also(tier).tell(no_room),
+    Rule::of(faults::IPFS_REPOSITORY_DAMAGED).also(tier).tell(damaged),
+    Rule::of(faults::IPFS_EXPOSED).tell(exposed),
+    Rule::of(faults::IPFS_BAD_GATEWAY).tell(bad_gateway),
+    Rule::of(faults::PINNING_UNUSABLE)
+        .when(|_, symptom| symptom.code().starts_with("pinning.").then_some(symptom.finding.confidence))
+        .tell(pinning),
 ];
 
 /// What a cache tier on the node says of itself follows from the node.
@@ -458,18 +288,6 @@ fn exposed(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             .cost("Containers and other machines do not reach it any more.")
             .proved_by(proof);
     Told { message: format!("{}: {}.", symptom.subject(), symptom.finding.message), remediations: vec![shut, bind] }
-}
-
-fn alone(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let symptom = symptoms[0];
-    let fix = remedy("connect-node", "Connect the node", "Content leaves it only over connections.")
-        .run("On its machine, see whom it dials at start, and whom it has.", "ipfs bootstrap; ipfs swarm peers | wc -l")
-        .run("Where it runs with --offline, start it without.", "ipfs daemon")
-        .run("Where the list is empty, fill it.", "ipfs bootstrap add default")
-        .risk(Risk::Security)
-        .cost("A node in the public network is dialled by strangers.")
-        .proved_by(proof(scene, symptom));
-    Told { message: format!("{}: {}.", symptom.subject(), symptom.finding.message), remediations: vec![fix] }
 }
 
 fn bad_gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {

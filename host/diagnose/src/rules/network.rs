@@ -1,52 +1,15 @@
+use crate::faults;
 use crate::remedy::{list, remedy};
-use crate::rule::{Fold, Rule, Told, nothing, targets};
+use crate::rule::{Rule, Told, targets};
 use crate::scene::{Scene, Symptom, Whereabouts};
-use seaworthy_model::{Confidence, Layer, Risk};
+use seaworthy_model::{Confidence, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "net.host-down",
-        title: "No machine has the peer's address",
-        explain: "Linux asked for the link address of the peer, or of the router to it, for three seconds and nobody answered: the machine \
-                  is off, its container is gone, or the address was given to nobody. A firewall answers at once or stays silent for the \
-                  whole budget; only a missing machine ends after about three seconds as `host unreachable`.",
-        remedy: "See that the peer's machine or container runs, and which address it has now; a name stays right where an address does not.",
-        proof: "net.connectivity",
-        layer: Layer::Interface,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| (symptom.code() == "peer.host-down").then_some(symptom.finding.confidence),
-        fold: Fold::Host,
-        also: nothing,
-        tell: host_down,
-    },
-    Rule {
-        code: "net.no-route",
-        title: "There is no route to the peer",
-        explain: "The kernel here knows no way to the peer's network and says so at once, without sending anything. On an IPv6 address it \
-                  mostly means that this container has no IPv6; on a network made with `--internal` there is no default route at all.",
-        remedy: "Use the peer's IPv4 address, or attach the container to a network that leads to the peer.",
-        proof: "net.connectivity",
-        layer: Layer::Interface,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| (symptom.code() == "peer.no-route").then_some(symptom.finding.confidence),
-        fold: Fold::Host,
-        also: nothing,
-        tell: no_route,
-    },
-    Rule {
-        code: "net.silent",
-        title: "The peer's address never answers",
-        explain: "Neither an answer nor an error came back within the budget, and nothing shows that the machine is alive: packets are \
-                  dropped on the way, or the machine is off behind a router that says nothing. From here the two cannot be told apart.",
-        remedy: "Watch for the packets on the peer's machine with `tcpdump`: if they arrive, its firewall drops them; if not, look on the way.",
-        proof: "net.connectivity",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| (symptom.code() == "peer.silent").then_some(Confidence::Possible),
-        fold: Fold::Host,
-        also: nothing,
-        tell: silent,
-    },
+    Rule::of(faults::NET_HOST_DOWN).tell(host_down),
+    Rule::of(faults::NET_NO_ROUTE).tell(no_route),
+    Rule::of(faults::NET_SILENT)
+        .when(|_, symptom| (symptom.code() == "peer.silent").then_some(Confidence::Possible))
+        .tell(silent),
 ];
 
 fn ip(scene: &Scene<'_>, symptom: &Symptom<'_>) -> String {

@@ -1,72 +1,25 @@
+use crate::faults;
 use crate::remedy::{Remedy, list, remedy};
-use crate::rule::{Fold, Rule, Told, nothing, targets};
+use crate::rule::{Rule, Told, targets};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Confidence, Layer, Remediation, Risk};
+use seaworthy_model::{Confidence, Remediation, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "secret.per-job",
-        title: "The shared secret is a token that changes with every job",
-        explain: "GitHub makes a new GITHUB_TOKEN for every job. A key derived from it opens nothing that another job wrote, so the cache \
-                  misses for ever although every part of it works. It is told from two different secrets by where the secret comes from.",
-        remedy: "Set CACHE_P2P_SHARED_SECRET to one lasting secret, for all runners and peers.",
-        proof: "p2p.encryption",
-        layer: Layer::Identity,
-        explains_from: Layer::Identity,
-        matches: |scene, symptom| match symptom.code() {
+    Rule::of(faults::SECRET_PER_JOB)
+        .when(|scene, symptom| match symptom.code() {
             "secret.per-job-token" => Some(symptom.finding.confidence),
             // The peer cannot hold our job's token; that our own changes is proven.
             "secret.different" if scene.has("secret.per-job-token", None) => Some(Confidence::Likely),
             _ => None,
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: per_job,
-    },
-    Rule {
-        code: "secret.different",
-        title: "This runner and the peer hold different shared secrets",
-        explain: "Both sides proved that they hold a secret, without showing it, and the proofs differ. The peer is reachable and is the \
-                  right one; what one side writes the other cannot open. A missing secret is another finding.",
-        remedy: "Compare the fingerprints of both sides, then give them the same CACHE_P2P_SHARED_SECRET.",
-        proof: "p2p.encryption",
-        layer: Layer::Identity,
-        explains_from: Layer::Identity,
-        matches: |_, symptom| (symptom.code() == "secret.different").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: |symptom| {
+        })
+        .tell(per_job),
+    Rule::of(faults::SECRET_DIFFERENT)
+        .also(|symptom| {
             symptom.step.used_as.ends_with("cache/operations") && symptom.finding.target.as_deref() == Some("p2p")
-        },
-        tell: different,
-    },
-    Rule {
-        code: "secret.missing",
-        title: "There is no shared secret",
-        explain: "Entries of the P2P cache are encrypted under a key derived from a shared secret. None of CACHE_P2P_SHARED_SECRET, GH_TOKEN \
-                  and GITHUB_TOKEN is set here. In a container, see first whether they were passed into it.",
-        remedy: "Set CACHE_P2P_SHARED_SECRET, to the value that the peer has.",
-        proof: "p2p.encryption",
-        layer: Layer::Identity,
-        explains_from: Layer::Identity,
-        matches: |_, symptom| (symptom.code() == "secret.missing").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: nothing,
-        tell: missing,
-    },
-    Rule {
-        code: "secret.weak",
-        title: "The shared secret is easy to guess",
-        explain: "The secret is short or made of few different characters. Whoever can reach a peer may try secrets against it, and then read \
-                  and write entries.",
-        remedy: "Replace the secret with 32 random bytes, here and at every peer: `openssl rand -base64 32`.",
-        proof: "p2p.encryption",
-        layer: Layer::Identity,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| (symptom.code() == "secret.weak").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: nothing,
-        tell: weak,
-    },
+        })
+        .tell(different),
+    Rule::of(faults::SECRET_MISSING).tell(missing),
+    Rule::of(faults::SECRET_WEAK).tell(weak),
 ];
 
 /// One secret for all, kept where secrets are kept.

@@ -1,75 +1,20 @@
+use crate::faults;
 use crate::remedy::{list, remedy};
-use crate::rule::{Fold, Rule, Told, nothing, targets};
+use crate::rule::{Rule, Told, targets};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Confidence, Layer, Risk};
+use seaworthy_model::{Confidence, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "clock.skew",
-        title: "The clocks of this machine and of the peer differ",
-        explain: "The peer told its time when it was greeted. Beyond 60 s it refuses entries as made in the future, and the side that is \
-                  ahead sees fresh entries as expired. A put that a peer refuses for its time is the same cause. The time of the exchange \
-                  is taken off, so a slow network is not taken for a wrong clock.",
-        remedy: "Synchronise both clocks with NTP.",
-        proof: "p2p.sharing",
-        layer: Layer::Protocol,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| match symptom.code() {
+    Rule::of(faults::CLOCK_SKEW)
+        .when(|_, symptom| match symptom.code() {
             "clock.skew" => Some(symptom.finding.confidence),
             "cache.put-failed" if symptom.detail("error-kind") == Some("clock") => Some(Confidence::Certain),
             _ => None,
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: skew,
-    },
-    Rule {
-        code: "peer.never-acknowledges",
-        title: "A peer takes entries and never confirms them",
-        explain: "The peer accepts the stream and the whole entry, and sends neither `OK` nor an error. The Python cache waits for that \
-                  without a limit, so one such peer stops every later put of the runner. The network is not the reason: the stream stood.",
-        remedy: "Restart the peer with py-libp2p 0.8 or newer, or leave it out of CACHE_BOOTSTRAP_PEERS.",
-        proof: "p2p.encryption",
-        layer: Layer::Protocol,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| (symptom.code() == "peer.never-acknowledges").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: nothing,
-        tell: unacknowledged,
-    },
-    Rule {
-        code: "peer.plaintext",
-        title: "A peer does without encryption",
-        explain: "A peer that takes unencrypted entries has no shared secret: whoever reaches it writes into the cache. One that only \
-                  offers unencrypted connections can be brought to use them by somebody in between. Both were seen from its own answers; \
-                  nothing of this runner was sent in the clear.",
-        remedy: "Give the peer the shared secret, and let it offer noise only.",
-        proof: "p2p.sharing",
-        layer: Layer::Protocol,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| {
-            matches!(symptom.code(), "peer.plaintext-offered" | "peer.plaintext-accepted")
-                .then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: plaintext,
-    },
-    Rule {
-        code: "cache.size-limited",
-        title: "Larger entries do not pass to the peer",
-        explain: "A small entry went to the peer and came back on the same connection; a larger one did not. When the peer said so it is \
-                  its bound. When bytes just vanished, packets of full size are dropped on the way: the path has a smaller MTU than this \
-                  interface, and the ICMP answers that would say so are filtered. VPNs, overlay networks and nested containers do that.",
-        remedy: "Raise the peer's bound, or lower the MTU of the container network to that of the path.",
-        proof: "p2p.sharing",
-        layer: Layer::Cache,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| (symptom.code() == "cache.size-limited").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: nothing,
-        tell: size,
-    },
+        })
+        .tell(skew),
+    Rule::of(faults::PEER_NEVER_ACKNOWLEDGES).tell(unacknowledged),
+    Rule::of(faults::PEER_PLAINTEXT).tell(plaintext),
+    Rule::of(faults::CACHE_SIZE_LIMITED).tell(size),
 ];
 
 fn skew(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {

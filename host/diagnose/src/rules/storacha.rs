@@ -1,23 +1,15 @@
+use crate::faults;
 use crate::remedy::{Remedy, export, list, remedy, shell};
-use crate::rule::{Fold, Rule, Told, nothing, targets};
+use crate::rule::{Rule, Told, targets};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Confidence, Layer, Remediation, Risk};
+use seaworthy_model::{Confidence, Remediation, Risk};
 
 /// The check that looks at a space.
 const CHECK: &str = "storacha/space";
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "storacha.retired",
-        title: "Storacha has ended this service",
-        explain: "The service or the gateway says itself that it is over: an ability that is *currently disabled*, status 410 (Gone), or a \
-                  name of the former service that does not exist any more. That is no fault of the network, the key or the proof, and \
-                  none of them mends it. A time-out, a refused connection or a resolver without an answer is not taken for it.",
-        remedy: "Use another tier: S3, or IPFS with a pinning service (Filecoin Pin, Filebase and Pinata are the named successors).",
-        proof: "storacha.space",
-        layer: Layer::Config,
-        explains_from: Layer::Config,
-        matches: |_, symptom| match symptom.code() {
+    Rule::of(faults::STORACHA_RETIRED)
+        .when(|_, symptom| match symptom.code() {
             "storacha.retired" => Some(symptom.finding.confidence),
             "cache.open-failed" | "cache.get-failed" | "cache.put-failed"
                 if symptom.detail("error-kind") == Some("retired") =>
@@ -25,113 +17,13 @@ pub(super) const RULES: &[Rule] = &[
                 Some(Confidence::Certain)
             }
             _ => None,
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: retired,
-    },
-    Rule {
-        code: "storacha.agent-key-malformed",
-        title: "The Storacha agent's key cannot be read",
-        explain: "The secret is set and is no Ed25519 key, so nothing can be signed. It is often the agent's public `did:key:...`, a token \
-                  of the old service, or a key that was broken by a line end. Seen inside this process: no network has part in it.",
-        remedy: "Make a key, keep its private part as STORACHA_AGENT_KEY, and have the space delegated to its public part.",
-        proof: "storacha.space",
-        layer: Layer::Identity,
-        explains_from: Layer::Identity,
-        matches: |_, symptom| (symptom.code() == "storacha.agent-key-malformed").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: nothing,
-        tell: key,
-    },
-    Rule {
-        code: "storacha.proof-useless",
-        title: "The Storacha proof does not let the agent act for the space",
-        explain: "The delegation is for another agent, has ended, does not hold an ability that the tier needs, is for another space, was \
-                  changed on its way, or was revoked. The service is there and answers `Unauthorized`; the message says which of these \
-                  it is. Where only this machine's clock says that it has ended, the clock may be what is wrong.",
-        remedy: "Make a new proof for the agent's DID with `space/*` and `upload/*`, and set it as STORACHA_PROOF.",
-        proof: "storacha.space",
-        layer: Layer::Identity,
-        explains_from: Layer::Identity,
-        matches: |_, symptom| {
-            let codes = [
-                "storacha.proof-malformed",
-                "storacha.proof-not-for-agent",
-                "storacha.proof-expired",
-                "storacha.proof-lacks-capability",
-                "storacha.not-authorized",
-            ];
-            codes.contains(&symptom.code()).then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: proof,
-    },
-    Rule {
-        code: "storacha.space-not-provisioned",
-        title: "The Storacha space has no provider",
-        explain: "The space exists as a key, the agent may act for it, and nobody stores for it: a new space is provisioned once, by an \
-                  account with a plan. A proof that is of no use is refused with other words, and earlier.",
-        remedy: "Provision the space from its owner's account, or use the space that was.",
-        proof: "storacha.space",
-        layer: Layer::Config,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| {
-            (symptom.code() == "storacha.space-not-provisioned").then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: nothing,
-        tell: provision,
-    },
-    Rule {
-        code: "storacha.address",
-        title: "A Storacha service or gateway is not at its address",
-        explain: "Nothing answers there, or something that is no upload service or gateway. Unlike a service that has ended, an address \
-                  can be mended: the process started, the route opened, the right URL set.",
-        remedy: "Set STORACHA_SERVICE_URL and STORACHA_GATEWAY_URL to addresses that answer from here.",
-        proof: "storacha.space",
-        layer: Layer::Tcp,
-        explains_from: Layer::Protocol,
-        matches: |_, symptom| {
-            let codes = ["storacha.unreachable", "storacha.not-a-service", "storacha.gateway-unreachable"];
-            codes.contains(&symptom.code()).then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: nothing,
-        tell: address,
-    },
-    Rule {
-        code: "storacha.gateway-unfit",
-        title: "The gateway does not serve what the space holds",
-        explain: "It answers with a content that does not have the hash of its CID, or does not find a blob that the space holds. The tier \
-                  hashes what it reads, so a wrong content is an error and never a value.",
-        remedy: "Use another gateway; what is addressed by its hash can be read from any.",
-        proof: "storacha.space",
-        layer: Layer::Protocol,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| {
-            let codes = ["storacha.gateway-wrong-content", "storacha.gateway-lags"];
-            codes.contains(&symptom.code()).then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: nothing,
-        tell: gateway,
-    },
-    Rule {
-        code: "storacha.read-only",
-        title: "The Storacha tier can only be read",
-        explain: "Storing takes a service, a space, a proof and an agent's key, and one of them is not set. That may be meant so: such a \
-                  tier is skipped when something is stored, and reads what this machine's index names.",
-        remedy: "Set what is missing, or take the tier out of CACHE_BACKENDS.",
-        proof: "storacha.space",
-        layer: Layer::Config,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| (symptom.code() == "storacha.read-only").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: nothing,
-        tell: read_only,
-    },
+        })
+        .tell(retired),
+    Rule::of(faults::STORACHA_AGENT_KEY_MALFORMED).tell(key),
+    Rule::of(faults::STORACHA_PROOF_USELESS).tell(proof),
+    Rule::of(faults::STORACHA_ADDRESS).tell(address),
+    Rule::of(faults::STORACHA_GATEWAY_UNFIT).tell(gateway),
+    Rule::of(faults::STORACHA_READ_ONLY).tell(read_only),
 ];
 
 fn told(symptoms: &[&Symptom<'_>], remediations: Vec<Remediation>) -> Told {
@@ -239,23 +131,6 @@ fn proof(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         remediations.insert(0, clock);
     }
     told(symptoms, remediations)
-}
-
-fn provision(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let space = symptoms[0].subject();
-    let fix = remedy(
-        "provision-space",
-        "Give the space a provider",
-        "A space is only a key until an account provides for it.",
-    )
-    .run("With the account of the space's owner.", "storacha login ACCOUNT@example.com")
-    .run(
-        "Provision it.",
-        format!("storacha space use {} && storacha space provision --customer ACCOUNT@example.com", shell(space)),
-    )
-    .cost("It counts against the plan of the account.")
-    .proved_by(scene.proof(CHECK, symptoms[0]));
-    told(symptoms, vec![fix])
 }
 
 fn address(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
