@@ -1,6 +1,6 @@
 //! The numbers of the knowledge base: which causes name each, and where it is shown.
 
-use crate::record::is_number;
+use super::record::is_number;
 use serde::Deserialize;
 
 /// Its file, beside the records.

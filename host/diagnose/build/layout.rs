@@ -1,8 +1,8 @@
 //! Records as Rust.
 
-use crate::index::Number;
-use crate::record::{Also, Condition, Record, Remedy, Step};
-use crate::template::{self, Part};
+use super::index::Number;
+use super::record::{Also, Condition, Record, Remedy, Step};
+use super::template::{self, Part};
 use std::fmt::Write as _;
 
 /// One constant a record, so that a rule cannot refer to one that is not there;

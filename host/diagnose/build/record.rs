@@ -1,6 +1,6 @@
 //! What a record of a cause is, and what makes one wrong.
 
-use crate::template::{self, Part};
+use super::template::{self, Part};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 

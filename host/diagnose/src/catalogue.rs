@@ -4,7 +4,7 @@ use seaworthy_model::{Layer, Remediation};
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
-/// The page of a cause, for `seaworthy explain CODE`.
+/// What is known of a cause: its page for `seaworthy explain CODE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CauseDescriptor {
     /// Dotted code: `docker.loopback-in-bridge`.
@@ -15,50 +15,82 @@ pub struct CauseDescriptor {
     pub faults: &'static [&'static str],
     /// Where in the stack it sits.
     pub layer: Layer,
-    /// Codes of findings that are this cause; a cause that takes more to be told has none.
-    pub findings: &'static [&'static str],
+    /// What a user sees.
+    pub symptom: &'static str,
+    /// What it means, and how it is told from its look-alikes. Markdown.
+    pub meaning: &'static str,
+    /// The rule for its confidence.
+    pub confidence: &'static str,
+    /// What to do, in a sentence or two.
+    pub remedy: &'static str,
     /// Remedies in words that fit any place; none where they depend on what is found.
     pub remedies: Vec<Remediation>,
-    /// What is seen, what it means, how sure a diagnosis is, what to do, which
-    /// check proves it, and sources. Markdown.
-    pub explain: String,
+    /// Default id of the check that proves it.
+    pub proof: &'static str,
+    /// Where it was read or measured.
+    pub sources: &'static [&'static str],
+    /// Codes of findings that are this cause; a cause that takes more to be told has none.
+    pub findings: &'static [&'static str],
 }
 
-/// Every cause that the rules can name, by code. A finding that no rule knows is
-/// its own cause, under its own code.
+impl CauseDescriptor {
+    /// All of it, as Markdown below a title.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let mut text = format!(
+            "{}\n\n## What it means\n\n{}\n\n## How sure\n\n{}\n\n## What to do\n\n{} Then `seaworthy run {}` shows that it helped.\n",
+            self.symptom,
+            self.meaning,
+            capital(self.confidence),
+            self.remedy,
+            self.proof
+        );
+        for remedy in &self.remedies {
+            let _ = write!(text, "\n{}. {}\n", remedy.title, remedy.why);
+            for step in &remedy.steps {
+                let _ = writeln!(text, "- {}", step.text);
+                let piece = step.command.as_deref().or(step.snippet.as_ref().map(|snippet| snippet.text.as_str()));
+                for line in piece.into_iter().flat_map(str::lines) {
+                    let _ = writeln!(text, "      {line}");
+                }
+            }
+        }
+        if !self.sources.is_empty() {
+            text.push_str("\n## Sources\n\n");
+            for source in self.sources {
+                let _ = writeln!(text, "- {source}");
+            }
+        }
+        text
+    }
+}
+
+/// Every cause that can be named, by code. A finding that no record knows is its
+/// own cause, under its own code.
 #[must_use]
 pub fn catalogue() -> &'static [CauseDescriptor] {
     static CATALOGUE: OnceLock<Vec<CauseDescriptor>> = OnceLock::new();
     CATALOGUE.get_or_init(|| {
-        let mut pages: Vec<CauseDescriptor> = faults::ALL.iter().copied().map(page).collect();
+        let mut pages: Vec<CauseDescriptor> = faults::ALL.iter().copied().map(descriptor).collect();
         pages.sort_by_key(|page| page.code);
         pages
     })
 }
 
-fn page(fault: &'static Fault) -> CauseDescriptor {
-    let mut text = format!(
-        "{}\n\n## What it means\n\n{}\n\n## How sure\n\n{}\n\n## What to do\n\n{}",
-        fault.symptom,
-        fault.explain,
-        capital(fault.confidence),
-        fault.remedy
-    );
-    let _ = write!(text, " Then `seaworthy run {}` shows that it helped.", fault.proof);
-    if !fault.sources.is_empty() {
-        text.push_str("\n\n## Sources\n");
-        for source in fault.sources {
-            let _ = write!(text, "\n- {source}");
-        }
-    }
+fn descriptor(fault: &'static Fault) -> CauseDescriptor {
     CauseDescriptor {
         code: fault.code,
         title: fault.title,
         faults: fault.faults,
         layer: fault.layer,
-        findings: fault.findings,
+        symptom: fault.symptom,
+        meaning: fault.explain,
+        confidence: fault.confidence,
+        remedy: fault.remedy,
         remedies: crate::words::remedies(fault),
-        explain: text,
+        proof: fault.proof,
+        sources: fault.sources,
+        findings: fault.findings,
     }
 }
 
@@ -70,45 +102,20 @@ fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::catalogue;
-    use crate::faults;
-    use crate::rules::rules;
 
     #[test]
-    fn codes_are_unique_and_pages_say_something() {
+    fn codes_are_unique_and_pages_have_all_parts() {
         let pages = catalogue();
         for pair in pages.windows(2) {
             assert_ne!(pair[0].code, pair[1].code);
         }
         for page in pages {
-            assert!(page.code.contains('.') && !page.title.ends_with('.'), "{}", page.code);
-            let (meaning, advice) = page.explain.split_once("\n\n## What to do\n\n").unwrap();
-            assert!(meaning.len() > 60 && meaning.ends_with('.'), "{}", page.code);
-            assert!(advice.len() > 60 && advice.contains(". Then `seaworthy run "), "{}", page.code);
-        }
-    }
-
-    /// A record without a rule would never be a cause, one with two would have two texts.
-    #[test]
-    fn every_record_has_one_rule() {
-        for fault in faults::ALL {
-            let of: Vec<_> = rules().filter(|rule| rule.fault.code == fault.code).collect();
-            assert_eq!(of.len(), 1, "{} has {} rules", fault.code, of.len());
-            assert!(of[0].is_reachable(), "{}: neither its record nor its rule says what it is told by", fault.code);
-            assert_eq!(of[0].has_words(), fault.remedies.is_empty(), "{}: its words are in one place", fault.code);
-        }
-        assert_eq!(rules().count(), faults::ALL.len());
-    }
-
-    /// A record that needs no Rust comes first, so it may not take what a rule in Rust
-    /// reads: of two records with one finding, only those with conditions are apart.
-    #[test]
-    fn a_finding_belongs_to_one_record() {
-        for (at, fault) in faults::ALL.iter().enumerate() {
-            for other in &faults::ALL[at + 1..] {
-                let shared = fault.findings.iter().find(|code| other.findings.contains(code));
-                let apart = !fault.when.is_empty() || !other.when.is_empty();
-                assert!(shared.is_none() || apart, "{} and {} both take {shared:?}", fault.code, other.code);
-            }
+            let text = page.page();
+            let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{}: {part} is missing", page.code));
+            let order = [page.symptom, "\n## What it means\n", "\n## How sure\n", "\n## What to do\n"].map(at);
+            assert!(order.is_sorted(), "{}", page.code);
+            assert!(text.contains(&format!(" Then `seaworthy run {}` shows", page.proof)), "{}", page.code);
+            assert_eq!(text.contains("\n## Sources\n"), !page.sources.is_empty(), "{}", page.code);
         }
     }
 }

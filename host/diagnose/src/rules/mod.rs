@@ -21,6 +21,8 @@ mod s3;
 mod secret;
 mod sharing;
 mod storacha;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 use crate::rule::Rule;
