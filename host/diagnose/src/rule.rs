@@ -85,6 +85,26 @@ pub(crate) struct Told {
     pub(crate) remediations: Vec<Remediation>,
 }
 
+impl Told {
+    /// What the findings say themselves, with these remedies.
+    pub(crate) fn found(symptoms: &[&Symptom<'_>], remediations: Vec<Remediation>) -> Self {
+        Self { message: messages(symptoms), remediations }
+    }
+}
+
+/// What the findings say themselves, each once, in order.
+pub(crate) fn messages(symptoms: &[&Symptom<'_>]) -> String {
+    let mut said: Vec<&str> = Vec::new();
+    for symptom in symptoms {
+        let finding = symptom.finding;
+        let message = if finding.message.is_empty() { &finding.title } else { &finding.message };
+        if !said.contains(&message.as_str()) {
+            said.push(message);
+        }
+    }
+    said.join("\n")
+}
+
 /// The targets of symptoms, each once, in order.
 pub(crate) fn targets(symptoms: &[&Symptom<'_>]) -> Vec<String> {
     let mut targets: Vec<String> = Vec::new();

@@ -1,6 +1,6 @@
 use crate::fault::{Act, Cure, Fault, Part};
 use crate::remedy::{list, remedy, shell};
-use crate::rule::{Told, targets};
+use crate::rule::{Told, messages, targets};
 use crate::scene::{Scene, Symptom};
 use seaworthy_model::Remediation;
 
@@ -20,7 +20,7 @@ pub(crate) fn tell(fault: &'static Fault, scene: &Scene<'_>, symptoms: &[&Sympto
     let words = Words { scene: Some(scene), symptoms, fault };
     let message = match fault.message {
         Some(parts) => words.fill(parts, Place::Prose),
-        None => words.messages(),
+        None => messages(symptoms),
     };
     Told { message, remediations: fault.remedies.iter().map(|cure| words.remedy(cure)).collect() }
 }
@@ -53,14 +53,7 @@ impl Words<'_, '_> {
                 Act::Write(file, piece) => fix.write(text, file, self.fill(piece, Place::File)),
             };
         }
-        fix.proved_by(self.proof())
-    }
-
-    fn proof(&self) -> String {
-        match (self.scene, self.symptoms.first()) {
-            (Some(scene), Some(symptom)) => scene.proof_of(self.fault, symptom),
-            _ => self.fault.proof.to_owned(),
-        }
+        fix.done()
     }
 
     fn fill(&self, parts: &[Part], place: Place) -> String {
@@ -99,7 +92,7 @@ impl Words<'_, '_> {
             "own" => scene.site.own.map(|ip| ip.to_string()),
             "subnet" => scene.site.subnet.map(|net| net.to_string()),
             "proof" => Some(scene.proof_of(self.fault, first)),
-            "message" => Some(self.messages()),
+            "message" => Some(messages(self.symptoms)),
             "observed" => self.each(place, |symptom| symptom.finding.observed.as_deref()),
             "expected" => self.each(place, |symptom| symptom.finding.expected.as_deref()),
             "here" => Some(scene.site.words()),
@@ -120,19 +113,6 @@ impl Words<'_, '_> {
             found.truncate(1);
         }
         (!found.is_empty()).then(|| list(&found))
-    }
-
-    /// What the findings say themselves, each once.
-    fn messages(&self) -> String {
-        let mut said: Vec<&str> = Vec::new();
-        for symptom in self.symptoms {
-            let message = symptom.finding.message.as_str();
-            let message = if message.is_empty() { symptom.finding.title.as_str() } else { message };
-            if !said.contains(&message) {
-                said.push(message);
-            }
-        }
-        said.join("\n")
     }
 }
 

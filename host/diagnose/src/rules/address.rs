@@ -89,7 +89,6 @@ fn is_about(symptom: &Symptom<'_>, target: &str) -> bool {
 }
 
 fn tell(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let all = corrections(scene);
     let mut told: Vec<&str> = Vec::new();
     let mut lines = Vec::new();
@@ -130,7 +129,7 @@ fn tell(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     } else {
         fix.step("Write it as /ip4/ADDRESS/tcp/PORT/p2p/ID or /dns4/NAME/tcp/PORT/p2p/ID; `seaworthy peer` prints its own at its start.")
     };
-    Told { message: lines.join("\n"), remediations: vec![fix.proved_by(proof)] }
+    Told { message: lines.join("\n"), remediations: vec![fix.done()] }
 }
 
 /// Sets the whole list of peers, every wrong address in it corrected.

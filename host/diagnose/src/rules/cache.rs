@@ -19,7 +19,6 @@ fn port_in_use(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         .unwrap_or(9100);
     let owner =
         detail("owner-process").or_else(|| detail("owner")).map(|name| format!(" by {name}")).unwrap_or_default();
-    let proof = scene.proof("cache/initialization", symptom);
     let free = remedy(
         "stop-owner",
         "Stop the program that has the port",
@@ -28,14 +27,14 @@ fn port_in_use(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .run("See who has it.", format!("sudo {}", ss(&[port])))
     .risk(Risk::Data)
     .cost("What that program does ends.")
-    .proved_by(&proof);
+    .done();
     let other = remedy(
         "use-other-port",
         "Give this runner a port of its own",
         "Runners that share a network cannot share a port.",
     )
     .run("Set a free port, and tell the peers.", format!("export CACHE_LISTEN_PORT={}", free_port(scene, port, true)))
-    .proved_by(&proof);
+    .done();
     Told {
         message: format!("Port {port} is taken{owner}, so the cache cannot listen on it."),
         remediations: vec![other, free],
@@ -45,7 +44,6 @@ fn port_in_use(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 fn directory(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let path = symptom.detail("path").unwrap_or_else(|| symptom.subject());
-    let proof = scene.proof("cache/initialization", symptom);
     let quoted = shell(path);
     let own = remedy(
         "own-directory",
@@ -53,14 +51,14 @@ fn directory(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "Only its owner may write there.",
     )
     .run("Make it and give it away.", format!("sudo install -d -o \"$(id -u)\" -g \"$(id -g)\" {quoted}"))
-    .proved_by(&proof);
+    .done();
     let mount = remedy(
         "run-as-owner",
         "Or run the container as the owner of the mounted directory",
         "A volume keeps the owner that it has on the host.",
     )
     .run("Add to your docker run, on the host.", format!("--user \"$(id -u):$(id -g)\" -v {quoted}:{quoted}"))
-    .proved_by(&proof);
+    .done();
     let other = remedy(
         "use-other-directory",
         "Or use a directory that can be written to",
@@ -68,7 +66,7 @@ fn directory(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("Set it.", "export CACHE_DIR=\"${RUNNER_TEMP:-/tmp}/cache\"")
     .cost("It does not outlive the job.")
-    .proved_by(&proof);
+    .done();
     let why = symptom.finding.observed.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
     // The kernel's own trees take no directories, whoever owns them.
     let kernel = ["/proc", "/sys", "/dev"].iter().any(|root| std::path::Path::new(path).starts_with(root));

@@ -12,19 +12,11 @@ pub(super) const RULES: &[Rule] = &[
     Rule::of(faults::DEPENDENCIES_MISSING).tell(install),
 ];
 
-fn proof(scene: &Scene<'_>, symptom: &Symptom<'_>) -> String {
-    scene.proof("p2p/dependencies", symptom)
-}
-
 fn python(symptom: &Symptom<'_>) -> String {
     shell(symptom.detail("interpreter").unwrap_or("python3"))
 }
 
-fn message(symptoms: &[&Symptom<'_>]) -> String {
-    symptoms.iter().map(|s| s.finding.message.clone()).collect::<Vec<_>>().join("\n")
-}
-
-fn look_alike(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn look_alike(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let wanted = symptom
         .detail("wanted")
@@ -42,11 +34,11 @@ fn look_alike(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "With the interpreter that runs the cache.",
         format!("{python} -m pip uninstall -y {} && {python} -m pip install {}", shell(found), shell(wanted)),
     )
-    .proved_by(proof(scene, symptom));
-    Told { message: message(symptoms), remediations: vec![fix] }
+    .done();
+    Told::found(symptoms, vec![fix])
 }
 
-fn conflict(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn conflict(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let remove = symptom.detail("remove").unwrap_or("pymultihash");
     let keep = symptom.detail("keep").unwrap_or("py-multihash");
@@ -64,16 +56,16 @@ fn conflict(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             shell(keep)
         ),
     )
-    .proved_by(proof(scene, symptom));
-    Told { message: message(symptoms), remediations: vec![fix] }
+    .done();
+    Told::found(symptoms, vec![fix])
 }
 
-fn install(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn install(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let python_codes = |code: &str| matches!(code, "dep.missing" | "dep.too-old" | "cache.python-module-missing");
     let (packages, others): (Vec<&Symptom<'_>>, Vec<&Symptom<'_>>) =
         symptoms.iter().copied().partition(|s| python_codes(s.code()));
     let mut remediations: Vec<Remediation> = Vec::new();
-    if let Some(first) = packages.first() {
+    if !packages.is_empty() {
         let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for package in &packages {
             wanted.entry(python(package)).or_default().insert(shell(&requirement(package)));
@@ -88,10 +80,10 @@ fn install(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
                     "With the interpreter that runs the cache; the quotes keep the shell from reading `>` as a redirection.",
                     command,
                 )
-                .proved_by(proof(scene, first)),
+                .done(),
         );
     }
-    if let Some(first) = others.first() {
+    if !others.is_empty() {
         let names = list(&targets(&others));
         remediations.push(
             remedy("install-system-packages", format!("Install {names} in the image"), "The client runs or loads it.")
@@ -100,10 +92,10 @@ fn install(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
                     "See what the client finds now.",
                     format!("command -v {}", others.iter().map(|s| shell(s.subject())).collect::<Vec<_>>().join(" ")),
                 )
-                .proved_by(proof(scene, first)),
+                .done(),
         );
     }
-    Told { message: message(symptoms), remediations }
+    Told::found(symptoms, remediations)
 }
 
 /// `libp2p>=0.8`, as far as the finding knows.

@@ -2,7 +2,7 @@ use crate::faults;
 use crate::remedy::{list, remedy};
 use crate::rule::{Rule, Told, targets};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Confidence, Risk};
+use seaworthy_model::Confidence;
 
 pub(super) const RULES: &[Rule] = &[
     Rule::of(faults::DNS_NAME_NOT_FOUND)
@@ -15,11 +15,12 @@ pub(super) const RULES: &[Rule] = &[
             _ => None,
         })
         .tell(not_found),
-    Rule::of(faults::DNS_RESOLVER_FAILED).tell(failed),
+    Rule::of(faults::DNS_RESOLVER_FAILED).when(|_, symptom| {
+        matches!(symptom.code(), "peer.dns-failure" | "dns.failure").then_some(symptom.finding.confidence)
+    }),
 ];
 
 fn not_found(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let name = symptoms[0].place.as_ref().map_or_else(|| symptoms[0].subject().to_owned(), |place| place.host.clone());
     let single = !name.contains('.');
     let network = remedy(
@@ -33,7 +34,7 @@ fn not_found(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         format!("docker network connect --alias {} cache-net PEER_CONTAINER", crate::remedy::shell(&name)),
     )
     .run("On the host, put this container on it.", "docker network connect cache-net $(hostname)")
-    .proved_by(&proof);
+    .done();
     let spelling = remedy(
         "correct-name",
         "Use the name that the peer has on this network",
@@ -47,7 +48,7 @@ fn not_found(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .step(
         "Write it as /dns4/NAME/tcp/PORT/p2p/ID in CACHE_BOOTSTRAP_PEERS; with compose it is the name of the service.",
     )
-    .proved_by(&proof);
+    .done();
     let about = list(&targets(symptoms));
     let (hint, remediations) = match scene.site.mode.as_deref() {
         Some("bridge") if single => (
@@ -61,23 +62,4 @@ fn not_found(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         _ => (" The name is misspelt, or known only to another network's name server.", vec![spelling]),
     };
     Told { message: format!("{name}, used by {about}, does not exist for the name server here.{hint}"), remediations }
-}
-
-fn failed(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
-    let fix = remedy(
-        "set-dns-server",
-        "Give the container a name server that answers",
-        "Without one no name resolves, whatever the peer does.",
-    )
-    .run("See which servers are asked.", "cat /etc/resolv.conf")
-    .run("Add the one that your network uses to your docker run.", "--dns SERVER_ADDRESS")
-    .write("Or for all containers of this host.", "/etc/docker/daemon.json", "{ \"dns\": [\"SERVER_ADDRESS\"] }\n")
-    .risk(Risk::Config)
-    .proved_by(proof);
-    let message = format!(
-        "The name server gave no usable answer for {}; whether the name exists is not known.",
-        list(&targets(symptoms))
-    );
-    Told { message, remediations: vec![fix] }
 }

@@ -24,8 +24,7 @@ pub(super) const RULES: &[Rule] = &[
         .also(|symptom| {
             symptom.code().starts_with("peer.dns")
                 || matches!(symptom.code(), "peer.no-route" | "docker.host-name-unresolved" | "peers.none-reachable")
-        })
-        .tell(no_network),
+        }),
     Rule::of(faults::DOCKER_LOOPBACK_IN_BRIDGE)
         .when(|scene, symptom| match symptom.code() {
             "docker.loopback-peer" => Some(symptom.finding.confidence),
@@ -73,26 +72,7 @@ pub(super) const RULES: &[Rule] = &[
         .tell(other_network),
 ];
 
-fn no_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("docker/network-mode", symptoms[0]);
-    let own = remedy(
-        "attach-network",
-        "Attach the container to the peer's network",
-        "A container without a network reaches nothing but itself.",
-    )
-    .run("If the peer is a container, put its network in place of `none` in your docker run.", "--network NETWORK")
-    .step("Or leave `--network none` out of your docker run: the container is then on the default bridge.")
-    .cost("The container can then reach the network, which may have been switched off on purpose.")
-    .risk(Risk::Security)
-    .proved_by(proof);
-    Told {
-        message: "This container has no network besides loopback, so no peer can be reached.".into(),
-        remediations: vec![own],
-    }
-}
-
 fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let places: Vec<(&str, Place)> = pairs(symptoms);
     let at = |host: &str| with_peers_at(scene, &places, host);
     let words = list(&targets(symptoms));
@@ -105,7 +85,7 @@ fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         port_words(&ports)
     );
     if scene.site.kind.as_deref() == Some("kubernetes") || scene.site.mode.as_deref() == Some("pod") {
-        return Told { message, remediations: vec![pod(&at, &proof)] };
+        return Told { message, remediations: vec![pod(&at)] };
     }
     let mut remediations = Vec::new();
     if let Some(gateway) = scene.site.gateway {
@@ -126,21 +106,21 @@ fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         if scene.site.rootless {
             fix = fix.cost("A rootless engine may keep containers from the host's loopback: the peer must listen on another address.");
         }
-        remediations.push(fix.proved_by(&proof));
+        remediations.push(fix.done());
     }
-    remediations.push(host_gateway(scene, &at("host.docker.internal"), &proof));
-    remediations.push(shared_network(&at("cache-peer"), &proof));
+    remediations.push(host_gateway(scene, &at("host.docker.internal")));
+    remediations.push(shared_network(&at("cache-peer")));
     remediations.push(
         remedy("use-host-network", "Run the container on the host's network", "There 127.0.0.1 is the host's.")
             .run("Add to your docker run.", "--network host")
             .cost("The container shares every port and interface with the host; published ports and network isolation are gone.")
             .risk(Risk::Security)
-            .proved_by(&proof),
+            .done(),
     );
     Told { message, remediations }
 }
 
-fn pod(at: &dyn Fn(&str) -> String, proof: &str) -> Remediation {
+fn pod(at: &dyn Fn(&str) -> String) -> Remediation {
     remedy(
         "use-service-name",
         "Use the peer's service name",
@@ -150,10 +130,10 @@ fn pod(at: &dyn Fn(&str) -> String, proof: &str) -> Remediation {
         "Set the peers where the runner's variables are set; `cache-peer` is the name of the service.",
         export("CACHE_BOOTSTRAP_PEERS", &at("cache-peer")),
     )
-    .proved_by(proof)
+    .done()
 }
 
-fn host_gateway(scene: &Scene<'_>, peers: &str, proof: &str) -> Remediation {
+fn host_gateway(scene: &Scene<'_>, peers: &str) -> Remediation {
     let fix = remedy(
         "use-host-gateway-name",
         "Use the name host.docker.internal",
@@ -174,10 +154,10 @@ fn host_gateway(scene: &Scene<'_>, peers: &str, proof: &str) -> Remediation {
     } else {
         fix
     };
-    fix.proved_by(proof)
+    fix.done()
 }
 
-fn shared_network(peers: &str, proof: &str) -> Remediation {
+fn shared_network(peers: &str) -> Remediation {
     remedy(
         "use-shared-network",
         "Run the peer as a container on a network of your own",
@@ -194,11 +174,10 @@ fn shared_network(peers: &str, proof: &str) -> Remediation {
         "docker-compose.yml",
         format!("services:\n  runner:\n    environment:\n      CACHE_BOOTSTRAP_PEERS: {peers}\n    depends_on: [cache-peer]\n"),
     )
-    .proved_by(proof)
+    .done()
 }
 
 fn host_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let places = pairs(symptoms);
     let name = places.first().map_or("host.docker.internal", |(_, place)| place.host.as_str());
     let name = if crate::scene::is_host_name(name) { name } else { "host.docker.internal" };
@@ -216,7 +195,7 @@ fn host_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
                 "docker-compose.yml",
                 format!("services:\n  runner:\n    extra_hosts:\n      - \"{name}:host-gateway\"\n"),
             )
-            .proved_by(&proof),
+            .done(),
         );
     }
     if !scene.site.own_network() {
@@ -226,7 +205,7 @@ fn host_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "Use 127.0.0.1 instead",
             "The name is for containers; outside them, and on the host's network, the host is at its own loopback.",
         );
-        remediations.push(fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &peers)).proved_by(&proof));
+        remediations.push(fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &peers)).done());
     } else if let Some(gateway) = scene.site.gateway {
         let peers = with_peers_at(scene, &places, &gateway.to_string());
         let fix = remedy(
@@ -234,7 +213,7 @@ fn host_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             format!("Use the gateway's address {gateway} instead"),
             "It is the host as this container sees it, and needs no restart.",
         );
-        remediations.push(fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &peers)).proved_by(&proof));
+        remediations.push(fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &peers)).done());
     }
     Told {
         message: format!("{name} is used by {} and is not known in {}.", list(&targets(symptoms)), scene.site.words()),
@@ -243,7 +222,6 @@ fn host_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 }
 
 fn wrong_gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let gateway = scene.site.gateway.map_or_else(|| "of the default route".to_owned(), |ip| ip.to_string());
     let fix =
         remedy("use-own-gateway", "Use this network's own gateway", "It is the host on this container's own network.");
@@ -263,11 +241,10 @@ fn wrong_gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         scene.site.host_internal.map_or_else(|| "another address".to_owned(), |ip| ip.to_string()),
         if fails { ", and no answer comes from there" } else { "" }
     );
-    Told { message, remediations: vec![fix.proved_by(proof)] }
+    Told { message, remediations: vec![fix.done()] }
 }
 
 fn other_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let subnet = scene.site.subnet.map_or_else(String::new, |net| net.to_string());
     let ips: Vec<String> = symptoms.iter().filter_map(|symptom| scene.ip(symptom)).map(|ip| ip.to_string()).collect();
     let message = format!(
@@ -291,7 +268,7 @@ fn other_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "On the host, connect this container to it; inside this container `hostname` prints its id.",
         format!("docker network connect NETWORK {container}"),
     )
-    .proved_by(&proof);
+    .done();
     let publish =
         remedy("publish-peer-port", "Publish the peer's port on the host", "The host is reachable from every network.")
             .run(
@@ -305,8 +282,7 @@ fn other_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         }
         None => publish,
     };
-    let publish =
-        publish.cost("The port is then open to whoever reaches the host.").risk(Risk::Security).proved_by(&proof);
+    let publish = publish.cost("The port is then open to whoever reaches the host.").risk(Risk::Security).done();
     Told { message, remediations: vec![connect, publish] }
 }
 

@@ -3,7 +3,7 @@ use crate::remedy::{export, list, remedy, shell};
 use crate::rule::{Rule, Told};
 use crate::scene::{Scene, Symptom};
 use crate::summary::lacks_peers;
-use seaworthy_model::{Environment, Risk};
+use seaworthy_model::Environment;
 
 pub(super) const RULES: &[Rule] = &[
     Rule::of(faults::ENV_NOT_PROPAGATED)
@@ -26,12 +26,10 @@ pub(super) const RULES: &[Rule] = &[
                 .then_some(symptom.finding.confidence)
         })
         .tell(p2p_disabled),
-    Rule::of(faults::ENV_NO_PEERS)
-        .when(|scene, symptom| {
-            let unset = symptom.code() == "cache.no-usable-backend" && without_peers(scene);
-            (unset || lacks_peers(symptom)).then_some(symptom.finding.confidence)
-        })
-        .tell(no_peers),
+    Rule::of(faults::ENV_NO_PEERS).when(|scene, symptom| {
+        let unset = symptom.code() == "cache.no-usable-backend" && without_peers(scene);
+        (unset || lacks_peers(symptom)).then_some(symptom.finding.confidence)
+    }),
     Rule::of(faults::ENV_INVALID).tell(invalid),
     Rule::of(faults::ENV_UNKNOWN_NAME).tell(unknown_name),
 ];
@@ -47,7 +45,6 @@ const VARIABLES: [&str; 4] =
     ["CACHE_ENABLE_P2P", "CACHE_BOOTSTRAP_PEERS", "CACHE_LISTEN_PORT", "CACHE_P2P_SHARED_SECRET"];
 
 fn not_propagated(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("env/variables", symptoms[0]);
     let told = symptoms
         .iter()
         .find_map(|s| ["variables", "names", "missing", "host-variables"].iter().find_map(|key| s.detail(key)));
@@ -74,14 +71,14 @@ fn not_propagated(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "Where the container is started; a name without a value keeps secrets off the command line.",
         format!("docker run {} \"$IMAGE\"", flags.join(" ")),
     )
-    .proved_by(&proof);
+    .done();
     let workflow = remedy(
         "set-job-environment",
         "Set them for the job container",
         "A job container gets `container.env`, not the runner's own environment.",
     )
     .write("In the workflow.", ".github/workflows/ci.yml", format!("container:\n  env:\n{}\n", lines.join("\n")))
-    .proved_by(&proof);
+    .done();
     let message = if known {
         format!(
             "{} are set on the host and not in {}.",
@@ -108,7 +105,7 @@ fn p2p_disabled(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         .unwrap_or_default();
     let fix = remedy("enable-p2p", "Switch P2P on", "Only the word true does.")
         .run("Where the runner's variables are set, or in this shell.", export("CACHE_ENABLE_P2P", "true"))
-        .proved_by(scene.proof("env/variables", symptoms[0]));
+        .done();
     let off = remedy(
         "drop-peers",
         "Or, if P2P is meant to be off, say so throughout",
@@ -116,35 +113,12 @@ fn p2p_disabled(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("Take the peers and the p2p backend away.", "unset CACHE_BOOTSTRAP_PEERS; export CACHE_BACKENDS=disk")
     .cost("Runners no longer share a cache.")
-    .proved_by(scene.proof("env/variables", symptoms[0]));
+    .done();
     let message = format!("CACHE_ENABLE_P2P is {is}; only the word true switches P2P on.{peers}");
     Told { message, remediations: vec![fix, off] }
 }
 
-fn no_peers(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
-    let start =
-        remedy("set-peers", "Start a peer, and name it here", "The tier is as good as the peers that it can ask.")
-            .run("On the host, start a peer; it prints the line to set.", "seaworthy peer")
-            .run(
-                "Here, set the peers to the line that it prints.",
-                "export CACHE_BOOTSTRAP_PEERS=/ip4/ADDRESS/tcp/PORT/p2p/ID",
-            )
-            .proved_by(&proof);
-    let attempt = remedy("try-embedded", "Try it without set-up", "The peer then lives for this run only.")
-        .run("Run the checks against a peer of their own.", "seaworthy run --embedded")
-        .risk(Risk::None)
-        .proved_by(&proof);
-    let alone = remedy("cache-alone", "If sharing is not wanted, cache on disk", "The disk tier needs no peers.")
-        .run("Set the backends.", export("CACHE_BACKENDS", "disk"))
-        .cost("Runners do not share a cache.")
-        .proved_by(&proof);
-    let message =
-        format!("CACHE_BOOTSTRAP_PEERS names no peer in {}, so the p2p tier cannot open.", scene.site.words());
-    Told { message, remediations: vec![start, attempt, alone] }
-}
-
-fn invalid(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn invalid(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let name = symptom.subject();
     let expected = symptom.finding.expected.as_deref();
@@ -172,10 +146,10 @@ fn invalid(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     } else {
         symptom.finding.message.clone()
     };
-    Told { message, remediations: vec![fix.proved_by(scene.proof("env/variables", symptom))] }
+    Told { message, remediations: vec![fix.done()] }
 }
 
-fn unknown_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn unknown_name(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let name = symptom.subject();
     let meant = symptom.detail("suggestion").or(symptom.finding.expected.as_deref());
@@ -185,5 +159,5 @@ fn unknown_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         None => fix.run("Take it away, or correct its name.", format!("unset {}", shell(name))),
     };
     let message = symptom.finding.message.clone();
-    Told { message, remediations: vec![fix.proved_by(scene.proof("env/variables", symptom))] }
+    Told { message, remediations: vec![fix.done()] }
 }

@@ -61,7 +61,7 @@ fn dropped(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("On the peer's machine: a Recv-Q that is larger than Send-Q is a full queue.", ss(&ports(symptoms)))
     .risk(Risk::None)
-    .proved_by(scene.proof("net/connectivity", symptoms[0]));
+    .done();
     let mut remediations = allow(scene, symptoms);
     remediations.insert(1, queue);
     Told { message, remediations }
@@ -81,7 +81,7 @@ pub(super) fn reset(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("On the peer's machine.", ss(&ports(symptoms)))
     .risk(Risk::None)
-    .proved_by(scene.proof("net/connectivity", symptoms[0]));
+    .done();
     let mut remediations = vec![look];
     remediations.extend(allow(scene, symptoms));
     Told { message, remediations }
@@ -98,7 +98,6 @@ fn source(scene: &Scene<'_>) -> String {
 
 /// Open one port, to this network only, with whichever tool rules there.
 fn allow(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Vec<Remediation> {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let from = match (scene.site.subnet, scene.site.own) {
         (Some(net), _) => net.to_string(),
         (None, Some(ip)) => ip.to_string(),
@@ -130,7 +129,7 @@ fn allow(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Vec<Remediation> {
             "sudo iptables -L INPUT -v -n --line-numbers; sudo nft list ruleset",
         )
         .risk(Risk::None)
-        .proved_by(&proof);
+        .done();
     let open = remedy(
         "allow-port",
         format!("Allow {} from {from} only", port_words(&ports)),
@@ -141,6 +140,6 @@ fn allow(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Vec<Remediation> {
     .run("Or where firewalld rules.", firewalld)
     .cost(format!("Whatever runs in {from} can then reach this port."))
     .risk(Risk::Security)
-    .proved_by(&proof);
+    .done();
     vec![look, open]
 }

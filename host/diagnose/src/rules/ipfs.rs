@@ -1,6 +1,6 @@
 use crate::faults;
 use crate::remedy::{export, list, remedy, shell};
-use crate::rule::{Rule, Told, ss, targets};
+use crate::rule::{Rule, Told, messages, ss, targets};
 use crate::scene::{Scene, Symptom, Whereabouts};
 use seaworthy_model::{Confidence, Remediation, Risk};
 
@@ -21,8 +21,7 @@ pub(super) const RULES: &[Rule] = &[
         .tell(not_listening),
     Rule::of(faults::IPFS_SILENT)
         .when(|_, symptom| (symptom.code() == "ipfs.unreachable").then_some(Confidence::Likely))
-        .also(tier)
-        .tell(silent),
+        .also(tier),
     Rule::of(faults::IPFS_WRONG_PORT).also(tier).tell(wrong_port),
     Rule::of(faults::IPFS_OLD_KUBO).also(tier).tell(old),
     Rule::of(faults::IPFS_CREDENTIALS).also(tier).tell(credentials),
@@ -45,10 +44,6 @@ fn own_loopback(scene: &Scene<'_>, symptom: &Symptom<'_>) -> bool {
     symptom.code() == "ipfs.unreachable" && scene.whereabouts(symptom) == Whereabouts::OwnLoopback
 }
 
-fn proof(scene: &Scene<'_>, symptom: &Symptom<'_>) -> String {
-    scene.proof("ipfs/node", symptom)
-}
-
 fn port(symptom: &Symptom<'_>) -> u16 {
     symptom.place.as_ref().and_then(|place| place.port).unwrap_or(RPC)
 }
@@ -64,7 +59,7 @@ fn authorized(remedy: crate::remedy::Remedy) -> crate::remedy::Remedy {
 
 fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let (proof, port) = (proof(scene, symptom), port(symptom));
+    let port = port(symptom);
     let gateway = scene.site.gateway.map_or_else(|| "host.docker.internal".to_owned(), |ip| ip.to_string());
     let listen = match scene.site.gateway {
         Some(ip) if ip.is_ipv4() => format!("/ip4/{ip}/tcp/{port}"),
@@ -83,12 +78,12 @@ fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .run("And the secret, without showing it.", "read -rs IPFS_API_AUTH && export IPFS_API_AUTH")
     .risk(Risk::Security)
     .cost("Whoever has the secret and runs on that network can use the node.")
-    .proved_by(&proof);
+    .done();
     let host = remedy("use-host-network", "Or run the container on the host's network", "Loopback is the host's then.")
         .run("Add to your docker run.", "--network host")
         .risk(Risk::Security)
         .cost("The container reaches everything that listens on the host.")
-        .proved_by(proof);
+        .done();
     let message = format!(
         "{} is loopback. Inside this container that is the container itself, and no IPFS node runs in it.",
         symptom.subject()
@@ -98,11 +93,11 @@ fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 
 fn not_listening(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let (proof, port) = (proof(scene, symptom), port(symptom));
+    let port = port(symptom);
     let start = remedy("start-daemon", "Start the node", "A closed port is what a machine without a daemon answers.")
         .run("On its machine, see what listens there.", ss(&[port]))
         .run("Start it.", "ipfs daemon --migrate=true")
-        .proved_by(&proof);
+        .done();
     let mut remediations = vec![start];
     if scene.whereabouts(symptom) != Whereabouts::ThisMachine {
         let listen = authorized(remedy(
@@ -117,32 +112,13 @@ fn not_listening(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             ),
         )
         .risk(Risk::Security)
-        .proved_by(proof);
+        .done();
         remediations.push(listen);
     }
     Told { message: format!("{} refuses connections: no IPFS node listens there.", symptom.subject()), remediations }
 }
 
-fn silent(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let symptom = symptoms[0];
-    let stage = symptom.detail("stage").unwrap_or("connect");
-    let look = remedy(
-        "look-at-daemon",
-        "See what the daemon does",
-        "A start, a migration and a slow disk all take longer than a check waits.",
-    )
-    .run(
-        "On its machine, ask it directly.",
-        format!("curl -m 10 -X POST http://127.0.0.1:{}/api/v0/version", port(symptom)),
-    )
-    .step("If that answers and this runner gets nothing, look for a firewall between the two.")
-    .risk(Risk::None)
-    .proved_by(proof(scene, symptom));
-    let why = symptom.finding.observed.as_deref().unwrap_or("no answer came");
-    Told { message: format!("{} does not answer (stage {stage}): {why}.", symptom.subject()), remediations: vec![look] }
-}
-
-fn wrong_port(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn wrong_port(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let gateway = symptom.detail("who") == Some("gateway");
     let host = symptom.place.as_ref().map_or("127.0.0.1", |place| place.host.as_str());
@@ -154,12 +130,12 @@ fn wrong_port(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("On the node's machine, see where its RPC listens.", "ipfs config Addresses.API")
     .run("Set it here, as it is reached from this runner.", export("CACHE_IPFS_API", &format!("http://{host}:{RPC}")))
-    .proved_by(proof(scene, symptom));
+    .done();
     let what = if gateway { "is an IPFS gateway" } else { "answers, and is no Kubo RPC" };
     Told { message: format!("{} {what}.", symptom.subject()), remediations: vec![fix] }
 }
 
-fn old(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn old(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let fix = remedy("update-kubo", "Update Kubo", "What the cache needs came with 0.25.")
         .run(
@@ -170,18 +146,17 @@ fn old(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         .run("Start the new one; it brings the repository along.", "ipfs daemon --migrate=true")
         .risk(Risk::Data)
         .cost("An older Kubo cannot use the repository afterwards.")
-        .proved_by(proof(scene, symptom));
+        .done();
     Told { message: format!("{}: {}.", symptom.subject(), symptom.finding.message), remediations: vec![fix] }
 }
 
-fn credentials(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn credentials(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let proof = proof(scene, symptom);
     let allow = |id: &str, title: &str| {
         authorized(remedy(id, title, "An entry of its own can be taken back without shutting others out."))
             .step("Restart the daemon.")
             .risk(Risk::Security)
-            .proved_by(&proof)
+            .done()
     };
     let give = remedy(
         "give-secret",
@@ -190,7 +165,7 @@ fn credentials(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("Without showing it: the token, or `user:password`.", "read -rs IPFS_API_AUTH && export IPFS_API_AUTH")
     .risk(Risk::Security)
-    .proved_by(&proof);
+    .done();
     let forbidden = symptoms.iter().any(|symptom| symptom.code() == "ipfs.forbidden");
     let remediations: Vec<Remediation> = if forbidden {
         vec![allow("allow-paths", "Allow these credentials what the cache uses")]
@@ -200,7 +175,7 @@ fn credentials(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     Told { message: format!("{}: {}.", symptom.subject(), symptom.finding.message), remediations }
 }
 
-fn forged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn forged(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let host = symptom.place.as_ref().map_or_else(|| "NODE".to_owned(), |place| place.host.clone());
     let fix = remedy("go-past-proxy", "Go past the proxy", "The node is reached without it.")
@@ -208,15 +183,14 @@ fn forged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "Add its host to what is not proxied.",
             format!("export NO_PROXY=\"${{NO_PROXY:+$NO_PROXY,}}\"{}", shell(&host)),
         )
-        .proved_by(proof(scene, symptom));
+        .done();
     let message =
         format!("{} refuses requests as forged: something on the way adds headers of a browser.", symptom.subject());
     Told { message, remediations: vec![fix] }
 }
 
-fn no_room(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn no_room(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let proof = proof(scene, symptom);
     let collect = remedy(
         "collect-garbage",
         "Collect garbage",
@@ -228,7 +202,7 @@ fn no_room(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .risk(Risk::Data)
     .cost("Content that others left unpinned on this node is gone.")
-    .proved_by(&proof);
+    .done();
     let more = symptom.detail("storage-max").and_then(|most| most.parse::<u64>().ok()).unwrap_or(10_000_000_000);
     let raise =
         remedy("raise-storage-max", "Or allow the repository more", "The bound is the owner's, not the disk's.")
@@ -239,7 +213,7 @@ fn no_room(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
                     more / 500_000_000 + 1
                 ),
             )
-            .proved_by(&proof);
+            .done();
     let expire =
         remedy("let-values-expire", "Or let values expire", "What has expired is removed when it is asked for.")
             .write(
@@ -247,13 +221,12 @@ fn no_room(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
                 "checks.toml",
                 "[tiers.ipfs]\nadapter = \"ipfs\"\ntarget = \"ipfs\"\nwith = { default-ttl = 604800 }\n",
             )
-            .proved_by(proof);
+            .done();
     let message = format!("{}: {}.", symptom.subject(), symptom.finding.message);
     Told { message, remediations: vec![collect, raise, expire] }
 }
 
-fn damaged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let symptom = symptoms[0];
+fn damaged(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let mut fix =
         remedy("verify-repository", "Verify the repository", "Its own errors say that it cannot be used as it is.")
             .run("On the node's machine, with the daemon stopped.", "ipfs repo migrate; ipfs repo verify");
@@ -263,13 +236,11 @@ fn damaged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "ipfs files stat /seaworthy; ipfs files ls -l /",
         );
     }
-    let said: Vec<String> = symptoms.iter().map(|symptom| symptom.finding.message.clone()).collect();
-    Told { message: said.join("\n"), remediations: vec![fix.risk(Risk::Data).proved_by(proof(scene, symptom))] }
+    Told::found(symptoms, vec![fix.risk(Risk::Data).done()])
 }
 
-fn exposed(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn exposed(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let proof = proof(scene, symptom);
     let shut = authorized(remedy(
         "require-secret",
         "Let in only who has a secret",
@@ -278,7 +249,7 @@ fn exposed(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .step("Restart the daemon.")
     .run("On the runners, without showing it.", "read -rs IPFS_API_AUTH && export IPFS_API_AUTH")
     .risk(Risk::Security)
-    .proved_by(&proof);
+    .done();
     let bind =
         remedy("listen-on-loopback", "Or let it listen on loopback only", "Where all who use it are on its machine.")
             .run(
@@ -286,11 +257,11 @@ fn exposed(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
                 format!("ipfs config Addresses.API /ip4/127.0.0.1/tcp/{}", port(symptom)),
             )
             .cost("Containers and other machines do not reach it any more.")
-            .proved_by(proof);
+            .done();
     Told { message: format!("{}: {}.", symptom.subject(), symptom.finding.message), remediations: vec![shut, bind] }
 }
 
-fn bad_gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn bad_gateway(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let lies = symptoms.iter().any(|symptom| symptom.code() == "ipfs.gateway-lies");
     let own = remedy(
@@ -300,20 +271,19 @@ fn bad_gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("On the node's machine, see where it listens.", "ipfs config Addresses.Gateway")
     .run("Or leave the gateway out.", "unset IPFS_GATEWAY")
-    .proved_by(proof(scene, symptom));
+    .done();
     let how = if lies { " Nothing that it served may be trusted without hashing it." } else { "" };
     Told { message: format!("{}.{how}", symptom.finding.message.trim_end_matches('.')), remediations: vec![own] }
 }
 
-fn pinning(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn pinning(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let proof = proof(scene, symptom);
     let has = |code: &str| symptoms.iter().any(|symptom| symptom.code() == code);
     let first = if has("pinning.unauthorized") || has("pinning.token-missing") {
         remedy("give-pinning-token", "Give the runner a token of the service", "Pins belong to an account.")
             .run("Without showing it.", "read -rs IPFS_PINNING_TOKEN && export IPFS_PINNING_TOKEN")
             .risk(Risk::Security)
-            .proved_by(&proof)
+            .done()
     } else if has("pinning.quota") {
         remedy(
             "free-quota",
@@ -322,7 +292,7 @@ fn pinning(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         )
         .step("Remove pins at the service's own pages, or enlarge the plan.")
         .risk(Risk::Data)
-        .proved_by(&proof)
+        .done()
     } else if has("pinning.failed-pins") {
         remedy(
             "let-service-fetch",
@@ -334,7 +304,7 @@ fn pinning(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "ipfs id -f '<addrs>\\n'; ipfs swarm addrs autonat",
         )
         .step("Forward its swarm port (4001), or let it use relays; then store the values again.")
-        .proved_by(&proof)
+        .done()
     } else {
         remedy(
             "check-endpoint",
@@ -350,12 +320,14 @@ fn pinning(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         )
         .step("401 is the answer of a pinning service to nobody; 404 is another path.")
         .risk(Risk::None)
-        .proved_by(&proof)
+        .done()
     };
     let without = remedy("leave-service-out", "Or do without it", "The node keeps what is stored.")
         .run("Unset it.", "unset IPFS_PINNING_SERVICE IPFS_PINNING_TOKEN")
         .cost("Values are lost with the node.")
-        .proved_by(proof);
-    let said: Vec<String> = symptoms.iter().map(|symptom| symptom.finding.message.clone()).collect();
-    Told { message: format!("{}: {}", list(&targets(symptoms)), said.join("\n")), remediations: vec![first, without] }
+        .done();
+    Told {
+        message: format!("{}: {}", list(&targets(symptoms)), messages(symptoms)),
+        remediations: vec![first, without],
+    }
 }

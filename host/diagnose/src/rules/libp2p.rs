@@ -17,7 +17,8 @@ pub(super) const RULES: &[Rule] = &[
             _ => None,
         })
         .tell(wedged),
-    Rule::of(faults::LIBP2P_HANDSHAKE_FAILED).tell(handshake),
+    Rule::of(faults::LIBP2P_HANDSHAKE_FAILED)
+        .when(|_, symptom| (symptom.code() == "peer.handshake-failed").then_some(symptom.finding.confidence)),
     Rule::of(faults::LIBP2P_NO_CACHE_PROTOCOL).tell(no_protocol),
 ];
 
@@ -33,7 +34,7 @@ fn owner(scene: &Scene<'_>, symptom: &Symptom<'_>) -> Remediation {
         "Start the peer on a free port, and paste the line that it prints.",
         &listen_at(scene, symptom, &free_port(scene, symptom.port(), here(scene, symptom))),
     )
-    .proved_by(scene.proof("net/connectivity", symptom))
+    .done()
 }
 
 fn not_libp2p(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
@@ -65,7 +66,7 @@ fn wedged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .run("Where it is a container, start it again.", "docker restart PEER_CONTAINER")
     .cost("What the peer holds in memory only is lost.")
     .risk(Risk::Data)
-    .proved_by(scene.proof("net/connectivity", symptom));
+    .done();
     let about = symptom.subject();
     let message = if symptom.code() == "peer.wedged" {
         format!("{about} accepts the connection and then says nothing, so the program behind port {port} hangs.")
@@ -83,19 +84,6 @@ fn wedged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     Told { message, remediations: vec![fix] }
 }
 
-fn handshake(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let symptom = symptoms[0];
-    let fix = remedy(
-        "offer-noise",
-        "Let the peer offer noise and yamux, without a private network key",
-        "These are what the cache speaks.",
-    )
-    .run("On the peer's machine, look for a private network.", "env | grep -i pnet; ls -l swarm.key ~/.ipfs/swarm.key")
-    .step("Start the peer with noise and yamux enabled, and without a swarm key.")
-    .proved_by(scene.proof("net/connectivity", symptom));
-    Told { message: format!("{}: {}", symptom.subject(), symptom.finding.message), remediations: vec![fix] }
-}
-
 fn no_protocol(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let about = targets(symptoms);
     let fix = remedy(
@@ -108,6 +96,6 @@ fn no_protocol(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         &listen_at(scene, symptoms[0], &symptoms[0].port().to_string()),
     )
     .run("Read what this means.", format!("seaworthy explain {}", shell(symptoms[0].code())))
-    .proved_by(scene.proof("net/connectivity", symptoms[0]));
+    .done();
     Told { message: format!("{} is a libp2p node without a cache protocol.", list(&about)), remediations: vec![fix] }
 }

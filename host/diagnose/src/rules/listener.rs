@@ -187,10 +187,8 @@ fn other_loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Option<Remedi
         format!("Use {other}, which the peer listens on"),
         "IPv4 and IPv6 loopback are two addresses, and only one of them is bound.",
     );
-    (!replaced.is_empty()).then(|| {
-        fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &scene.peers_with(&replaced)))
-            .proved_by(scene.proof("net/connectivity", symptoms[0]))
-    })
+    (!replaced.is_empty())
+        .then(|| fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &scene.peers_with(&replaced))).done())
 }
 
 fn other_address(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
@@ -205,7 +203,6 @@ fn other_address(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 
 /// Bind the peer where this container reaches it: the one address first, then all.
 fn rebind(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Vec<Remediation> {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let port = symptoms[0].port().to_string();
     let machine = machine(scene, symptoms[0]);
     let ip = scene.ip(symptoms[0]);
@@ -221,7 +218,7 @@ fn rebind(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Vec<Remediation> {
             )
             .listening(format!("On {machine}, restart the peer with this address; a seaworthy peer takes it so."), &at)
             .run("There, see that it does.", ss(&ports(symptoms)))
-            .proved_by(&proof),
+            .done(),
         );
     }
     // What is dialled at loopback needs no other network.
@@ -238,7 +235,7 @@ fn rebind(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Vec<Remediation> {
                 format!("On {machine}, restart the peer; a seaworthy peer takes the address so."),
                 &ListenAt { multiaddr: multiaddr(all, &port), open: true },
             )
-            .proved_by(proof),
+            .done(),
         );
     }
     remedies
@@ -264,7 +261,7 @@ fn start(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Remediation {
             format!("On {machine}, start it; a seaworthy peer is started so, and prints the line to paste here."),
             &at,
         )
-        .proved_by(scene.proof("net/connectivity", symptoms[0]))
+        .done()
 }
 
 fn none_or_loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
@@ -303,7 +300,7 @@ fn none_or_loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             ),
         _ => look.run(format!("On {machine}."), command),
     };
-    let mut remediations = vec![look.risk(Risk::None).proved_by(scene.proof("net/connectivity", symptoms[0]))];
+    let mut remediations = vec![look.risk(Risk::None).done()];
     remediations.extend(rebind(scene, symptoms));
     remediations.push(start(scene, symptoms));
     Told { message, remediations }
@@ -331,7 +328,7 @@ fn closes(scene: &Scene<'_>, symptoms: &[&Symptom<'_>], name: &str) -> Told {
             format!("sudo {}", ss(&ports(symptoms))),
         )
         .risk(Risk::None)
-        .proved_by(scene.proof("net/connectivity", symptoms[0]));
+        .done();
     Told { message, remediations: vec![fix, start(scene, symptoms)] }
 }
 
@@ -356,10 +353,10 @@ fn behind_proxy(scene: &Scene<'_>, symptoms: &[&Symptom<'_>], guessed: bool) -> 
     .run("On the host, see what it is bound to.", ss_in_container(&ports))
     .listening("Restart it; a seaworthy peer takes the address so.", &ListenAt { multiaddr: all, open: true })
     .cost("All containers on the peer's networks, and whoever reaches the published port, then reach the peer.")
-    .proved_by(scene.proof("net/connectivity", symptoms[0]));
+    .done();
     let who = remedy("find-owner", "See which program has the port", "Only a published port belongs to docker-proxy.")
         .run(format!("On {}.", machine(scene, symptoms[0])), format!("sudo {}", ss(&ports)))
         .risk(Risk::None)
-        .proved_by(scene.proof("net/connectivity", symptoms[0]));
+        .done();
     Told { message, remediations: if guessed { vec![who, fix] } else { vec![fix] } }
 }

@@ -7,9 +7,7 @@ use seaworthy_model::{Confidence, Risk};
 pub(super) const RULES: &[Rule] = &[
     Rule::of(faults::NET_HOST_DOWN).tell(host_down),
     Rule::of(faults::NET_NO_ROUTE).tell(no_route),
-    Rule::of(faults::NET_SILENT)
-        .when(|_, symptom| (symptom.code() == "peer.silent").then_some(Confidence::Possible))
-        .tell(silent),
+    Rule::of(faults::NET_SILENT).when(|_, symptom| (symptom.code() == "peer.silent").then_some(Confidence::Possible)),
 ];
 
 fn ip(scene: &Scene<'_>, symptom: &Symptom<'_>) -> String {
@@ -18,7 +16,6 @@ fn ip(scene: &Scene<'_>, symptom: &Symptom<'_>) -> String {
 
 fn host_down(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let ip = ip(scene, symptoms[0]);
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let near = scene.whereabouts(symptoms[0]) == Whereabouts::Neighbour;
     let fix = if near {
         remedy("find-peer-container", "Find the peer's present address", "Containers get a new address when they are started again; their names stay.")
@@ -38,11 +35,10 @@ fn host_down(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     };
     let place = if near { "on this container's own network" } else { "on the way there" };
     let message = format!("Nobody {place} answers for {ip}: {} is not there.", list(&targets(symptoms)));
-    Told { message, remediations: vec![fix.risk(Risk::Config).proved_by(proof)] }
+    Told { message, remediations: vec![fix.risk(Risk::Config).done()] }
 }
 
 fn no_route(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let six = scene.ip(symptoms[0]).is_some_and(|ip| ip.is_ipv6());
     let fix = if six {
         remedy(
@@ -66,28 +62,5 @@ fn no_route(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         scene.site.words(),
         ip(scene, symptoms[0])
     );
-    Told { message, remediations: vec![fix.proved_by(proof)] }
-}
-
-fn silent(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
-    let fix = remedy(
-        "follow-packets",
-        "See how far the packets come",
-        "Only the other end can tell a dropped packet from a machine that is off.",
-    )
-    .run(
-        "On the peer's machine, watch for packets while this check runs again.",
-        format!("sudo tcpdump -ni any tcp port {}", symptoms[0].port()),
-    )
-    .step(
-        "If they arrive, a firewall on that machine drops them; if not, one on the way does, or the address is wrong.",
-    )
-    .risk(Risk::None)
-    .proved_by(proof);
-    let message = format!(
-        "{} gave no answer and no error within the time. Either the packets are dropped on the way, or no machine is there.",
-        list(&targets(symptoms))
-    );
-    Told { message, remediations: vec![fix] }
+    Told { message, remediations: vec![fix.done()] }
 }

@@ -30,16 +30,8 @@ fn api<'a>(symptom: &'a Symptom<'_>) -> &'a str {
     symptom.finding.target.as_deref().unwrap_or("https://api.github.com")
 }
 
-fn told(symptoms: &[&Symptom<'_>], remediations: Vec<Remediation>) -> Told {
-    Told { message: symptoms[0].finding.message.clone(), remediations }
-}
-
-fn proof(scene: &Scene<'_>, symptom: &Symptom<'_>) -> String {
-    scene.proof("origin/api", symptom)
-}
-
 /// The token that a workflow has by itself.
-fn workflow_token(scene: &Scene<'_>, symptom: &Symptom<'_>) -> Remediation {
+fn workflow_token() -> Remediation {
     remedy(
         "use-workflow-token",
         "Use the workflow's own token",
@@ -51,11 +43,11 @@ fn workflow_token(scene: &Scene<'_>, symptom: &Symptom<'_>) -> Remediation {
         "permissions:\n  contents: read\nenv:\n  GITHUB_TOKEN: ${{ github.token }}\n",
     )
     .cost("1,000 requests an hour for the whole repository.")
-    .proved_by(proof(scene, symptom))
+    .done()
 }
 
 /// The proxy of this tool before the API.
-fn proxy(scene: &Scene<'_>, symptom: &Symptom<'_>) -> Remediation {
+fn proxy(symptom: &Symptom<'_>) -> Remediation {
     remedy(
         "cache-proxy",
         "Put the caching proxy before the API",
@@ -64,14 +56,14 @@ fn proxy(scene: &Scene<'_>, symptom: &Symptom<'_>) -> Remediation {
     .run("Start it beside the job.", format!("seaworthy cache proxy --origin {} &", shell(api(symptom))))
     .run("Point the job at it.", export("GITHUB_API_URL", "http://127.0.0.1:8470"))
     .cost("Answers are as old as the API allows, a minute at GitHub.")
-    .proved_by(proof(scene, symptom))
+    .done()
 }
 
-fn no_token(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    told(symptoms, vec![workflow_token(scene, symptoms[0]), proxy(scene, symptoms[0])])
+fn no_token(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+    Told::found(symptoms, vec![workflow_token(), proxy(symptoms[0])])
 }
 
-fn untrusted(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn untrusted(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let host = api(symptom).split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
     let with_port = if host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']')) {
@@ -98,10 +90,10 @@ fn untrusted(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         _ => remedy("look-at-tls", "See what answers on that port", "The certificate is refused for its form or its signature.")
             .run("What it says.", format!("openssl s_client -connect {} </dev/null", shell(&with_port))),
     };
-    told(symptoms, vec![fix.proved_by(proof(scene, symptom))])
+    Told::found(symptoms, vec![fix.done()])
 }
 
-fn not_an_api(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn not_an_api(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let url = api(symptom);
     let rest = url.split("://").nth(1).unwrap_or(url);
@@ -113,21 +105,20 @@ fn not_an_api(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     };
     let fix = remedy("right-url", "Set the URL of the API", "The web site and the API have different ones.")
         .run("For GitHub, or a GitHub Enterprise Server.", export("GITHUB_API_URL", &right))
-        .proved_by(proof(scene, symptom));
-    told(symptoms, vec![fix])
+        .done();
+    Told::found(symptoms, vec![fix])
 }
 
-fn rejected(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let symptom = symptoms[0];
+fn rejected(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let renew = remedy("renew-token", "Or renew this one", "Where the workflow's own token may not do enough.")
         .step("Make a fine-grained token for these repositories, with Contents: read, at https://github.com/settings/personal-access-tokens.")
         .run("Keep it where the jobs' secrets are kept; it is asked for, and stands on no command line.", "gh secret set ORIGIN_TOKEN")
         .risk(Risk::Security)
-        .proved_by(proof(scene, symptom));
-    told(symptoms, vec![workflow_token(scene, symptom), renew])
+        .done();
+    Told::found(symptoms, vec![workflow_token(), renew])
 }
 
-fn single_sign_on(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn single_sign_on(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let page = symptom
         .detail("sso-url")
@@ -136,11 +127,11 @@ fn single_sign_on(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let authorise = remedy("authorise-token", "Authorise the token for the organisation", "Once a token.")
         .step(format!("Open {page} as the token's owner, and confirm."))
         .risk(Risk::Security)
-        .proved_by(proof(scene, symptom));
-    told(symptoms, vec![workflow_token(scene, symptom), authorise])
+        .done();
+    Told::found(symptoms, vec![workflow_token(), authorise])
 }
 
-fn scope(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn scope(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let needed = symptom.detail("needed").unwrap_or("contents=read");
     // GitHub writes `contents=read; pull_requests=write`, of which one set is enough.
@@ -161,17 +152,17 @@ fn scope(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         )
         .write("And no more than these.", ".github/workflows/ci.yml", format!("permissions:\n{}", lines.concat()))
         .risk(Risk::Security);
-        remediations.push(grant.proved_by(proof(scene, symptom)));
+        remediations.push(grant.done());
     }
     let widen = remedy("widen-token", format!("Give the token: {needed}"), "One of these is enough.")
         .step("Edit it at https://github.com/settings/tokens; its text stays the same.")
         .risk(Risk::Security)
-        .proved_by(proof(scene, symptom));
+        .done();
     remediations.push(widen);
-    told(symptoms, remediations)
+    Told::found(symptoms, remediations)
 }
 
-fn limited(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn limited(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let mut remediations = Vec::new();
     let seconds = ["retry-after-s", "reset-s"].iter().find_map(|key| symptom.detail(key)?.parse::<u64>().ok());
@@ -179,8 +170,8 @@ fn limited(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         let wait = remedy("wait", "Wait until it ends", "The API names the time.")
             .run("Before the next request.", format!("sleep {}", seconds + 1))
             .risk(Risk::None);
-        remediations.push(wait.proved_by(proof(scene, symptom)));
+        remediations.push(wait.done());
     }
-    remediations.push(proxy(scene, symptom));
-    told(symptoms, remediations)
+    remediations.push(proxy(symptom));
+    Told::found(symptoms, remediations)
 }

@@ -23,7 +23,6 @@ pub(super) const RULES: &[Rule] = &[
 fn no_listener(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let port = number(symptom);
-    let proof = scene.proof("cache/initialization", symptom);
     let process = symptom
         .detail("pid")
         .map(|pid| format!("sudo ss -ltnp | grep 'pid={pid},'; ls -l /proc/{pid}/fd | grep -c socket"));
@@ -34,7 +33,7 @@ fn no_listener(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("Here, where the cache runs.", process.unwrap_or_else(|| format!("sudo {}", ss(&[port]))))
     .risk(Risk::None)
-    .proved_by(&proof);
+    .done();
     let update = remedy(
         "update-libp2p",
         "Bring libp2p up to date, and start the cache again",
@@ -44,7 +43,7 @@ fn no_listener(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "With the interpreter that runs the cache.",
         "python3 -m pip install --upgrade 'libp2p>=0.8' 'py-multihash>=3'",
     )
-    .proved_by(&proof);
+    .done();
     let own = scene.site.own.map(|ip| format!("/{}/{ip}/tcp/{port}", if ip.is_ipv4() { "ip4" } else { "ip6" }));
     let other = remedy(
         "use-lasting-peer",
@@ -59,7 +58,7 @@ fn no_listener(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             other.step("Start `seaworthy peer` on the address that the others dial, and paste the line that it prints.")
         }
     };
-    Told { message: symptom.finding.message.clone(), remediations: vec![look, update, other.proved_by(proof)] }
+    Told::found(symptoms, vec![look, update, other.done()])
 }
 
 fn number(symptom: &Symptom<'_>) -> u16 {
@@ -68,7 +67,6 @@ fn number(symptom: &Symptom<'_>) -> u16 {
 
 fn port_moved(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let proof = scene.proof("cache/initialization", symptom);
     let port = number(symptom);
     let moved = symptom.detail("moved-to").unwrap_or("PORT");
     let own = remedy(
@@ -91,12 +89,12 @@ fn port_moved(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .run("See who has it.", format!("sudo {}", ss(&[port])))
     .cost("What that program does ends.")
     .risk(Risk::Data)
-    .proved_by(&proof);
-    Told { message: symptom.finding.message.clone(), remediations: vec![own.proved_by(proof), stop] }
+    .done();
+    Told::found(symptoms, vec![own.done(), stop])
 }
 
 /// Says under which address others reach this runner.
-pub(super) fn advertise(scene: &Scene<'_>, check: &str, symptom: &Symptom<'_>) -> Remediation {
+pub(super) fn advertise(scene: &Scene<'_>) -> Remediation {
     const NAME: &str = "CACHE_ADVERTISE_IP";
     let fix = remedy(
         "name-address",
@@ -112,20 +110,19 @@ pub(super) fn advertise(scene: &Scene<'_>, check: &str, symptom: &Symptom<'_>) -
         None => fix
             .run("Where the runner's variables are set.", format!("export {NAME}=\"$(hostname -I | cut -d' ' -f1)\"")),
     };
-    fix.proved_by(scene.proof(check, symptom))
+    fix.done()
 }
 
 fn stall(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let fix = advertise(scene, "docker/network-mode", symptoms[0]);
-    Told { message: symptoms[0].finding.message.clone(), remediations: vec![fix] }
+    let fix = advertise(scene);
+    Told::found(symptoms, vec![fix])
 }
 
 fn interpreter(symptom: &Symptom<'_>) -> String {
     shell(symptom.detail("interpreter").unwrap_or("python3"))
 }
 
-fn unquoted(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("p2p/dependencies", symptoms[0]);
+fn unquoted(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let mut fix = remedy("quote-requirement", "Put the requirement into quotation marks", "Then pip sees the version.");
     let written: Vec<&&Symptom<'_>> =
         symptoms.iter().filter(|symptom| symptom.detail("requirement").is_some()).collect();
@@ -144,6 +141,5 @@ fn unquoted(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     if !left.is_empty() {
         fix = fix.run("Remove what the shell left behind.", format!("rm -- {}", left.join(" ")));
     }
-    let message: Vec<&str> = symptoms.iter().map(|symptom| symptom.finding.message.as_str()).collect();
-    Told { message: message.join("\n"), remediations: vec![fix.proved_by(proof)] }
+    Told::found(symptoms, vec![fix.done()])
 }

@@ -63,23 +63,22 @@ fn use_seen(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Option<Remediation>
             .step("Compare the id with the one in the peer's log: whoever holds the address could answer with another.")
             .run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &scene.peers_with(&replaced)))
             .cost("Trusts the peer that answers now, so compare first.")
-            .proved_by(scene.proof("net/connectivity", symptoms[0]))
+            .done()
     })
 }
 
 /// A peer whose address stays good.
-fn lasting(scene: &Scene<'_>, symptom: &Symptom<'_>) -> Remediation {
+fn lasting() -> Remediation {
     remedy(
         "use-lasting-peer",
         "Give the address to a peer that keeps its identity",
         "Python runners dial it as they dial each other, and its address stays good over restarts.",
     )
     .run("On the peer's machine; it prints the line to set.", "seaworthy peer")
-    .proved_by(scene.proof("net/connectivity", symptom))
+    .done()
 }
 
 fn ended(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let mut files: Vec<String> = symptoms
         .iter()
         .filter_map(|symptom| symptom.detail("file").map(str::to_owned).or_else(|| file_of(scene, symptom)))
@@ -110,11 +109,11 @@ fn ended(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             )
             .run("Remove what was left behind.", format!("rm -- {}", quoted.join(" ")))
             .step("Start the cache, and let it run: a helper that only registers and ends leaves such an entry every time.")
-            .proved_by(&proof),
+            .done(),
         );
     }
     remediations.extend(use_seen(scene, symptoms));
-    remediations.push(lasting(scene, symptoms[0]));
+    remediations.push(lasting());
     Told { message: lines.join("\n"), remediations }
 }
 
@@ -124,18 +123,17 @@ fn made_anew(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         list(&targets(symptoms))
     );
     let mut remediations: Vec<Remediation> = use_seen(scene, symptoms).into_iter().collect();
-    remediations.push(lasting(scene, symptoms[0]));
+    remediations.push(lasting());
     Told { message, remediations }
 }
 
 fn not_shared(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("cache/initialization", symptoms[0]);
     let path = symptoms[0].detail("path").unwrap_or("/srv/p2p_peers");
     let named =
         remedy("name-peers", "Name the peers instead", "A list of peers needs no folder, and nothing to be mounted.")
             .run("On the host, start a peer; it prints the line to set.", "seaworthy peer")
             .run("Set it for every runner.", "export CACHE_BOOTSTRAP_PEERS=/ip4/ADDRESS/tcp/PORT/p2p/ID")
-            .proved_by(&proof);
+            .done();
     let shared =
         remedy("share-registry", "Or mount one folder into every runner", "Each then reads what the others wrote.")
             .run("On the host, make it.", "sudo install -d -m 1777 /srv/p2p_peers");
@@ -150,20 +148,16 @@ fn not_shared(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let shared = shared
         .cost("Every runner that has the folder may write entries for the others to dial.")
         .risk(Risk::Security)
-        .proved_by(proof);
+        .done();
     let message = format!("{} (folder {path})", symptoms[0].finding.message.trim_end_matches('.'));
     Told { message, remediations: vec![named, shared] }
 }
 
 fn undialable(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let message: Vec<&str> = symptoms.iter().map(|symptom| symptom.finding.message.as_str()).collect();
-    Told {
-        message: message.join("\n"),
-        remediations: vec![super::python::advertise(scene, "cache/initialization", symptoms[0])],
-    }
+    Told::found(symptoms, vec![super::python::advertise(scene)])
 }
 
-fn name_twice(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn name_twice(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let name = symptom.detail("runner").unwrap_or_else(|| symptom.subject());
     let fix = remedy("rename-runner", "Give this runner a name of its own", "The registry keeps one entry a name.")
@@ -172,6 +166,6 @@ fn name_twice(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "For good: configure the runner under another name, in its folder.",
             format!("./config.sh remove && ./config.sh --name {}", shell(&format!("{name}-2"))),
         )
-        .proved_by(scene.proof("cache/initialization", symptom));
-    Told { message: symptom.finding.message.clone(), remediations: vec![fix] }
+        .done();
+    Told::found(symptoms, vec![fix])
 }

@@ -5,7 +5,7 @@ use crate::faults;
 use crate::remedy::{export, remedy};
 use crate::rule::{Rule, Told};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Remediation, Risk};
+use seaworthy_model::Risk;
 
 pub(super) const RULES: &[Rule] = &[
     Rule::of(faults::S3_CREDENTIALS_MISSING).also(tier).tell(credentials),
@@ -22,17 +22,6 @@ pub(super) const RULES: &[Rule] = &[
 /// The tier that is this store.
 fn tier(symptom: &Symptom<'_>) -> bool {
     symptom.code() == "cache.open-failed" && symptom.detail("adapter") == Some("s3")
-}
-
-/// What the findings say, with these remedies.
-fn told(symptoms: &[&Symptom<'_>], remediations: Vec<Remediation>) -> Told {
-    let mut lines: Vec<&str> = symptoms.iter().map(|symptom| symptom.finding.message.as_str()).collect();
-    lines.dedup();
-    Told { message: lines.join("\n"), remediations }
-}
-
-fn proof(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> String {
-    scene.proof("s3/store", symptoms[0])
 }
 
 fn credentials(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
@@ -53,11 +42,10 @@ fn credentials(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "Pull requests from forks get no secrets; the other tiers work without this one.",
     )
     .run("Use the others.", "export CACHE_BACKENDS=p2p");
-    let proof = proof(scene, symptoms);
-    told(symptoms, vec![pass.proved_by(&proof), without.proved_by(proof)])
+    Told::found(symptoms, vec![pass.done(), without.done()])
 }
 
-fn keys(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn keys(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let again = remedy("set-keys-again", "Set both halves from one source", "They belong together.")
         .run("From a shell that has them.", "printf %s \"$KEY_ID\" | gh secret set AWS_ACCESS_KEY_ID && printf %s \"$SECRET\" | gh secret set AWS_SECRET_ACCESS_KEY")
         .step("Temporary keys (ASIA...) need AWS_SESSION_TOKEN from the same answer.");
@@ -66,11 +54,10 @@ fn keys(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         .run("At MinIO.", "mc admin user svcacct add ALIAS USER")
         .cost("The old pair stays valid until it is removed.")
         .risk(Risk::Security);
-    let proof = proof(scene, symptoms);
-    told(symptoms, vec![again.proved_by(&proof), new.proved_by(proof)])
+    Told::found(symptoms, vec![again.done(), new.done()])
 }
 
-fn token(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn token(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let assume = remedy("assume-role", "Assume the role right before it is needed", "Then the token is new, and lives long enough.")
         .write(
             "In the workflow, before the step.",
@@ -79,11 +66,10 @@ fn token(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         );
     let permanent = remedy("unset-token", "Or unset a token that is left over", "A permanent key has none.")
         .run("For this job.", "unset AWS_SESSION_TOKEN");
-    let proof = proof(scene, symptoms);
-    told(symptoms, vec![assume.proved_by(&proof), permanent.proved_by(proof)])
+    Told::found(symptoms, vec![assume.done(), permanent.done()])
 }
 
-fn region(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn region(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let right = symptoms[0].detail("region").filter(|region| Some(*region) != symptoms[0].detail("signed-for"));
     let set = match right {
         Some(region) => remedy("set-region", format!("Sign for {region}"), "It is the region that the store names.")
@@ -93,10 +79,10 @@ fn region(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             .run("Look it up.", "aws s3api get-bucket-location --bucket BUCKET")
             .step("Garage's is `s3_region` of its garage.toml, MinIO's MINIO_SITE_REGION."),
     };
-    told(symptoms, vec![set.proved_by(proof(scene, symptoms))])
+    Told::found(symptoms, vec![set.done()])
 }
 
-fn redirected(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn redirected(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let set = remedy("set-endpoint", "Ask at the endpoint that the store names", "A signature holds for one host.");
     let set = match symptoms[0].detail("endpoint") {
         Some(endpoint) => set
@@ -104,12 +90,11 @@ fn redirected(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             .run("Set it.", export("CACHE_S3_ENDPOINT", &format!("https://{endpoint}"))),
         None => set.step("The store does not say where; look at its console for the bucket's endpoint."),
     };
-    told(symptoms, vec![set.proved_by(proof(scene, symptoms))])
+    Told::found(symptoms, vec![set.done()])
 }
 
 /// The smallest policy that a cache needs, for the permissions that are missing.
-fn policy(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = proof(scene, symptoms);
+fn policy(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let bucket = symptoms[0].detail("bucket").unwrap_or("BUCKET");
     let mut objects: Vec<&str> = symptoms.iter().filter_map(|symptom| symptom.detail("permission")).collect();
     objects.sort_unstable();
@@ -141,7 +126,7 @@ fn policy(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "aws iam put-user-policy --user-name ci-cache --policy-name cache --policy-document file://cache-policy.json",
     )
     .risk(Risk::Security)
-    .proved_by(&proof);
+    .done();
     let writes = objects.iter().all(|permission| matches!(*permission, "s3:PutObject" | "s3:DeleteObject"));
     let mut remediations = vec![grant];
     if !lists && writes && !objects.is_empty() {
@@ -154,8 +139,8 @@ fn policy(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
                 )
                 .write("And for the check.", "checks.toml", "with = { need = [\"list\", \"read\"] }")
                 .cost("Somebody else has to store what this runner needs.")
-                .proved_by(&proof);
+                .done();
         remediations.insert(0, reader);
     }
-    told(symptoms, remediations)
+    Told::found(symptoms, remediations)
 }

@@ -23,7 +23,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// One secret for all, kept where secrets are kept.
-fn share(scene: &Scene<'_>, symptom: &Symptom<'_>, id: &str, title: &str) -> Remediation {
+fn share(scene: &Scene<'_>, id: &str, title: &str) -> Remediation {
     let fix = remedy(id, title, "All runners and peers of one cache derive their key from it.");
     let fix = if own_docker(scene) {
         fix.run(
@@ -39,7 +39,7 @@ fn share(scene: &Scene<'_>, symptom: &Symptom<'_>, id: &str, title: &str) -> Rem
     pass(scene, fix)
         .cost("Whoever holds the secret can read and write the cache; entries written under another secret are lost to it.")
         .risk(Risk::Security)
-        .proved_by(scene.proof("p2p/encryption", symptom))
+        .done()
 }
 
 /// The variable that goes before the tokens.
@@ -72,7 +72,7 @@ fn per_job(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let message = format!(
         "The secret comes from {source}, which is another one in every job: no other job or peer can open what this one writes."
     );
-    let fix = share(scene, symptoms[0], "set-lasting-secret", "Set CACHE_P2P_SHARED_SECRET to a secret that lasts");
+    let fix = share(scene, "set-lasting-secret", "Set CACHE_P2P_SHARED_SECRET to a secret that lasts");
     Told { message, remediations: vec![fix] }
 }
 
@@ -96,8 +96,8 @@ fn different(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     } else {
         take.run("Enter the peer's value where the jobs' secrets are kept.", format!("gh secret set {SECRET}"))
     };
-    let take = pass(scene, take).proved_by(scene.proof("p2p/encryption", symptoms[0]));
-    let rotate = share(scene, symptoms[0], "share-secret", "Or give both sides a new one");
+    let take = pass(scene, take).done();
+    let rotate = share(scene, "share-secret", "Or give both sides a new one");
     Told { message, remediations: vec![take, rotate] }
 }
 
@@ -107,16 +107,13 @@ fn is_variable(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-fn missing(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn missing(scene: &Scene<'_>, _: &[&Symptom<'_>]) -> Told {
     let message =
         format!("None of CACHE_P2P_SHARED_SECRET, GH_TOKEN and GITHUB_TOKEN is set in {}.", scene.site.words());
-    Told { message, remediations: vec![share(scene, symptoms[0], "set-secret", "Set CACHE_P2P_SHARED_SECRET")] }
+    Told { message, remediations: vec![share(scene, "set-secret", "Set CACHE_P2P_SHARED_SECRET")] }
 }
 
 fn weak(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let message = symptoms[0].finding.message.clone();
-    Told {
-        message,
-        remediations: vec![share(scene, symptoms[0], "replace-secret", "Replace it with a random secret of 32 bytes")],
-    }
+    Told { message, remediations: vec![share(scene, "replace-secret", "Replace it with a random secret of 32 bytes")] }
 }

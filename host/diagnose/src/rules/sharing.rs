@@ -31,13 +31,12 @@ fn skew(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run(here, "timedatectl show -p NTPSynchronized -p TimeUSec; chronyc tracking")
     .run("Switch synchronisation on, there and on the peer's machine.", "sudo timedatectl set-ntp true")
-    .proved_by(scene.proof("p2p/sharing", told));
+    .done();
     Told { message: format!("{}: {}", told.subject(), told.finding.message), remediations: vec![fix] }
 }
 
 fn unacknowledged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let proof = scene.proof("p2p/encryption", symptom);
     let restart = remedy(
         "restart-python-peer",
         "Restart the peer with a newer py-libp2p",
@@ -45,7 +44,7 @@ fn unacknowledged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("On the peer's machine, see the version.", "python3 -m pip show libp2p")
     .run("Take a newer one, then start the peer again.", "python3 -m pip install --upgrade 'libp2p>=0.8'")
-    .proved_by(&proof);
+    .done();
     let without: Vec<(String, String)> = vec![(symptom.subject().to_owned(), String::new())];
     let leave = remedy(
         "leave-peer-out",
@@ -54,19 +53,18 @@ fn unacknowledged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("Set the list without it.", crate::remedy::export("CACHE_BOOTSTRAP_PEERS", &scene.peers_with(&without)))
     .cost("What that peer holds is not found.")
-    .proved_by(proof);
+    .done();
     let message =
         format!("{} takes entries and never confirms them; puts of Python runners wait for ever.", symptom.subject());
     Told { message, remediations: vec![restart, leave] }
 }
 
-fn plaintext(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn plaintext(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let of = |code: &str| {
         let some: Vec<&Symptom<'_>> = symptoms.iter().copied().filter(|symptom| symptom.code() == code).collect();
         targets(&some)
     };
     let (accepted, offered) = (of("peer.plaintext-accepted"), of("peer.plaintext-offered"));
-    let proof = scene.proof("p2p/sharing", symptoms[0]);
     let (mut said, mut remediations) = (Vec::new(), Vec::new());
     if !accepted.is_empty() {
         said.push(format!("{} confirmed an entry that was not encrypted: it has no shared secret.", list(&accepted)));
@@ -82,7 +80,7 @@ fn plaintext(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             )
             .risk(Risk::Security)
             .cost("Entries that were stored in the clear are not trusted any more; remove them.")
-            .proved_by(&proof),
+            .done(),
         );
     }
     if !offered.is_empty() {
@@ -102,7 +100,7 @@ fn plaintext(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
                  host = new_host(key_pair=keys, sec_opt={PROTOCOL_ID: noise})\n",
             )
             .step("Or put `seaworthy peer` in its place: it offers nothing else.")
-            .proved_by(&proof),
+            .done(),
         );
     }
     Told { message: said.join("\n"), remediations }
@@ -110,7 +108,6 @@ fn plaintext(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 
 fn size(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let proof = scene.proof("p2p/sharing", symptom);
     let about = list(&targets(symptoms));
     if symptom.detail("kind") == Some("too-large") {
         let bound = symptom.detail("max-value-bytes").map(|most| format!(" {most} bytes at most")).unwrap_or_default();
@@ -120,7 +117,7 @@ fn size(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "What is larger is refused as a whole and never cut.",
         )
         .step("Start the peer with a larger bound for one value; every runner that reads it needs the memory.")
-        .proved_by(proof);
+        .done();
         return Told { message: format!("{about} takes{bound}; larger entries are refused."), remediations: vec![fix] };
     }
     let host = symptom.place.as_ref().map_or_else(|| "PEER".to_owned(), |place| place.host.clone());
@@ -150,5 +147,5 @@ fn size(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let message = format!(
         "Small entries pass to {about} and larger ones do not arrive: packets of full size are dropped on the way, most likely for their size."
     );
-    Told { message, remediations: vec![fix.proved_by(proof)] }
+    Told { message, remediations: vec![fix.done()] }
 }

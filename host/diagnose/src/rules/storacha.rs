@@ -2,10 +2,7 @@ use crate::faults;
 use crate::remedy::{Remedy, export, list, remedy, shell};
 use crate::rule::{Rule, Told, targets};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Confidence, Remediation, Risk};
-
-/// The check that looks at a space.
-const CHECK: &str = "storacha/space";
+use seaworthy_model::{Confidence, Risk};
 
 pub(super) const RULES: &[Rule] = &[
     Rule::of(faults::STORACHA_RETIRED)
@@ -19,23 +16,11 @@ pub(super) const RULES: &[Rule] = &[
             _ => None,
         })
         .tell(retired),
-    Rule::of(faults::STORACHA_AGENT_KEY_MALFORMED).tell(key),
     Rule::of(faults::STORACHA_PROOF_USELESS).tell(proof),
     Rule::of(faults::STORACHA_ADDRESS).tell(address),
     Rule::of(faults::STORACHA_GATEWAY_UNFIT).tell(gateway),
     Rule::of(faults::STORACHA_READ_ONLY).tell(read_only),
 ];
-
-fn told(symptoms: &[&Symptom<'_>], remediations: Vec<Remediation>) -> Told {
-    let mut said: Vec<&str> = Vec::new();
-    for symptom in symptoms {
-        let message = symptom.finding.message.as_str();
-        if !said.contains(&message) {
-            said.push(message);
-        }
-    }
-    Told { message: said.join("\n"), remediations }
-}
 
 /// The order of tiers with something in Storacha's place.
 fn order(scene: &Scene<'_>, instead: Option<&str>) -> String {
@@ -76,25 +61,10 @@ fn retired(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         .run("Take it out of the order.", order(scene, None))
         .cost("What was stored in it is found by its CID only, for as long as a gateway has it.")
         .proved_by(&check);
-    told(symptoms, vec![s3, ipfs, without])
-}
-
-fn key(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let check = scene.proof(CHECK, symptoms[0]);
-    let fix = remedy(
-        "make-agent-key",
-        "Make a key for the agent",
-        "The key signs; the DID beside it is what the space is delegated to.",
-    )
-    .run("Make one; `key` is the secret, `did` is public.", "storacha key create --json")
-    .step("Store `key` as the repository secret STORACHA_AGENT_KEY, without a line break.")
-    .run("On the machine of the space's owner, delegate to its DID.", delegation("AGENT-DID"))
-    .proved_by(check);
-    told(symptoms, vec![fix])
+    Told::found(symptoms, vec![s3, ipfs, without])
 }
 
 fn proof(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let check = scene.proof(CHECK, symptoms[0]);
     let agent = scene.fact("agent").unwrap_or("AGENT-DID");
     let by_clock = symptoms
         .iter()
@@ -106,7 +76,7 @@ fn proof(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("On the machine of the space's owner, make it. It is no secret without the agent's key.", delegation(agent))
     .run("Set what was printed, in one line.", "export STORACHA_PROOF=...")
-    .proved_by(&check);
+    .done();
     let mut remediations = vec![renew];
     if symptoms.iter().any(|symptom| symptom.code() == "storacha.proof-not-for-agent") {
         let audience =
@@ -117,7 +87,7 @@ fn proof(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "Then the proof stays as it is.",
         )
         .step(format!("Set STORACHA_AGENT_KEY to the key of {audience}."))
-        .proved_by(&check);
+        .done();
         remediations.push(other);
     }
     if by_clock {
@@ -127,15 +97,14 @@ fn proof(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "Only this machine says that the proof has ended.",
         )
         .run("See whether it is synchronised.", "timedatectl show -p NTPSynchronized -p TimeUSec")
-        .proved_by(&check);
+        .done();
         remediations.insert(0, clock);
     }
-    told(symptoms, remediations)
+    Told::found(symptoms, remediations)
 }
 
-fn address(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn address(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let check = scene.proof(CHECK, symptom);
     let url = symptom.subject();
     let gateway = symptom.code() == "storacha.gateway-unreachable";
     let (variable, path, wanted) = if gateway {
@@ -146,12 +115,11 @@ fn address(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let fix = remedy("set-address", "Set an address that answers from here", wanted)
         .run("Ask it by hand, from where the runner is.", format!("curl -sS -m 5 {}", shell(&format!("{url}{path}"))))
         .run("Set the right one.", export(variable, "https://HOST"))
-        .proved_by(check);
-    told(symptoms, vec![fix])
+        .done();
+    Told::found(symptoms, vec![fix])
 }
 
-fn gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let check = scene.proof(CHECK, symptoms[0]);
+fn gateway(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let about = list(&targets(symptoms));
     let cid = symptoms.iter().find_map(|symptom| symptom.detail("cid")).unwrap_or("CID");
     let lies = symptoms.iter().any(|symptom| symptom.code() == "storacha.gateway-wrong-content");
@@ -176,11 +144,10 @@ fn gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "A gateway finds what is announced to it; a new blob may take a minute.",
         )
     };
-    told(symptoms, vec![fix.proved_by(check)])
+    Told::found(symptoms, vec![fix.done()])
 }
 
 fn read_only(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let check = scene.proof(CHECK, symptoms[0]);
     let missing = symptoms.iter().find_map(|symptom| symptom.detail("missing")).unwrap_or_default();
     let mut fix = remedy(
         "set-what-is-missing",
@@ -197,8 +164,8 @@ fn read_only(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     }
     let without = remedy("leave-storacha-out", "Or leave the tier out", "What cannot be stored is not found later.")
         .run("Take it out of the order.", order(scene, None))
-        .proved_by(&check);
-    told(symptoms, vec![fix.proved_by(check), without])
+        .done();
+    Told::found(symptoms, vec![fix.done(), without])
 }
 
 fn delegation(agent: &str) -> String {

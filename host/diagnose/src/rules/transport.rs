@@ -21,7 +21,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// The same peers over TCP: what they listen on besides, as a rule.
-fn use_tcp(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Remediation {
+fn use_tcp(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Remediation {
     let over: Vec<String> =
         symptoms.iter().filter_map(|s| s.place.as_ref()?.over_tcp().written()).fold(Vec::new(), |mut all, one| {
             if !all.contains(&one) {
@@ -39,7 +39,7 @@ fn use_tcp(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Remediation {
             export("CACHE_BOOTSTRAP_PEERS", &over.join(",")),
         )
     };
-    fix.proved_by(scene.proof("net/connectivity", symptoms[0]))
+    fix.done()
 }
 
 fn blocked(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
@@ -65,7 +65,7 @@ fn blocked(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .run(format!("On {machine}, with iptables."), ports.iter().map(line).collect::<Vec<_>>().join("\n"))
     .cost(format!("Whatever runs in {from} can then reach this port over UDP."))
     .risk(Risk::Security)
-    .proved_by(scene.proof("net/connectivity", symptoms[0]));
+    .done();
     let message = format!(
         "{} never answers over UDP, while the same machine answers over TCP: most likely UDP is dropped on the way.",
         list(&targets(symptoms))
@@ -91,7 +91,7 @@ fn closed(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             .run("Let the peer listen on both.", listen.join("\n"))
             .cost("Others that can reach the machine can then reach this port.")
             .risk(Risk::Security)
-            .proved_by(scene.proof("net/connectivity", symptoms[0]));
+            .done();
     let message = format!(
         "{} is answered with \"port unreachable\": nothing takes UDP there, or a firewall says so in its place.",
         list(&targets(symptoms))
@@ -109,18 +109,17 @@ fn handshake(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             crate::remedy::shell(host)
         ))
         .step("Lower the MTU of the network on which they get lost, to that of the way out: `--opt com.docker.network.driver.mtu=1400`.")
-        .proved_by(scene.proof("net/connectivity", symptom));
+        .done();
     Told {
         message: format!("{}: {}", symptom.subject(), symptom.finding.message),
         remediations: vec![use_tcp(scene, symptoms), path],
     }
 }
 
-fn no_way(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn no_way(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let subject = symptom.subject();
     let relay = subject.split_once("/p2p-circuit").map_or(subject, |(relay, _)| relay);
-    let proof = scene.proof("net/connectivity", symptom);
     let fix = match symptom.detail("status") {
         Some("NO_RESERVATION" | "CONNECTION_FAILED" | "RESERVATION_REFUSED") => {
             remedy("reserve-slot", "Start the peer with this relay", "Only a peer that holds a slot at the relay is reached through it.")
@@ -140,6 +139,6 @@ fn no_way(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     };
     Told {
         message: format!("{subject}: {}", symptom.finding.message),
-        remediations: vec![fix.risk(Risk::Config).proved_by(proof)],
+        remediations: vec![fix.risk(Risk::Config).done()],
     }
 }
