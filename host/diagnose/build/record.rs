@@ -150,11 +150,11 @@ impl Record {
     }
 
     fn check_confidence(&self) -> Result<(), String> {
-        let (word, rule) = self.confidence.split_once(": ").unwrap_or_default();
-        if !CONFIDENCES.contains(&word) || rule.is_empty() || rule.contains('\n') {
+        let word = self.confidence.split([':', ' ', ',']).next().unwrap_or_default();
+        if !CONFIDENCES.contains(&word) || self.confidence.contains('\n') {
             return Err("`confidence` is one line: `certain: `, `likely: ` or `possible: ` and the rule for it".into());
         }
-        sentence("confidence", rule)
+        sentence("confidence", &self.confidence)
     }
 
     fn check_signs(&self) -> Result<(), String> {
