@@ -13,3 +13,4 @@ mod remedies;
 mod s3;
 mod storacha;
 mod tiers;
+mod ways;
