@@ -11,19 +11,17 @@ use std::os::fd::{AsFd, AsRawFd};
 /// full; what came later is left off, as older kernels would give less of it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TcpInfo {
-    bytes: [u8; 8],
-    words: [u32; 24],
-}
+#[expect(unreachable_pub, reason = "the option below, which a macro makes public, has it for its value")]
+pub struct TcpInfo([u32; 26]);
 
 sockopt_impl!(Info, GetOnly, libc::IPPROTO_TCP, libc::TCP_INFO, TcpInfo);
 
-// Places of the fields among the 32-bit words.
-const SND_MSS: usize = 2;
-const LOST: usize = 6;
-const PMTU: usize = 13;
-const RTT: usize = 15;
-const TOTAL_RETRANS: usize = 23;
+// Places of the fields, in words of 32 bits; the first two words are eight small fields.
+const SND_MSS: usize = 4;
+const LOST: usize = 8;
+const PMTU: usize = 15;
+const RTT: usize = 17;
+const TOTAL_RETRANS: usize = 25;
 
 /// Bytes that were given to the kernel and are not acknowledged yet, whether sent or not.
 pub(crate) fn unacknowledged<S: AsFd>(socket: &S) -> std::io::Result<u32> {
@@ -43,6 +41,6 @@ pub(crate) fn details<S: AsFd>(socket: &S) -> BTreeMap<String, String> {
     let Ok(info) = getsockopt(socket, Info) else { return BTreeMap::new() };
     [("mss", SND_MSS), ("path-mtu", PMTU), ("retransmits", TOTAL_RETRANS), ("rtt-us", RTT), ("lost", LOST)]
         .into_iter()
-        .map(|(name, place)| (name.to_owned(), info.words[place].to_string()))
+        .map(|(name, place)| (name.to_owned(), info.0[place].to_string()))
         .collect()
 }
