@@ -1,5 +1,5 @@
 use super::*;
-use hickory_proto::rr::rdata::{A, TXT};
+use hickory_proto::rr::rdata::{A, OPT, TXT};
 use seaworthy_model::PermitAll;
 use std::net::Ipv4Addr;
 use tokio::net::{TcpListener, UdpSocket};
@@ -153,7 +153,7 @@ async fn what_cannot_be_asked_is_invalid() {
 fn texts_are_quoted_and_types_without_text_are_empty() {
     let text = RData::TXT(TXT::from_bytes(vec![b"a \"b\"", b"\x1b[31m"]));
     assert_eq!(data(&text), r#""a \"b\"" "\x1b[31m""#);
-    assert_eq!(data(&RData::ZERO), "");
+    assert_eq!(data(&RData::OPT(OPT::default())), "");
     assert_eq!(mnemonic(ResponseCode::NXDomain), "NXDOMAIN");
     assert_eq!(mnemonic(ResponseCode::Unknown(99)), "RCODE99");
 }

@@ -66,7 +66,7 @@ enum Star {
     Names,
 }
 
-pub(super) const CLIENTS: [Client; 5] = [
+pub(super) static CLIENTS: [Client; 5] = [
     Client {
         name: "curl",
         default_port: 1080,
