@@ -31,8 +31,7 @@ pub struct PluginBlock {
 #[derive(Clone, Debug, Default, JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GrantBlock {
-    /// `host:port`, `*.example.com:443`, `10.0.0.0/8:*`, `{gateway}:*`, `{target-host}`,
-    /// `{nameservers}` (those of /etc/resolv.conf, port 53), `{proxies}` (those that the environment names).
+    /// `host:port`, `*.example.com:443`, `10.0.0.0/8:*`, `{gateway}:*`, `{target-host}`, `{nameservers}`, `{proxies}`.
     #[schemars(with = "Vec<String>", default)]
     pub net: Vec<At<String>>,
     /// Names that may be looked up.
