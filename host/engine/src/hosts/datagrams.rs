@@ -15,7 +15,7 @@ impl datagrams::Host for State {
         let targets: Vec<&str> = attempts.iter().map(|attempt| attempt.target.as_str()).collect();
         // Each datagram is work, and each is one that others get.
         let times = |attempt: &datagrams::Attempt| usize::try_from(attempt.times.clamp(1, probe::MOST)).unwrap_or(1);
-        let work = attempts.iter().map(times).sum();
+        let work: usize = attempts.iter().map(times).sum();
         let _doing = scope.step.enter("datagrams.send", &targets.join(", "), work)?;
         let sent = attempts.into_iter().map(|attempt| send(&scope, attempt));
         Ok(stream::iter(sent).buffered(super::AT_ONCE).collect().await)
