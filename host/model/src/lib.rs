@@ -37,7 +37,7 @@ pub use failure::Failure;
 pub use finding::{Confidence, Disposition, Finding, Level, Remediation, RemedyStep, Risk, Snippet};
 pub use gate::{Comparison, ErrorRule, FailOn, Gate, GateRules, Threshold, Verdict, Waiver, WaiverRules};
 pub use glob::{glob_matches, glob_matches_ignoring_case};
-pub use grant::{Denial, Grants, HostPattern, NetRule, NetRuleError, Permit, PermitAll, PortPattern};
+pub use grant::{Denial, Grants, HostPattern, NetRule, NetRuleError, Permit, PermitAll, PortPattern, Surroundings};
 pub use layer::Layer;
 pub use observation::{Observation, ObservationId};
 pub use plan::{

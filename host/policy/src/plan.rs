@@ -69,6 +69,7 @@ pub fn plan(policy: &Policy, request: &PlanRequest<'_>) -> Result<Plan, PolicyEr
         components: BTreeMap::new(),
         judged: BTreeSet::new(),
         errors: Vec::new(),
+        proxies: Endpoint::proxies(&environment),
         environment,
     };
     planner.facts = policy.variable_facts(&planner.environment);
@@ -172,6 +173,7 @@ struct Planner<'a> {
     /// Places of the policy that some check gets as a setting.
     judged: BTreeSet<String>,
     errors: Vec<PolicyError>,
+    proxies: Vec<Endpoint>,
 }
 
 impl Planner<'_> {
@@ -198,7 +200,8 @@ impl Planner<'_> {
             ComponentSource::Builtin(_) => None,
             ComponentSource::File(_) => Some((name, policy.plugins.get(name).map_or(&nothing, |p| &p.value.grant))),
         };
-        let mut judged = Asking { plugin, endpoints: &endpoints, directory: None }.judge(&descriptor.requests);
+        let asking = Asking { plugin, endpoints: &endpoints, proxies: &self.proxies, directory: None };
+        let mut judged = asking.judge(&descriptor.requests);
         own(&targets, &endpoints, descriptor, &mut judged);
         for what in judged.nonsense {
             let message = format!("`{}` asks for {what}, which is not a capability", check.used_as.value);
