@@ -11,10 +11,12 @@
 
 mod binary;
 mod caddy;
+pub mod faults;
 mod guests;
 mod kubo;
 pub mod lab;
 mod link;
+mod names;
 pub mod load;
 mod object_store;
 pub mod open_metrics;
@@ -24,6 +26,7 @@ mod proxy;
 mod python;
 mod reading;
 mod relay;
+pub mod rivals;
 mod scene;
 mod scripted;
 mod served;
@@ -38,6 +41,7 @@ pub use caddy::{CADDY_TOKEN, Caddy};
 pub use guests::{build_guests, digest};
 pub use kubo::{Kubo, KuboOptions};
 pub use link::{Link, Traffic};
+pub use names::{NameServer, Question, Reply};
 pub use object_store::{Make, ObjectStore};
 pub use origin::{Heard, Origin, Said};
 pub use peer::{Peer, PeerOptions};
