@@ -52,7 +52,8 @@ impl Confusion {
         );
         for outcome in self.outcomes.iter().filter(|outcome| !outcome.is_right()) {
             let why = outcome.known_miss.as_deref().map(|why| format!(" (known: {why})")).unwrap_or_default();
-            let _ = writeln!(text, "  missed {}: {:?} named for {:?}{why}", outcome.scene, outcome.named, outcome.expected);
+            let _ =
+                writeln!(text, "  missed {}: {:?} named for {:?}{why}", outcome.scene, outcome.named, outcome.expected);
         }
         text
     }

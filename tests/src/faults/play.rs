@@ -60,7 +60,12 @@ pub fn play(bench: &Arc<Bench>, scene: &Scene) -> Result<Outcome> {
         expected: scene.causes.iter().map(|&c| c.to_owned()).collect(),
         named: report.causes.iter().map(|cause| cause.code.clone()).collect(),
         confidence: report.causes.first().map(|cause| format!("{:?}", cause.confidence).to_lowercase()),
-        folded: report.causes.iter().map(|cause| cause.explains.len()).sum::<usize>().saturating_sub(report.causes.len()),
+        folded: report
+            .causes
+            .iter()
+            .map(|cause| cause.explains.len())
+            .sum::<usize>()
+            .saturating_sub(report.causes.len()),
         seconds: [before, run.elapsed.as_secs_f64(), 0.0],
         rivals: Opinion::compare(&sound, &ill, scene.causes),
         known_miss: scene.known_miss.map(str::to_owned),
@@ -73,7 +78,13 @@ pub fn play(bench: &Arc<Bench>, scene: &Scene) -> Result<Outcome> {
         return Ok(Outcome { seconds, ..outcome });
     }
     if scene.known_miss.is_none() {
-        println!("{}: {:?} is expected and {:?} named\n{}", scene.name, outcome.expected, outcome.named, report.digest());
+        println!(
+            "{}: {:?} is expected and {:?} named\n{}",
+            scene.name,
+            outcome.expected,
+            outcome.named,
+            report.digest()
+        );
     }
     Ok(outcome)
 }
@@ -96,14 +107,20 @@ pub fn play_pair(bench: &Arc<Bench>, pair: [&Scene; 2]) -> Result<Outcome> {
     each(&mut world, |scene| scene.inject).context("the faults cannot be made")?;
     let run = world.run()?;
     let report = run.report()?;
-    let of = |list: fn(&Scene) -> &'static [&'static str]| pair.iter().flat_map(move |s| list(s)).map(|&x| x.to_owned());
+    let of =
+        |list: fn(&Scene) -> &'static [&'static str]| pair.iter().flat_map(move |s| list(s)).map(|&x| x.to_owned());
     let mut outcome = Outcome {
         scene: format!("{} + {}", pair[0].name, pair[1].name),
         faults: of(|scene| scene.faults).collect(),
         expected: of(|scene| scene.causes).collect(),
         named: report.causes.iter().map(|cause| cause.code.clone()).collect(),
         confidence: None,
-        folded: report.causes.iter().map(|cause| cause.explains.len()).sum::<usize>().saturating_sub(report.causes.len()),
+        folded: report
+            .causes
+            .iter()
+            .map(|cause| cause.explains.len())
+            .sum::<usize>()
+            .saturating_sub(report.causes.len()),
         seconds: [before, run.elapsed.as_secs_f64(), 0.0],
         rivals: Vec::new(),
         known_miss: None,
@@ -112,7 +129,13 @@ pub fn play_pair(bench: &Arc<Bench>, pair: [&Scene; 2]) -> Result<Outcome> {
         let allowed = pair.iter().any(|s| s.causes.contains(&code.as_str()) || s.allows.iter().any(|(c, _)| c == code));
         ensure!(allowed, "{code} is a cause of neither\n{}", report.digest());
     }
-    ensure!(outcome.is_right(), "{:?} are expected and {:?} named\n{}", outcome.expected, outcome.named, report.digest());
+    ensure!(
+        outcome.is_right(),
+        "{:?} are expected and {:?} named\n{}",
+        outcome.expected,
+        outcome.named,
+        report.digest()
+    );
     each(&mut world, |scene| scene.remedy).context("the remedies cannot be applied")?;
     outcome.seconds[2] = healthy(&world, "remedied")?;
     Ok(outcome)

@@ -54,7 +54,9 @@ impl Ask {
     pub fn of_peer(address: &str) -> Vec<Ask> {
         let parts: Vec<&str> = address.split('/').collect();
         let (host, port, udp, named) = match parts.as_slice() {
-            ["", kind, host, transport, port, ..] => (*host, port.parse().ok(), *transport == "udp", kind.starts_with("dns")),
+            ["", kind, host, transport, port, ..] => {
+                (*host, port.parse().ok(), *transport == "udp", kind.starts_with("dns"))
+            }
             _ => match address.rsplit_once(':') {
                 Some((host, port)) => (host, port.parse().ok(), false, false),
                 None => return Vec::new(),

@@ -38,7 +38,9 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
         Err(error) => {
             let text = error.to_string();
             Err(match text.to_lowercase() {
-                t if t.contains("try again") || t.contains("temporary") => "Temporary failure in name resolution".into(),
+                t if t.contains("try again") || t.contains("temporary") => {
+                    "Temporary failure in name resolution".into()
+                }
                 t if t.contains("does not resolve") || t.contains("not known") => "Name or service not known".into(),
                 _ => text,
             })

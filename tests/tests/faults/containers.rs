@@ -187,7 +187,12 @@ fn between_containers() -> Vec<Scene> {
             setup: |world| published(world, "0.0.0.0"),
             inject: |world| published(world, "127.0.0.1"),
             remedy: |world| published(world, "0.0.0.0"),
-            ..Scene::new("docker/published-port-on-loopback", Topology::Docker, &["F11"], &["listener.behind-published-port"])
+            ..Scene::new(
+                "docker/published-port-on-loopback",
+                Topology::Docker,
+                &["F11"],
+                &["listener.behind-published-port"],
+            )
         },
     ]
 }

@@ -2,9 +2,9 @@
 
 use super::settings::peer_with_secret;
 use anyhow::Result;
+use seaworthy_tests::PeerOptions;
 use seaworthy_tests::faults::{Scene, Topology, World};
 use seaworthy_tests::lab::SECRET;
-use seaworthy_tests::PeerOptions;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
@@ -29,10 +29,7 @@ fn on_the_port() -> Vec<Scene> {
             inject: |world| stranger(world, "http"),
             ..peer("peer/web-server-on-its-port", &["F30"], &["libp2p.not-libp2p"])
         },
-        Scene {
-            inject: |world| stranger(world, "silent"),
-            ..peer("peer/hangs", &[], &["libp2p.wedged"])
-        },
+        Scene { inject: |world| stranger(world, "silent"), ..peer("peer/hangs", &[], &["libp2p.wedged"]) },
         Scene { inject: resetting, ..peer("peer/accepts-and-resets", &["F11"], &["listener.behind-published-port"]) },
         Scene { inject: no_noise, ..peer("peer/handshake-fails", &["F31"], &["libp2p.handshake-failed"]) },
     ]
@@ -76,9 +73,7 @@ fn serving(world: &mut World, serve: fn(std::net::TcpStream) -> Option<()>) -> R
 
 /// As a published port does whose container does not answer.
 fn resetting(world: &mut World) -> Result<()> {
-    serving(world, |stream| {
-        socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).ok()
-    })
+    serving(world, |stream| socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).ok())
 }
 
 /// Agrees to everything and hangs up where the encrypted handshake starts, as a peer of

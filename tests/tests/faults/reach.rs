@@ -50,8 +50,12 @@ pub(crate) fn scenes() -> Vec<Scene> {
             ..peer("network/no-route", &[], &["net.no-route"])
         },
         Scene {
-            inject: |world| world.router_firewall(&["-I", "FORWARD", "-d", &world.address()?.to_string(), "-j", "DROP"]),
-            remedy: |world| world.router_firewall(&["-D", "FORWARD", "-d", &world.address()?.to_string(), "-j", "DROP"]),
+            inject: |world| {
+                world.router_firewall(&["-I", "FORWARD", "-d", &world.address()?.to_string(), "-j", "DROP"])
+            },
+            remedy: |world| {
+                world.router_firewall(&["-D", "FORWARD", "-d", &world.address()?.to_string(), "-j", "DROP"])
+            },
             ..peer("network/silent", &[], &["net.silent"])
         },
     ]

@@ -12,10 +12,8 @@ pub(crate) fn scenes() -> Vec<Scene> {
 }
 
 fn variables() -> Vec<Scene> {
-    let peer = |name, faults, causes| Scene {
-        setup: World::serve_peer,
-        ..Scene::new(name, Topology::Here, faults, causes)
-    };
+    let peer =
+        |name, faults, causes| Scene { setup: World::serve_peer, ..Scene::new(name, Topology::Here, faults, causes) };
     vec![
         Scene {
             inject: |world| Ok(world.env("CACHE_LISTEN_PORT", "91OO")),
