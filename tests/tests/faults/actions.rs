@@ -1,0 +1,7 @@
+//! GitHub Actions.
+
+use seaworthy_tests::faults::Scene;
+
+pub(crate) fn scenes() -> Vec<Scene> {
+    Vec::new()
+}

@@ -1,0 +1,7 @@
+//! Name servers and names.
+
+use seaworthy_tests::faults::Scene;
+
+pub(crate) fn scenes() -> Vec<Scene> {
+    Vec::new()
+}

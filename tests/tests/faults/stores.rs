@@ -1,0 +1,7 @@
+//! Stores of caches and their ways.
+
+use seaworthy_tests::faults::Scene;
+
+pub(crate) fn scenes() -> Vec<Scene> {
+    Vec::new()
+}

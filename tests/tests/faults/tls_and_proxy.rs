@@ -1,0 +1,7 @@
+//! TLS, its authorities, and proxies.
+
+use seaworthy_tests::faults::Scene;
+
+pub(crate) fn scenes() -> Vec<Scene> {
+    Vec::new()
+}
