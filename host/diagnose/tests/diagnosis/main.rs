@@ -8,6 +8,7 @@ mod origin;
 mod python;
 mod record;
 mod remedies;
+mod reread;
 mod s3;
 mod storacha;
 mod tiers;
