@@ -64,7 +64,9 @@ fn variables(lab: &Lab) -> Result<()> {
 
 fn untouched(lab: &Lab) -> Result<()> {
     let container = job(lab, "bridge", "")?;
-    let names = || -> Result<String> { Ok(lab.docker(["ps", "--all", "--format", "{{.Names}}"]).run()?.exits(0)?.stdout.clone()) };
+    let names = || -> Result<String> {
+        Ok(lab.docker(["ps", "--all", "--format", "{{.Names}}"]).run()?.exits(0)?.stdout.clone())
+    };
     let before = names()?;
     let changed = || -> Result<String> { Ok(lab.docker(["diff", container.name()]).run()?.exits(0)?.stdout.clone()) };
     let as_started = changed()?;

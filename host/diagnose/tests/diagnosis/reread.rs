@@ -43,3 +43,32 @@ fn a_report_of_the_host_tells_more_than_the_containers_own() {
     assert_eq!(reread(&container, None)[0].code, "listener.none-or-loopback");
     assert_eq!(reread(&container, Some(&host(&[("127.0.0.1", 9100)])))[0].code, "listener.loopback-only");
 }
+
+/// A report of the host in which it connected to `target`.
+fn host_that_reached(target: &str) -> seaworthy_model::Report {
+    let seen = crate::record::observed("net.connectivity", "swarm.dial", json!({"address": target}), json!({}));
+    let mut host = host(&[]);
+    host.checks[0].evidence.push(seen);
+    host
+}
+
+#[test]
+fn open_on_the_host_and_silent_here_is_a_cause() {
+    let peer = "/ip4/192.0.2.9/tcp/9100";
+    let silent = || finding("peer.silent", Layer::Tcp).at(peer);
+    let run = || crate::record::suite(crate::record::BRIDGE, vec![], vec![silent()]);
+    let told = |host: &seaworthy_model::Report| explain(run(), Some(host)).causes[0].code.clone();
+    assert_eq!(told(&host_that_reached(peer)), "vantage.open-on-host");
+    assert_eq!(told(&host_that_reached("/ip4/192.0.2.9/tcp/9101")), "net.silent", "another port");
+    assert_eq!(told(&host(&[])), "net.silent", "the host did not try");
+}
+
+#[test]
+fn a_name_that_the_host_knows_is_no_wrong_name() {
+    let peer = "/dns4/cache.corp.example/tcp/9100";
+    let run = || {
+        crate::record::suite(crate::record::BRIDGE, vec![], vec![finding("peer.dns-not-found", Layer::Dns).at(peer)])
+    };
+    assert_eq!(explain(run(), Some(&host_that_reached(peer))).causes[0].code, "vantage.name-known-on-host");
+    assert_eq!(explain(run(), None).causes[0].code, "dns.name-not-found");
+}

@@ -43,7 +43,8 @@ fn a_cause_that_is_gone_is_better_and_one_that_came_is_worse() {
 fn an_address_that_is_open_in_one_place_only_is_told() {
     let container = failing();
     let mut host = passing();
-    host.checks[3].evidence = vec![observation(1, "net.connectivity", "tcp.connect", json!({"target": "127.0.0.1:9100"}))];
+    host.checks[3].evidence =
+        vec![observation(1, "net.connectivity", "tcp.connect", json!({"target": "127.0.0.1:9100"}))];
     let compared = compare(&host, &container, Relation::HostAndContainer, &container.causes);
     let [address] = compared.addresses.as_slice() else { panic!("{:?}", compared.addresses) };
     assert_eq!((address.address.as_str(), address.first.as_deref()), ("127.0.0.1:9100", None));
