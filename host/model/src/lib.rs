@@ -7,6 +7,7 @@
 #![deny(missing_docs)]
 
 mod cause;
+mod compared;
 mod descriptor;
 mod environment;
 mod event;
@@ -26,6 +27,10 @@ mod size;
 mod status;
 
 pub use cause::{Cause, Diagnosis};
+pub use compared::{
+    AddressDifference, COMPARED_SCHEMA_VERSION, CauseDifference, CheckDifference, Compared, FactDifference, Found,
+    Relation, Side,
+};
 pub use descriptor::{
     CapabilityRequest, CheckDescriptor, CodeDescriptor, ComponentDescriptor, ComponentKind, DESCRIPTOR_SCHEMA_VERSION,
     FactDescriptor,
