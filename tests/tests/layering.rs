@@ -63,6 +63,9 @@ const RESERVED: [(&str, &[&str]); 9] = [
     ("wit-bindgen", &["seaworthy-check-sdk", "seaworthy-adapter-sdk"]),
 ];
 
+/// Libraries that these crates name for their build script and their tests only.
+const BUILD: [(&str, &str); 1] = [("toml", "seaworthy-diagnose")];
+
 /// Crates without I/O: no runtime, no sockets.
 const PURE: [&str; 4] = ["seaworthy-model", "seaworthy-policy", "seaworthy-diagnose", "seaworthy-report"];
 
@@ -70,6 +73,8 @@ const PURE: [&str; 4] = ["seaworthy-model", "seaworthy-policy", "seaworthy-diagn
 struct Crate {
     folder: String,
     names: BTreeSet<String>,
+    /// Those of them that end up in what is built.
+    links: BTreeSet<String>,
 }
 
 fn workspace() -> Result<BTreeMap<String, Crate>> {
@@ -88,7 +93,10 @@ fn workspace() -> Result<BTreeMap<String, Crate>> {
         let folder = folder.with_context(|| format!("{manifest} lies outside the workspace"))?;
         let dependencies = package["dependencies"].as_array().context("no dependencies")?;
         let names = dependencies.iter().map(|d| text(&d["name"])).collect::<Result<_>>()?;
-        crates.insert(text(&package["name"])?, Crate { folder: folder.display().to_string(), names });
+        // cargo gives build and test dependencies a kind, and others none.
+        let links = dependencies.iter().filter(|d| d["kind"].is_null()).map(|d| text(&d["name"]));
+        let links = links.collect::<Result<_>>()?;
+        crates.insert(text(&package["name"])?, Crate { folder: folder.display().to_string(), names, links });
     }
     Ok(crates)
 }
@@ -118,7 +126,9 @@ fn reserved_libraries_have_one_home() -> Result<()> {
     let crates = workspace()?;
     for (library, homes) in RESERVED {
         for (name, krate) in &crates {
-            ensure!(!krate.names.contains(library) || homes.contains(&name.as_str()), "{name} may not name {library}");
+            let builds = BUILD.contains(&(library, name));
+            let named = if builds { &krate.links } else { &krate.names };
+            ensure!(!named.contains(library) || homes.contains(&name.as_str()), "{name} may not name {library}");
         }
         ensure!(
             homes.iter().any(|home| crates.get(*home).is_some_and(|k| k.names.contains(library))),

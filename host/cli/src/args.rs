@@ -228,7 +228,7 @@ pub(crate) enum Listed {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// A finding or cause code, a check id, or `exit-codes`
+    /// A finding or cause code, a fault by number (F53), a check id, or `exit-codes`
     pub(crate) subject: String,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,

@@ -1,8 +1,10 @@
-//! `seaworthy explain`: the page of a code, a cause, a check or the exit codes.
+//! `seaworthy explain`: the page of a code, a cause, a fault by its number, a check or
+//! the exit codes.
 
 use crate::args::ExplainArgs;
 use crate::configuration::{self, Purpose};
 use crate::error::CliError;
+use seaworthy_diagnose::{CauseDescriptor, Number};
 use seaworthy_model::{CheckDescriptor, CodeDescriptor, ExitCode};
 use seaworthy_policy::{Overrides, Policy};
 use std::fmt::Write as _;
@@ -11,6 +13,10 @@ pub(crate) fn explain(arguments: &ExplainArgs) -> Result<ExitCode, CliError> {
     if arguments.subject == "exit-codes" {
         let lines = ExitCode::ALL.map(|code| format!("{:>3}  {}\n", code.code(), code.meaning()));
         crate::stdout::print(&lines.concat())?;
+        return Ok(ExitCode::Passed);
+    }
+    if let Some(number) = number(&arguments.subject) {
+        crate::stdout::print(&seaworthy_report::safe::text(&number_page(number)))?;
         return Ok(ExitCode::Passed);
     }
     let environment = configuration::environment();
@@ -35,7 +41,7 @@ pub(crate) fn explain(arguments: &ExplainArgs) -> Result<ExitCode, CliError> {
         let cause = seaworthy_diagnose::catalogue().iter().find(|cause| cause.code == subject);
         let page = match (cause, code, checks.iter().find(|check| check.id == used)) {
             (Some(cause), code, _) => {
-                let mut page = format!("# {}: {}\n\n{}\n", cause.code, cause.title, cause.explain.trim());
+                let mut page = cause_page(cause);
                 if let Some((check, code)) = code {
                     page.push('\n');
                     page.push_str(&code_page(check, code));
@@ -51,8 +57,32 @@ pub(crate) fn explain(arguments: &ExplainArgs) -> Result<ExitCode, CliError> {
     })
 }
 
+fn cause_page(cause: &CauseDescriptor) -> String {
+    format!("# {}: {}\n\n{}", cause.code, cause.title, cause.page())
+}
+
+/// A fault by its number in the knowledge base, as people write it: `F53`, `f7`.
+fn number(subject: &str) -> Option<&'static Number> {
+    let digits = subject.strip_prefix(['F', 'f'])?;
+    let wanted: u16 = digits.parse().ok()?;
+    seaworthy_diagnose::numbers().iter().find(|number| number.id[1..].parse() == Ok(wanted))
+}
+
+/// What is known of a number: the pages of the causes that name it.
+fn number_page(number: &Number) -> String {
+    let mut page = format!("# {}: {}\n", number.id, number.title);
+    if number.causes.is_empty() {
+        page.push_str("\nNo cause of this tool names it yet.\n");
+    }
+    for cause in seaworthy_diagnose::catalogue().iter().filter(|cause| number.causes.contains(&cause.code)) {
+        page.push('\n');
+        page.push_str(&cause_page(cause));
+    }
+    page
+}
+
 fn code_page(check: &CheckDescriptor, code: &CodeDescriptor) -> String {
-    format!(
+    let mut page = format!(
         "# {}: {}\n\nFound by {} ({}); layer {}, at most {}, {}.\n\n{}\n\n## What to do\n\n{}\n",
         code.code,
         code.title,
@@ -63,7 +93,13 @@ fn code_page(check: &CheckDescriptor, code: &CodeDescriptor) -> String {
         format!("{:?}", code.severity).to_lowercase(),
         code.explain.trim(),
         code.remedy.trim()
-    )
+    );
+    // A cause under the finding's own code is shown already.
+    let takes = |cause: &&CauseDescriptor| cause.code != code.code && cause.findings.contains(&code.code.as_str());
+    for cause in seaworthy_diagnose::catalogue().iter().filter(takes) {
+        let _ = write!(page, "\nA diagnosis calls it `{}`: {}.\n", cause.code, cause.title);
+    }
+    page
 }
 
 fn check_page(check: &CheckDescriptor) -> String {

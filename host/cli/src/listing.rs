@@ -56,7 +56,8 @@ pub(crate) fn list(arguments: &ListArgs) -> Result<ExitCode, CliError> {
                     })
                     .collect();
                 rows.extend(seaworthy_diagnose::catalogue().iter().map(|cause| {
-                    [cause.code.to_owned(), "cause".to_owned(), String::new(), String::new(), cause.title.to_owned()]
+                    let layer = cause.layer.as_str().to_owned();
+                    [cause.code.to_owned(), "cause".to_owned(), layer, String::new(), cause.title.to_owned()]
                 }));
                 rows.sort();
                 table(["code", "level", "layer", "check", "title"], rows.into_iter())?;

@@ -1,37 +1,102 @@
-use crate::rule::Rule;
-use crate::rules::RULES;
+use crate::fault::Fault;
+use crate::faults;
+use seaworthy_model::{Layer, Remediation};
+use std::fmt::Write as _;
 use std::sync::OnceLock;
 
-/// The page of a cause, for `seaworthy explain CODE`.
+/// What is known of a cause: its page for `seaworthy explain CODE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CauseDescriptor {
     /// Dotted code: `docker.loopback-in-bridge`.
     pub code: &'static str,
     /// One line.
     pub title: &'static str,
-    /// What it means, how it is told from its look-alikes, what to do and which
-    /// check proves it. Markdown.
-    pub explain: String,
+    /// Its numbers in the knowledge base.
+    pub faults: &'static [&'static str],
+    /// Where in the stack it sits.
+    pub layer: Layer,
+    /// What a user sees.
+    pub symptom: &'static str,
+    /// What it means, and how it is told from its look-alikes. Markdown.
+    pub meaning: &'static str,
+    /// The rule for its confidence.
+    pub confidence: &'static str,
+    /// What to do, in a sentence or two.
+    pub remedy: &'static str,
+    /// Remedies in words that fit any place; none where they depend on what is found.
+    pub remedies: Vec<Remediation>,
+    /// Default id of the check that proves it.
+    pub proof: &'static str,
+    /// Where it was read or measured.
+    pub sources: &'static [&'static str],
+    /// Codes of findings that are this cause; a cause that takes more to be told has none.
+    pub findings: &'static [&'static str],
 }
 
-/// Every cause that the rules can name, by code. A finding that no rule knows is
-/// its own cause, under its own code.
+impl CauseDescriptor {
+    /// All of it, as Markdown below a title.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let mut text = format!(
+            "{}\n\n## What it means\n\n{}\n\n## How sure\n\n{}\n\n## What to do\n\n{} Then `seaworthy run {}` shows that it helped.\n",
+            self.symptom,
+            self.meaning,
+            capital(self.confidence),
+            self.remedy,
+            self.proof
+        );
+        for remedy in &self.remedies {
+            let _ = write!(text, "\n{}. {}\n", remedy.title, remedy.why);
+            for step in &remedy.steps {
+                let _ = writeln!(text, "- {}", step.text);
+                let piece = step.command.as_deref().or(step.snippet.as_ref().map(|snippet| snippet.text.as_str()));
+                for line in piece.into_iter().flat_map(str::lines) {
+                    let _ = writeln!(text, "      {line}");
+                }
+            }
+        }
+        if !self.sources.is_empty() {
+            text.push_str("\n## Sources\n\n");
+            for source in self.sources {
+                let _ = writeln!(text, "- {source}");
+            }
+        }
+        text
+    }
+}
+
+/// Every cause that can be named, by code. A finding that no record knows is its
+/// own cause, under its own code.
 #[must_use]
 pub fn catalogue() -> &'static [CauseDescriptor] {
     static CATALOGUE: OnceLock<Vec<CauseDescriptor>> = OnceLock::new();
     CATALOGUE.get_or_init(|| {
-        let mut pages: Vec<CauseDescriptor> = RULES.iter().copied().flatten().map(page).collect();
+        let mut pages: Vec<CauseDescriptor> = faults::ALL.iter().copied().map(descriptor).collect();
         pages.sort_by_key(|page| page.code);
         pages
     })
 }
 
-fn page(rule: &Rule) -> CauseDescriptor {
-    let explain = format!(
-        "{}\n\n## What to do\n\n{} Then `seaworthy run {}` shows that it helped.",
-        rule.explain, rule.remedy, rule.proof
-    );
-    CauseDescriptor { code: rule.code, title: rule.title, explain }
+fn descriptor(fault: &'static Fault) -> CauseDescriptor {
+    CauseDescriptor {
+        code: fault.code,
+        title: fault.title,
+        faults: fault.faults,
+        layer: fault.layer,
+        symptom: fault.symptom,
+        meaning: fault.explain,
+        confidence: fault.confidence,
+        remedy: fault.remedy,
+        remedies: crate::words::remedies(fault),
+        proof: fault.proof,
+        sources: fault.sources,
+        findings: fault.findings,
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }
 
 #[cfg(test)]
@@ -39,16 +104,18 @@ mod tests {
     use super::catalogue;
 
     #[test]
-    fn codes_are_unique_and_pages_say_something() {
+    fn codes_are_unique_and_pages_have_all_parts() {
         let pages = catalogue();
         for pair in pages.windows(2) {
             assert_ne!(pair[0].code, pair[1].code);
         }
         for page in pages {
-            assert!(page.code.contains('.') && !page.title.ends_with('.'), "{}", page.code);
-            let (meaning, advice) = page.explain.split_once("\n\n## What to do\n\n").unwrap();
-            assert!(meaning.len() > 60 && meaning.ends_with('.'), "{}", page.code);
-            assert!(advice.len() > 60 && advice.contains(". Then `seaworthy run "), "{}", page.code);
+            let text = page.page();
+            let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{}: {part} is missing", page.code));
+            let order = [page.symptom, "\n## What it means\n", "\n## How sure\n", "\n## What to do\n"].map(at);
+            assert!(order.is_sorted(), "{}", page.code);
+            assert!(text.contains(&format!(" Then `seaworthy run {}` shows", page.proof)), "{}", page.code);
+            assert_eq!(text.contains("\n## Sources\n"), !page.sources.is_empty(), "{}", page.code);
         }
     }
 }

@@ -45,11 +45,15 @@ pub fn explain(record: RunRecord, host_report: Option<&Report>) -> Diagnosis {
 fn cause(scene: &Scene<'_>, group: &Group, blocks: Vec<String>) -> Cause {
     let roots: Vec<&Symptom<'_>> = group.roots.iter().map(|index| &scene.symptoms[*index]).collect();
     let all: Vec<&Symptom<'_>> = group.all().map(|index| &scene.symptoms[index]).collect();
-    let told = match group.rule {
-        Some(rule) => (rule.tell)(scene, &roots),
+    let mut told = match group.rule {
+        Some(rule) => rule.told(scene, &roots),
         None => own_words(&roots),
     };
-    let title = group.rule.map_or_else(|| roots[0].finding.title.clone(), |rule| rule.title.to_owned());
+    let proof = group.rule.map_or_else(|| roots[0].step.id.clone(), |rule| scene.proof_of(rule.fault, roots[0]));
+    for remediation in &mut told.remediations {
+        remediation.verified_by.get_or_insert_with(|| proof.clone());
+    }
+    let title = group.rule.map_or_else(|| roots[0].finding.title.clone(), |rule| rule.fault.title.to_owned());
     let about = targets(&roots);
     let evidence: BTreeSet<ObservationId> = roots.iter().flat_map(|s| s.finding.evidence_ids.iter().copied()).collect();
     // Findings of one check, code and target share a fingerprint.
@@ -92,13 +96,9 @@ fn own_words(roots: &[&Symptom<'_>]) -> Told {
         )
         .run("Open the page of this code.", format!("seaworthy explain {}", crate::remedy::shell(code)))
         .risk(Risk::None);
-        remediations.push(page.proved_by(roots[0].step.id.clone()));
+        remediations.push(page.done());
     }
-    for remediation in &mut remediations {
-        remediation.verified_by.get_or_insert_with(|| roots[0].step.id.clone());
-    }
-    let message: Vec<&str> = roots.iter().map(|symptom| symptom.finding.message.as_str()).collect();
-    Told { message: message.join("\n"), remediations }
+    Told::found(roots, remediations)
 }
 
 /// A limit of the policy was broken: where it is written.
@@ -115,7 +115,7 @@ fn limit(symptom: &Symptom<'_>) -> Remediation {
         "Limits under `expect` are the policy's own.",
     )
     .step(format!("The limit is `{code}` of the check {check}{place}."))
-    .proved_by(check.clone())
+    .done()
 }
 
 /// For each group, the checks that were skipped because of it.

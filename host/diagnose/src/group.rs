@@ -1,5 +1,5 @@
 use crate::rule::Rule;
-use crate::rules::RULES;
+use crate::rules::rules;
 use crate::scene::{Scene, Symptom};
 use crate::summary;
 use seaworthy_model::{Confidence, Layer, Level};
@@ -24,16 +24,16 @@ struct Reading {
 
 impl Reading {
     fn of(scene: &Scene<'_>, symptom: &Symptom<'_>) -> Self {
-        let known = RULES.iter().copied().flatten().find_map(|rule| Some((rule, (rule.matches)(scene, symptom)?)));
+        let known = rules().find_map(|rule| Some((rule, rule.matches(scene, symptom)?)));
         match known {
-            Some((rule, confidence)) => Self { rule: Some(rule), confidence, layer: rule.layer },
+            Some((rule, confidence)) => Self { rule: Some(rule), confidence, layer: rule.fault.layer },
             None => Self { rule: None, confidence: symptom.finding.confidence, layer: symptom.finding.layer },
         }
     }
 
     /// Whether, being a root, it brings about what sits at `above` on its target.
     fn explains(&self, above: Layer) -> bool {
-        self.layer < above && self.rule.is_none_or(|rule| rule.explains_from <= above)
+        self.layer < above && self.rule.is_none_or(|rule| rule.fault.explains_from <= above)
     }
 }
 
@@ -75,7 +75,9 @@ fn order(scene: &Scene<'_>) -> Vec<usize> {
 
 fn same_fold(scene: &Scene<'_>, a: &Reading, at: &Symptom<'_>, b: &Reading, bt: &Symptom<'_>) -> bool {
     match (a.rule, b.rule) {
-        (Some(a), Some(b)) => a.code == b.code && a.fold.key(scene, at) == b.fold.key(scene, bt),
+        (Some(a), Some(b)) => {
+            a.fault.code == b.fault.code && a.fault.fold.key(scene, at) == b.fault.fold.key(scene, bt)
+        }
         _ => false,
     }
 }
@@ -83,12 +85,13 @@ fn same_fold(scene: &Scene<'_>, a: &Reading, at: &Symptom<'_>, b: &Reading, bt: 
 fn join(scene: &Scene<'_>, groups: &mut Vec<Group>, index: usize, reading: &Reading) -> usize {
     let symptom = &scene.symptoms[index];
     let key = match reading.rule {
-        Some(rule) => rule.fold.key(scene, symptom),
+        Some(rule) => rule.fault.fold.key(scene, symptom),
         // Without a rule each target keeps its own cause.
         None => format!("{}\n{}\n{}", symptom.code(), symptom.subject(), symptom.step.id),
     };
-    let code = reading.rule.map(|rule| rule.code);
-    if let Some(at) = groups.iter().position(|group| group.rule.map(|rule| rule.code) == code && group.key == key) {
+    let code = reading.rule.map(|rule| rule.fault.code);
+    if let Some(at) = groups.iter().position(|group| group.rule.map(|rule| rule.fault.code) == code && group.key == key)
+    {
         groups[at].roots.push(index);
         groups[at].confidence = groups[at].confidence.min(reading.confidence);
         return at;
@@ -118,7 +121,7 @@ fn absorb(scene: &Scene<'_>, mut groups: Vec<Group>) -> Vec<Group> {
             if giver != taker {
                 give(&mut groups, giver, taker, |index| {
                     let symptom = &scene.symptoms[index];
-                    symptom.finding.level <= level && (rule.also)(symptom)
+                    symptom.finding.level <= level && rule.brings(symptom)
                 });
             }
         }
@@ -162,7 +165,7 @@ fn give(groups: &mut [Group], giver: usize, taker: usize, wanted: impl Fn(usize)
 impl Group {
     pub(crate) fn code<'a>(&self, scene: &Scene<'a>) -> &'a str {
         match (self.rule, self.roots.first()) {
-            (Some(rule), _) => rule.code,
+            (Some(rule), _) => rule.fault.code,
             (None, Some(root)) => &scene.symptoms[*root].finding.code,
             (None, None) => "",
         }

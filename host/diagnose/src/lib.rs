@@ -11,16 +11,21 @@
 //! [`judge`] applies waivers and the gate's rules. It changes dispositions, never
 //! a status: a report stays true whatever the gate forgives.
 //!
-//! To add a cause: one [`Rule`](rule::Rule) in the file of its domain under
-//! `rules/`, listed there in `RULES`, and one case in `tests/diagnosis/causes.rs`.
+//! What is known of a cause is one record in `faults/`, read when the crate is built.
+//! A record that a finding alone tells is a rule by itself; what takes more is a
+//! [`Rule`](rule::Rule) in the file of its domain under `rules/` that refers to its
+//! record. To add a cause: a record, and one case in `tests/diagnosis/`.
 
 #![deny(missing_docs)]
 
 mod address;
 mod catalogue;
 mod explain;
+mod fault;
+mod faults;
 mod gate;
 mod group;
+mod number;
 mod remedy;
 mod rows;
 mod rule;
@@ -29,7 +34,9 @@ mod scene;
 mod site;
 mod summary;
 mod waiver;
+mod words;
 
 pub use catalogue::{CauseDescriptor, catalogue};
 pub use explain::explain;
 pub use gate::judge;
+pub use number::{Number, numbers};

@@ -1,6 +1,6 @@
 use seaworthy_model::{Remediation, RemedyStep, Risk, Snippet};
 
-/// A remedy on its way; [`proved_by`](Remedy::proved_by) ends it.
+/// A remedy on its way; [`done`](Remedy::done) ends it.
 pub(crate) struct Remedy(Remediation);
 
 /// Begins a remedy. It changes configuration unless it says otherwise.
@@ -55,7 +55,12 @@ impl Remedy {
         self
     }
 
-    /// The check that proves it.
+    /// Ends it. What proves it is in the record of its cause.
+    pub(crate) fn done(self) -> Remediation {
+        self.0
+    }
+
+    /// Ends it with another check that proves it.
     pub(crate) fn proved_by(mut self, check: impl Into<String>) -> Remediation {
         self.0.verified_by = Some(check.into());
         self.0

@@ -1,4 +1,5 @@
 use crate::address::Place;
+use crate::fault::Fault;
 use crate::rows::variable;
 use crate::site::{Listener, Site};
 use ipnet::IpNet;
@@ -65,6 +66,12 @@ impl<'a> Scene<'a> {
             .map(|fact| fact.value.as_str())
     }
 
+    /// A fact, else what is known of the vantage point under that name.
+    pub(crate) fn known(&self, key: &str) -> Option<&'a str> {
+        let fact = self.fact(key).or_else(|| self.record.vantage.get(key).map(String::as_str));
+        fact.filter(|value| !value.is_empty() && *value != "unknown")
+    }
+
     /// Whether some check found `code`, on `target` where one is given.
     pub(crate) fn has(&self, code: &str, target: Option<&str>) -> bool {
         self.symptoms
@@ -76,6 +83,12 @@ impl<'a> Scene<'a> {
     pub(crate) fn proof(&self, name: &str, symptom: &Symptom<'_>) -> String {
         let step = self.record.steps.iter().find(|step| step.used_as.rsplit(':').next() == Some(name));
         step.map_or_else(|| symptom.step.id.clone(), |step| step.id.clone())
+    }
+
+    /// Id of the check that proves a cause in this run.
+    pub(crate) fn proof_of(&self, fault: &Fault, symptom: &Symptom<'_>) -> String {
+        // The bundled suite gives a check `domain/name` the id `domain.name`.
+        self.proof(&fault.proof.replacen('.', "/", 1), symptom)
     }
 
     /// The IP address that a symptom is about.

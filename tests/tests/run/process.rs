@@ -286,6 +286,17 @@ fn every_code(_: &Loopback) -> Result<()> {
         let page = Seaworthy::new(["explain", code])?.run()?;
         ensure!(page.exits(0)?.stdout.len() > 120, "{code} is hardly explained: {:?}", page.stdout);
     }
+    let page = Seaworthy::new(["explain", "docker.loopback-in-bridge"])?.run()?;
+    for part in ["What it means", "How sure", "What to do", "seaworthy run net.connectivity", "Sources"] {
+        ensure!(page.exits(0)?.stdout.contains(part), "no {part:?}\n{}", page.transcript());
+    }
+    for number in ["F01", "f1"] {
+        let page = Seaworthy::new(["explain", number])?.run()?;
+        let all = page.exits(0)?.stdout.contains("F01: ") && page.stdout.contains("docker.loopback-in-bridge: ");
+        ensure!(all && page.stdout.contains("How sure"), "{}", page.transcript());
+    }
+    let unknown = Seaworthy::new(["explain", "F999"])?.run()?;
+    unknown.exits(2)?;
     let unknown = Seaworthy::new(["explain", "peer.refusd"])?.run()?;
     unknown.exits(2)?;
     ensure!(unknown.stderr.contains("peer.refused"), "no suggestion\n{}", unknown.transcript());

@@ -1,41 +1,12 @@
 use super::listener::free_port;
+use crate::faults;
 use crate::remedy::{list, remedy, shell};
-use crate::rule::{Fold, Rule, Told, nothing, ss, targets};
+use crate::rule::{Rule, Told, ss, targets};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Layer, Risk};
+use seaworthy_model::Risk;
 
-pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "cache.port-in-use",
-        title: "Another program has the port that the cache is to listen on",
-        explain: "Binding the configured port fails because it is taken. The Python cache then silently takes one of the next twenty ports, \
-                  so peers that dial the configured one meet a stranger. On a machine with several runners in one network, each needs a port \
-                  of its own.",
-        remedy: "Set CACHE_LISTEN_PORT to a free port and tell the peers, or stop the program that has this one.",
-        proof: "cache.initialization",
-        layer: Layer::Process,
-        explains_from: Layer::Process,
-        matches: |_, symptom| (symptom.code() == "cache.port-in-use").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: nothing,
-        tell: port_in_use,
-    },
-    Rule {
-        code: "cache.directory",
-        title: "The cache cannot write to its directory",
-        explain: "The directory is missing and cannot be made, is read-only, full, or belongs to another user, as is usual with volumes \
-                  mounted into a container that does not run as root. The Python cache then silently writes to the temporary directory and \
-                  loses everything with the job.",
-        remedy: "Give the directory to the user that runs the cache, or set CACHE_DIR to one that can be written to.",
-        proof: "cache.initialization",
-        layer: Layer::Process,
-        explains_from: Layer::Process,
-        matches: |_, symptom| (symptom.code() == "cache.directory-unwritable").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: nothing,
-        tell: directory,
-    },
-];
+pub(super) const RULES: &[Rule] =
+    &[Rule::of(faults::CACHE_PORT_IN_USE).tell(port_in_use), Rule::of(faults::CACHE_DIRECTORY).tell(directory)];
 
 fn port_in_use(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
@@ -48,7 +19,6 @@ fn port_in_use(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         .unwrap_or(9100);
     let owner =
         detail("owner-process").or_else(|| detail("owner")).map(|name| format!(" by {name}")).unwrap_or_default();
-    let proof = scene.proof("cache/initialization", symptom);
     let free = remedy(
         "stop-owner",
         "Stop the program that has the port",
@@ -57,14 +27,14 @@ fn port_in_use(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .run("See who has it.", format!("sudo {}", ss(&[port])))
     .risk(Risk::Data)
     .cost("What that program does ends.")
-    .proved_by(&proof);
+    .done();
     let other = remedy(
         "use-other-port",
         "Give this runner a port of its own",
         "Runners that share a network cannot share a port.",
     )
     .run("Set a free port, and tell the peers.", format!("export CACHE_LISTEN_PORT={}", free_port(scene, port, true)))
-    .proved_by(&proof);
+    .done();
     Told {
         message: format!("Port {port} is taken{owner}, so the cache cannot listen on it."),
         remediations: vec![other, free],
@@ -74,7 +44,6 @@ fn port_in_use(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 fn directory(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let path = symptom.detail("path").unwrap_or_else(|| symptom.subject());
-    let proof = scene.proof("cache/initialization", symptom);
     let quoted = shell(path);
     let own = remedy(
         "own-directory",
@@ -82,14 +51,14 @@ fn directory(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "Only its owner may write there.",
     )
     .run("Make it and give it away.", format!("sudo install -d -o \"$(id -u)\" -g \"$(id -g)\" {quoted}"))
-    .proved_by(&proof);
+    .done();
     let mount = remedy(
         "run-as-owner",
         "Or run the container as the owner of the mounted directory",
         "A volume keeps the owner that it has on the host.",
     )
     .run("Add to your docker run, on the host.", format!("--user \"$(id -u):$(id -g)\" -v {quoted}:{quoted}"))
-    .proved_by(&proof);
+    .done();
     let other = remedy(
         "use-other-directory",
         "Or use a directory that can be written to",
@@ -97,7 +66,7 @@ fn directory(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("Set it.", "export CACHE_DIR=\"${RUNNER_TEMP:-/tmp}/cache\"")
     .cost("It does not outlive the job.")
-    .proved_by(&proof);
+    .done();
     let why = symptom.finding.observed.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
     // The kernel's own trees take no directories, whoever owns them.
     let kernel = ["/proc", "/sys", "/dev"].iter().any(|root| std::path::Path::new(path).starts_with(root));

@@ -1,52 +1,26 @@
+use crate::faults;
 use crate::remedy::{list, remedy};
-use crate::rule::{Fold, Rule, Told, nothing, targets};
+use crate::rule::{Rule, Told, targets};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Confidence, Layer, Risk};
+use seaworthy_model::Confidence;
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "dns.name-not-found",
-        title: "The peer's name does not exist here",
-        explain: "The name server answered, and the answer is that there is no such name; it is no outage. Container names are known only \
-                  on user-defined networks, where Docker answers at 127.0.0.11; the default bridge has no such server. On a user-defined \
-                  network the name is misspelt, or its container is on another network or not running.",
-        remedy: "Put both containers on one user-defined network and use the name that the peer has there.",
-        proof: "net.connectivity",
-        layer: Layer::Dns,
-        explains_from: Layer::Dns,
-        matches: |scene, symptom| match symptom.code() {
+    Rule::of(faults::DNS_NAME_NOT_FOUND)
+        .when(|scene, symptom| match symptom.code() {
             "peer.dns-not-found" | "dns.not-found" => Some(symptom.finding.confidence),
             "docker.name-on-default-bridge" => {
                 let fails = scene.has("peer.dns-not-found", symptom.finding.target.as_deref());
                 Some(if fails { Confidence::Certain } else { symptom.finding.confidence })
             }
             _ => None,
-        },
-        fold: Fold::Host,
-        also: nothing,
-        tell: not_found,
-    },
-    Rule {
-        code: "dns.resolver-failed",
-        title: "The name server does not answer",
-        explain: "No usable answer came from the name servers in /etc/resolv.conf, so nothing is known about the name itself. A name that \
-                  does not exist is answered, and at once. Often the host's resolver at 127.0.0.53 was replaced by public servers that the \
-                  network blocks.",
-        remedy: "Give the container a name server that answers: `docker run --dns`, or `dns` in `/etc/docker/daemon.json`.",
-        proof: "net.connectivity",
-        layer: Layer::Dns,
-        explains_from: Layer::Dns,
-        matches: |_, symptom| {
-            matches!(symptom.code(), "peer.dns-failure" | "dns.failure").then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: failed,
-    },
+        })
+        .tell(not_found),
+    Rule::of(faults::DNS_RESOLVER_FAILED).when(|_, symptom| {
+        matches!(symptom.code(), "peer.dns-failure" | "dns.failure").then_some(symptom.finding.confidence)
+    }),
 ];
 
 fn not_found(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let name = symptoms[0].place.as_ref().map_or_else(|| symptoms[0].subject().to_owned(), |place| place.host.clone());
     let single = !name.contains('.');
     let network = remedy(
@@ -60,7 +34,7 @@ fn not_found(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         format!("docker network connect --alias {} cache-net PEER_CONTAINER", crate::remedy::shell(&name)),
     )
     .run("On the host, put this container on it.", "docker network connect cache-net $(hostname)")
-    .proved_by(&proof);
+    .done();
     let spelling = remedy(
         "correct-name",
         "Use the name that the peer has on this network",
@@ -74,7 +48,7 @@ fn not_found(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .step(
         "Write it as /dns4/NAME/tcp/PORT/p2p/ID in CACHE_BOOTSTRAP_PEERS; with compose it is the name of the service.",
     )
-    .proved_by(&proof);
+    .done();
     let about = list(&targets(symptoms));
     let (hint, remediations) = match scene.site.mode.as_deref() {
         Some("bridge") if single => (
@@ -88,23 +62,4 @@ fn not_found(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         _ => (" The name is misspelt, or known only to another network's name server.", vec![spelling]),
     };
     Told { message: format!("{name}, used by {about}, does not exist for the name server here.{hint}"), remediations }
-}
-
-fn failed(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
-    let fix = remedy(
-        "set-dns-server",
-        "Give the container a name server that answers",
-        "Without one no name resolves, whatever the peer does.",
-    )
-    .run("See which servers are asked.", "cat /etc/resolv.conf")
-    .run("Add the one that your network uses to your docker run.", "--dns SERVER_ADDRESS")
-    .write("Or for all containers of this host.", "/etc/docker/daemon.json", "{ \"dns\": [\"SERVER_ADDRESS\"] }\n")
-    .risk(Risk::Config)
-    .proved_by(proof);
-    let message = format!(
-        "The name server gave no usable answer for {}; whether the name exists is not known.",
-        list(&targets(symptoms))
-    );
-    Told { message, remediations: vec![fix] }
 }

@@ -1,22 +1,14 @@
 use super::address::{Correction, corrections};
 use crate::address::Place;
+use crate::faults;
 use crate::remedy::{export, list, remedy, shell};
-use crate::rule::{Fold, Rule, Told, nothing, port_words, ports, ss, targets};
+use crate::rule::{Rule, Told, port_words, ports, ss, targets};
 use crate::scene::{Scene, Symptom, Whereabouts, is_docker_pool};
-use seaworthy_model::{Confidence, Layer, Level, Remediation, Risk};
+use seaworthy_model::{Confidence, Level, Remediation, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "docker.no-network",
-        title: "The container has no network",
-        explain: "The container was started with `--network none`, or its interfaces other than loopback are gone. Nothing outside \
-                  can be reached, so refused, silent and unknown hosts say nothing about those hosts. It is told from a missing route by \
-                  the network mode: there is no interface at all.",
-        remedy: "Start the container on the peer's network, without `--network none`.",
-        proof: "docker.network-mode",
-        layer: Layer::Interface,
-        explains_from: Layer::Interface,
-        matches: |scene, symptom| match symptom.code() {
+    Rule::of(faults::DOCKER_NO_NETWORK)
+        .when(|scene, symptom| match symptom.code() {
             "docker.no-network" => Some(symptom.finding.confidence),
             code if scene.site.mode.as_deref() == Some("none")
                 && (code.starts_with("peer.dns")
@@ -28,25 +20,13 @@ pub(super) const RULES: &[Rule] = &[
                 Some(Confidence::Certain)
             }
             _ => None,
-        },
-        fold: Fold::Together,
-        also: |symptom| {
+        })
+        .also(|symptom| {
             symptom.code().starts_with("peer.dns")
                 || matches!(symptom.code(), "peer.no-route" | "docker.host-name-unresolved" | "peers.none-reachable")
-        },
-        tell: no_network,
-    },
-    Rule {
-        code: "docker.loopback-in-bridge",
-        title: "A peer's address is loopback, which inside this container is the container itself",
-        explain: "`127.0.0.1`, `::1` and `localhost` mean the network namespace that asks. A container with a network of its own never \
-                  reaches its host by them. It is told from a stopped peer by the address alone: the peer may be healthy, and is not \
-                  even asked. On `--network host` the same address is right.",
-        remedy: "Name the host as this container sees it: its gateway address, or a name added with `--add-host`. Put the two on one network only if that does not do.",
-        proof: "net.connectivity",
-        layer: Layer::Interface,
-        explains_from: Layer::Interface,
-        matches: |scene, symptom| match symptom.code() {
+        }),
+    Rule::of(faults::DOCKER_LOOPBACK_IN_BRIDGE)
+        .when(|scene, symptom| match symptom.code() {
             "docker.loopback-peer" => Some(symptom.finding.confidence),
             "peer.refused" | "peer.silent" | "peer.filtered" | "peer.rejected" | "peer.reset"
                 if scene.whereabouts(symptom) == Whereabouts::OwnLoopback
@@ -56,22 +36,10 @@ pub(super) const RULES: &[Rule] = &[
                 Some(Confidence::Certain)
             }
             _ => None,
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: loopback,
-    },
-    Rule {
-        code: "docker.host-name-unresolved",
-        title: "The name of the container's host does not resolve",
-        explain: "`host.docker.internal` exists by itself only on Docker Desktop. On Linux the container has to be started with \
-                  `--add-host host.docker.internal:host-gateway`, which writes it into `/etc/hosts`. It is told from a general DNS fault \
-                  by the name: others are not touched by it.",
-        remedy: "Start the container with `--add-host host.docker.internal:host-gateway`, or use the gateway's address.",
-        proof: "net.connectivity",
-        layer: Layer::Dns,
-        explains_from: Layer::Dns,
-        matches: |scene, symptom| match symptom.code() {
+        })
+        .tell(loopback),
+    Rule::of(faults::DOCKER_HOST_NAME_UNRESOLVED)
+        .when(|scene, symptom| match symptom.code() {
             "docker.host-name-unresolved" => Some(symptom.finding.confidence),
             "peer.dns-not-found"
                 if symptom.place.as_ref().is_some_and(|place| crate::scene::is_host_name(&place.host)) =>
@@ -79,42 +47,19 @@ pub(super) const RULES: &[Rule] = &[
                 Some(if scene.site.in_container == Some(true) { Confidence::Certain } else { Confidence::Likely })
             }
             _ => None,
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: host_name,
-    },
-    Rule {
-        code: "docker.wrong-gateway",
-        title: "The name of the container's host leads to another network's gateway",
-        explain: "`host-gateway` stands for the gateway of Docker's default bridge, also on user-defined networks. From there that \
-                  address may be filtered, or be another machine. It is told from a firewall by comparing it with the default route.",
-        remedy: "Use the gateway of the container's own network in the peer's address.",
-        proof: "net.connectivity",
-        layer: Layer::Interface,
-        explains_from: Layer::Tcp,
-        matches: |scene, symptom| {
+        })
+        .tell(host_name),
+    Rule::of(faults::DOCKER_WRONG_GATEWAY)
+        .when(|scene, symptom| {
             let unreachable =
                 matches!(symptom.code(), "peer.silent" | "peer.filtered" | "peer.host-down" | "peer.no-route");
             let found = symptom.code() == "docker.wrong-gateway";
             (found || unreachable && scene.has("docker.wrong-gateway", symptom.finding.target.as_deref()))
                 .then_some(if found { symptom.finding.confidence } else { Confidence::Likely })
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: wrong_gateway,
-    },
-    Rule {
-        code: "docker.other-network",
-        title: "The peer's address belongs to another container network",
-        explain: "Docker isolates its networks from each other: a container reaches its own network and what its gateway routes to, and \
-                  packets to a sibling network are dropped. It is told from a firewall on the host by the address: private, outside this \
-                  container's subnet, and not its gateway. A machine on the office network may have such an address too.",
-        remedy: "Connect this container to the peer's network, or publish the peer's port on the host.",
-        proof: "net.connectivity",
-        layer: Layer::Interface,
-        explains_from: Layer::Tcp,
-        matches: |scene, symptom| {
+        })
+        .tell(wrong_gateway),
+    Rule::of(faults::DOCKER_OTHER_NETWORK)
+        .when(|scene, symptom| {
             let code = matches!(symptom.code(), "peer.silent" | "peer.filtered" | "peer.host-down" | "peer.no-route");
             let ip = scene.ip(symptom)?;
             // Only Docker's own pool is hardly ever used for anything else.
@@ -123,33 +68,11 @@ pub(super) const RULES: &[Rule] = &[
             } else {
                 Confidence::Possible
             })
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: other_network,
-    },
+        })
+        .tell(other_network),
 ];
 
-fn no_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("docker/network-mode", symptoms[0]);
-    let own = remedy(
-        "attach-network",
-        "Attach the container to the peer's network",
-        "A container without a network reaches nothing but itself.",
-    )
-    .run("If the peer is a container, put its network in place of `none` in your docker run.", "--network NETWORK")
-    .step("Or leave `--network none` out of your docker run: the container is then on the default bridge.")
-    .cost("The container can then reach the network, which may have been switched off on purpose.")
-    .risk(Risk::Security)
-    .proved_by(proof);
-    Told {
-        message: "This container has no network besides loopback, so no peer can be reached.".into(),
-        remediations: vec![own],
-    }
-}
-
 fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let places: Vec<(&str, Place)> = pairs(symptoms);
     let at = |host: &str| with_peers_at(scene, &places, host);
     let words = list(&targets(symptoms));
@@ -162,7 +85,7 @@ fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         port_words(&ports)
     );
     if scene.site.kind.as_deref() == Some("kubernetes") || scene.site.mode.as_deref() == Some("pod") {
-        return Told { message, remediations: vec![pod(&at, &proof)] };
+        return Told { message, remediations: vec![pod(&at)] };
     }
     let mut remediations = Vec::new();
     if let Some(gateway) = scene.site.gateway {
@@ -183,21 +106,21 @@ fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         if scene.site.rootless {
             fix = fix.cost("A rootless engine may keep containers from the host's loopback: the peer must listen on another address.");
         }
-        remediations.push(fix.proved_by(&proof));
+        remediations.push(fix.done());
     }
-    remediations.push(host_gateway(scene, &at("host.docker.internal"), &proof));
-    remediations.push(shared_network(&at("cache-peer"), &proof));
+    remediations.push(host_gateway(scene, &at("host.docker.internal")));
+    remediations.push(shared_network(&at("cache-peer")));
     remediations.push(
         remedy("use-host-network", "Run the container on the host's network", "There 127.0.0.1 is the host's.")
             .run("Add to your docker run.", "--network host")
             .cost("The container shares every port and interface with the host; published ports and network isolation are gone.")
             .risk(Risk::Security)
-            .proved_by(&proof),
+            .done(),
     );
     Told { message, remediations }
 }
 
-fn pod(at: &dyn Fn(&str) -> String, proof: &str) -> Remediation {
+fn pod(at: &dyn Fn(&str) -> String) -> Remediation {
     remedy(
         "use-service-name",
         "Use the peer's service name",
@@ -207,10 +130,10 @@ fn pod(at: &dyn Fn(&str) -> String, proof: &str) -> Remediation {
         "Set the peers where the runner's variables are set; `cache-peer` is the name of the service.",
         export("CACHE_BOOTSTRAP_PEERS", &at("cache-peer")),
     )
-    .proved_by(proof)
+    .done()
 }
 
-fn host_gateway(scene: &Scene<'_>, peers: &str, proof: &str) -> Remediation {
+fn host_gateway(scene: &Scene<'_>, peers: &str) -> Remediation {
     let fix = remedy(
         "use-host-gateway-name",
         "Use the name host.docker.internal",
@@ -231,10 +154,10 @@ fn host_gateway(scene: &Scene<'_>, peers: &str, proof: &str) -> Remediation {
     } else {
         fix
     };
-    fix.proved_by(proof)
+    fix.done()
 }
 
-fn shared_network(peers: &str, proof: &str) -> Remediation {
+fn shared_network(peers: &str) -> Remediation {
     remedy(
         "use-shared-network",
         "Run the peer as a container on a network of your own",
@@ -251,11 +174,10 @@ fn shared_network(peers: &str, proof: &str) -> Remediation {
         "docker-compose.yml",
         format!("services:\n  runner:\n    environment:\n      CACHE_BOOTSTRAP_PEERS: {peers}\n    depends_on: [cache-peer]\n"),
     )
-    .proved_by(proof)
+    .done()
 }
 
 fn host_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let places = pairs(symptoms);
     let name = places.first().map_or("host.docker.internal", |(_, place)| place.host.as_str());
     let name = if crate::scene::is_host_name(name) { name } else { "host.docker.internal" };
@@ -273,7 +195,7 @@ fn host_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
                 "docker-compose.yml",
                 format!("services:\n  runner:\n    extra_hosts:\n      - \"{name}:host-gateway\"\n"),
             )
-            .proved_by(&proof),
+            .done(),
         );
     }
     if !scene.site.own_network() {
@@ -283,7 +205,7 @@ fn host_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "Use 127.0.0.1 instead",
             "The name is for containers; outside them, and on the host's network, the host is at its own loopback.",
         );
-        remediations.push(fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &peers)).proved_by(&proof));
+        remediations.push(fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &peers)).done());
     } else if let Some(gateway) = scene.site.gateway {
         let peers = with_peers_at(scene, &places, &gateway.to_string());
         let fix = remedy(
@@ -291,7 +213,7 @@ fn host_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             format!("Use the gateway's address {gateway} instead"),
             "It is the host as this container sees it, and needs no restart.",
         );
-        remediations.push(fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &peers)).proved_by(&proof));
+        remediations.push(fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &peers)).done());
     }
     Told {
         message: format!("{name} is used by {} and is not known in {}.", list(&targets(symptoms)), scene.site.words()),
@@ -300,7 +222,6 @@ fn host_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 }
 
 fn wrong_gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let gateway = scene.site.gateway.map_or_else(|| "of the default route".to_owned(), |ip| ip.to_string());
     let fix =
         remedy("use-own-gateway", "Use this network's own gateway", "It is the host on this container's own network.");
@@ -320,11 +241,10 @@ fn wrong_gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         scene.site.host_internal.map_or_else(|| "another address".to_owned(), |ip| ip.to_string()),
         if fails { ", and no answer comes from there" } else { "" }
     );
-    Told { message, remediations: vec![fix.proved_by(proof)] }
+    Told { message, remediations: vec![fix.done()] }
 }
 
 fn other_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let subnet = scene.site.subnet.map_or_else(String::new, |net| net.to_string());
     let ips: Vec<String> = symptoms.iter().filter_map(|symptom| scene.ip(symptom)).map(|ip| ip.to_string()).collect();
     let message = format!(
@@ -348,7 +268,7 @@ fn other_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "On the host, connect this container to it; inside this container `hostname` prints its id.",
         format!("docker network connect NETWORK {container}"),
     )
-    .proved_by(&proof);
+    .done();
     let publish =
         remedy("publish-peer-port", "Publish the peer's port on the host", "The host is reachable from every network.")
             .run(
@@ -362,8 +282,7 @@ fn other_network(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         }
         None => publish,
     };
-    let publish =
-        publish.cost("The port is then open to whoever reaches the host.").risk(Risk::Security).proved_by(&proof);
+    let publish = publish.cost("The port is then open to whoever reaches the host.").risk(Risk::Security).done();
     Told { message, remediations: vec![connect, publish] }
 }
 

@@ -1,22 +1,13 @@
+use crate::faults;
 use crate::remedy::{export, list, remedy, shell};
-use crate::rule::{Fold, Rule, Told, nothing};
+use crate::rule::{Rule, Told};
 use crate::scene::{Scene, Symptom};
 use crate::summary::lacks_peers;
-use seaworthy_model::{Environment, Layer, Risk};
+use seaworthy_model::Environment;
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "env.not-propagated",
-        title: "The cache's variables were not passed into the container",
-        explain: "A container starts with the environment it is given, not with the host's. Without `-e` or `env:` the cache inside knows no \
-                  peers and no secret, and runs on its defaults. It is certain where a report from the host shows the variables set there.",
-        remedy: "Pass the variables when the container is started: `docker run -e NAME`, or `container.env` in the workflow.",
-        proof: "env.variables",
-        layer: Layer::Config,
-        explains_from: Layer::Config,
-        matches: |_, symptom| (symptom.code() == "env.not-propagated").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: |symptom| {
+    Rule::of(faults::ENV_NOT_PROPAGATED)
+        .also(|symptom| {
             matches!(
                 symptom.code(),
                 "secret.missing"
@@ -25,77 +16,22 @@ pub(super) const RULES: &[Rule] = &[
                     | "env.p2p-disabled"
                     | "secret.per-job-token"
             ) || lacks_peers(symptom)
-        },
-        tell: not_propagated,
-    },
-    Rule {
-        code: "env.p2p-disabled",
-        title: "P2P is switched off",
-        explain: "Only the word `true` in CACHE_ENABLE_P2P switches P2P on; anything else, `1`, `yes` and `on` included, is off without an \
-                  error. Peers may be configured and healthy, and are never used.",
-        remedy: "Set CACHE_ENABLE_P2P to the word `true`. If P2P is meant to be off, take the peers away and set `CACHE_BACKENDS=disk`.",
-        proof: "env.variables",
-        layer: Layer::Config,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| {
+        })
+        .tell(not_propagated),
+    Rule::of(faults::ENV_P2P_DISABLED)
+        .when(|_, symptom| {
             let about_switch = symptom.finding.target.as_deref() == Some("CACHE_ENABLE_P2P");
             let code = symptom.code();
             (code == "env.p2p-disabled" || about_switch && matches!(code, "env.look-alike" | "env.invalid-value"))
                 .then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: p2p_disabled,
-    },
-    Rule {
-        code: "env.no-peers",
-        title: "No peer is configured",
-        explain: "The p2p tier is in use, as it is unless CACHE_BACKENDS says otherwise, and CACHE_BOOTSTRAP_PEERS names nobody. Nothing is \
-                  wrong with the network: nobody was dialled. A peer whose address cannot be read, and one that does not answer, are \
-                  other findings.",
-        remedy: "Run `seaworthy peer` on the host and set CACHE_BOOTSTRAP_PEERS to the line that it prints; `seaworthy run --embedded` \
-                 tries it without set-up. If sharing is not wanted, set `CACHE_BACKENDS=disk`.",
-        proof: "net.connectivity",
-        layer: Layer::Config,
-        explains_from: Layer::Cache,
-        matches: |scene, symptom| {
-            let unset = symptom.code() == "cache.no-usable-backend" && without_peers(scene);
-            (unset || lacks_peers(symptom)).then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: no_peers,
-    },
-    Rule {
-        code: "env.invalid",
-        title: "A variable has a value that cannot be used",
-        explain: "The value does not have the form that the variable takes. The cache of today falls back to its default without an error, so \
-                  the setting has no effect.",
-        remedy: "Give the variable a value that it takes, or unset it to have its default.",
-        proof: "env.variables",
-        layer: Layer::Config,
-        explains_from: Layer::Config,
-        matches: |_, symptom| {
-            matches!(symptom.code(), "env.invalid-value" | "env.look-alike").then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: nothing,
-        tell: invalid,
-    },
-    Rule {
-        code: "env.unknown-name",
-        title: "A variable's name is misspelt",
-        explain: "The name looks like one of the cache's variables and is none of them, so nothing reads it and the setting it was meant for \
-                  keeps its default.",
-        remedy: "Move the value to the right name and unset the misspelt one.",
-        proof: "env.variables",
-        layer: Layer::Config,
-        explains_from: Layer::Config,
-        matches: |_, symptom| (symptom.code() == "env.unknown-name").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: nothing,
-        tell: unknown_name,
-    },
+        })
+        .tell(p2p_disabled),
+    Rule::of(faults::ENV_NO_PEERS).when(|scene, symptom| {
+        let unset = symptom.code() == "cache.no-usable-backend" && without_peers(scene);
+        (unset || lacks_peers(symptom)).then_some(symptom.finding.confidence)
+    }),
+    Rule::of(faults::ENV_INVALID).tell(invalid),
+    Rule::of(faults::ENV_UNKNOWN_NAME).tell(unknown_name),
 ];
 
 /// Whether the p2p tier is in use and the list of peers was read and is empty.
@@ -109,7 +45,6 @@ const VARIABLES: [&str; 4] =
     ["CACHE_ENABLE_P2P", "CACHE_BOOTSTRAP_PEERS", "CACHE_LISTEN_PORT", "CACHE_P2P_SHARED_SECRET"];
 
 fn not_propagated(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("env/variables", symptoms[0]);
     let told = symptoms
         .iter()
         .find_map(|s| ["variables", "names", "missing", "host-variables"].iter().find_map(|key| s.detail(key)));
@@ -136,14 +71,14 @@ fn not_propagated(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         "Where the container is started; a name without a value keeps secrets off the command line.",
         format!("docker run {} \"$IMAGE\"", flags.join(" ")),
     )
-    .proved_by(&proof);
+    .done();
     let workflow = remedy(
         "set-job-environment",
         "Set them for the job container",
         "A job container gets `container.env`, not the runner's own environment.",
     )
     .write("In the workflow.", ".github/workflows/ci.yml", format!("container:\n  env:\n{}\n", lines.join("\n")))
-    .proved_by(&proof);
+    .done();
     let message = if known {
         format!(
             "{} are set on the host and not in {}.",
@@ -170,7 +105,7 @@ fn p2p_disabled(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         .unwrap_or_default();
     let fix = remedy("enable-p2p", "Switch P2P on", "Only the word true does.")
         .run("Where the runner's variables are set, or in this shell.", export("CACHE_ENABLE_P2P", "true"))
-        .proved_by(scene.proof("env/variables", symptoms[0]));
+        .done();
     let off = remedy(
         "drop-peers",
         "Or, if P2P is meant to be off, say so throughout",
@@ -178,35 +113,12 @@ fn p2p_disabled(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("Take the peers and the p2p backend away.", "unset CACHE_BOOTSTRAP_PEERS; export CACHE_BACKENDS=disk")
     .cost("Runners no longer share a cache.")
-    .proved_by(scene.proof("env/variables", symptoms[0]));
+    .done();
     let message = format!("CACHE_ENABLE_P2P is {is}; only the word true switches P2P on.{peers}");
     Told { message, remediations: vec![fix, off] }
 }
 
-fn no_peers(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
-    let start =
-        remedy("set-peers", "Start a peer, and name it here", "The tier is as good as the peers that it can ask.")
-            .run("On the host, start a peer; it prints the line to set.", "seaworthy peer")
-            .run(
-                "Here, set the peers to the line that it prints.",
-                "export CACHE_BOOTSTRAP_PEERS=/ip4/ADDRESS/tcp/PORT/p2p/ID",
-            )
-            .proved_by(&proof);
-    let attempt = remedy("try-embedded", "Try it without set-up", "The peer then lives for this run only.")
-        .run("Run the checks against a peer of their own.", "seaworthy run --embedded")
-        .risk(Risk::None)
-        .proved_by(&proof);
-    let alone = remedy("cache-alone", "If sharing is not wanted, cache on disk", "The disk tier needs no peers.")
-        .run("Set the backends.", export("CACHE_BACKENDS", "disk"))
-        .cost("Runners do not share a cache.")
-        .proved_by(&proof);
-    let message =
-        format!("CACHE_BOOTSTRAP_PEERS names no peer in {}, so the p2p tier cannot open.", scene.site.words());
-    Told { message, remediations: vec![start, attempt, alone] }
-}
-
-fn invalid(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn invalid(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let name = symptom.subject();
     let expected = symptom.finding.expected.as_deref();
@@ -234,10 +146,10 @@ fn invalid(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     } else {
         symptom.finding.message.clone()
     };
-    Told { message, remediations: vec![fix.proved_by(scene.proof("env/variables", symptom))] }
+    Told { message, remediations: vec![fix.done()] }
 }
 
-fn unknown_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn unknown_name(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let name = symptom.subject();
     let meant = symptom.detail("suggestion").or(symptom.finding.expected.as_deref());
@@ -247,5 +159,5 @@ fn unknown_name(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         None => fix.run("Take it away, or correct its name.", format!("unset {}", shell(name))),
     };
     let message = symptom.finding.message.clone();
-    Told { message, remediations: vec![fix.proved_by(scene.proof("env/variables", symptom))] }
+    Told { message, remediations: vec![fix.done()] }
 }

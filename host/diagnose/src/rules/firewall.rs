@@ -1,40 +1,13 @@
 use super::listener::here;
+use crate::faults;
 use crate::remedy::{list, remedy};
-use crate::rule::{Fold, Rule, Told, nothing, port_words, ports, ss, targets};
+use crate::rule::{Rule, Told, port_words, ports, ss, targets};
 use crate::scene::{Scene, Symptom, Whereabouts};
-use seaworthy_model::{Confidence, Layer, Remediation, Risk};
+use seaworthy_model::{Confidence, Remediation, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "firewall.reject",
-        title: "A firewall rejects the connection",
-        explain: "The answer to the connection was an ICMP message, sent at once. A closed port answers with a TCP reset, a machine that is \
-                  off with nothing for three seconds, and a dropping rule with nothing at all: only a rejecting rule answers so.",
-        remedy: "Find the rule on the peer's machine, and allow this one port for this one network.",
-        proof: "net.connectivity",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| (symptom.code() == "peer.rejected").then_some(symptom.finding.confidence),
-        fold: Fold::Host,
-        also: nothing,
-        tell: rejected,
-    },
-    Rule {
-        code: "firewall.drop",
-        title: "A firewall drops the packets",
-        explain: "The machine is there (its link address is known, or another port answers), and this port stays silent: a closed port \
-                  would be refused at once, so something discards the packets. Usual on hosts where ufw or an INPUT policy of DROP meets \
-                  traffic from Docker's bridge. A program that listens and accepts nothing, its queue full, is silent in the same way, \
-                  so this is never certain.",
-        remedy: "Find the rule on the peer's machine, and allow this one port for this one network.",
-        proof: "net.connectivity",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: drop_confidence,
-        fold: Fold::Host,
-        also: nothing,
-        tell: dropped,
-    },
+    Rule::of(faults::FIREWALL_REJECT).tell(rejected),
+    Rule::of(faults::FIREWALL_DROP).when(drop_confidence).tell(dropped),
 ];
 
 /// Another machine that is shown alive and silent is most likely filtered; never
@@ -88,7 +61,7 @@ fn dropped(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("On the peer's machine: a Recv-Q that is larger than Send-Q is a full queue.", ss(&ports(symptoms)))
     .risk(Risk::None)
-    .proved_by(scene.proof("net/connectivity", symptoms[0]));
+    .done();
     let mut remediations = allow(scene, symptoms);
     remediations.insert(1, queue);
     Told { message, remediations }
@@ -108,7 +81,7 @@ pub(super) fn reset(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("On the peer's machine.", ss(&ports(symptoms)))
     .risk(Risk::None)
-    .proved_by(scene.proof("net/connectivity", symptoms[0]));
+    .done();
     let mut remediations = vec![look];
     remediations.extend(allow(scene, symptoms));
     Told { message, remediations }
@@ -125,7 +98,6 @@ fn source(scene: &Scene<'_>) -> String {
 
 /// Open one port, to this network only, with whichever tool rules there.
 fn allow(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Vec<Remediation> {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let from = match (scene.site.subnet, scene.site.own) {
         (Some(net), _) => net.to_string(),
         (None, Some(ip)) => ip.to_string(),
@@ -157,7 +129,7 @@ fn allow(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Vec<Remediation> {
             "sudo iptables -L INPUT -v -n --line-numbers; sudo nft list ruleset",
         )
         .risk(Risk::None)
-        .proved_by(&proof);
+        .done();
     let open = remedy(
         "allow-port",
         format!("Allow {} from {from} only", port_words(&ports)),
@@ -168,6 +140,6 @@ fn allow(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Vec<Remediation> {
     .run("Or where firewalld rules.", firewalld)
     .cost(format!("Whatever runs in {from} can then reach this port."))
     .risk(Risk::Security)
-    .proved_by(&proof);
+    .done();
     vec![look, open]
 }

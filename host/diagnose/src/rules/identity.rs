@@ -1,42 +1,13 @@
+use crate::faults;
 use crate::remedy::{export, remedy};
-use crate::rule::{Fold, Rule, Told, nothing};
+use crate::rule::{Rule, Told};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Layer, Risk};
+use seaworthy_model::Risk;
 
-pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "identity.wrong-peer",
-        title: "Another peer answers than the address names",
-        explain: "The connection stands and the other side proved a peer id, but not the one in the address. Mostly the peer made a new \
-                  identity when it was started again, because its key is not kept; else another peer took over its address. Network and \
-                  protocol are in order.",
-        remedy: "Compare the id with the one that the peer prints, then name it in the address; keep the peer's key in a volume so that it lasts.",
-        proof: "net.connectivity",
-        layer: Layer::Identity,
-        explains_from: Layer::Identity,
-        matches: |_, symptom| (symptom.code() == "peer.wrong-id").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: nothing,
-        tell: wrong_peer,
-    },
-    Rule {
-        code: "identity.self",
-        title: "A configured peer is this runner itself",
-        explain: "The peer that answers has our own identity: the address leads back here, or an identity was copied into an image and is \
-                  shared by several runners. A peer caches nothing by talking to itself.",
-        remedy: "Take this runner out of its own list of peers.",
-        proof: "net.connectivity",
-        layer: Layer::Identity,
-        explains_from: Layer::Identity,
-        matches: |_, symptom| (symptom.code() == "peer.self").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: nothing,
-        tell: itself,
-    },
-];
+pub(super) const RULES: &[Rule] =
+    &[Rule::of(faults::IDENTITY_WRONG_PEER).tell(wrong_peer), Rule::of(faults::IDENTITY_SELF).tell(itself)];
 
 fn wrong_peer(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let mut replaced = Vec::new();
     let mut lines = Vec::new();
     for symptom in symptoms {
@@ -58,7 +29,7 @@ fn wrong_peer(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
                 .step("Compare the id with the one that the peer prints at its start: whoever holds the address could answer with another.")
                 .run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &scene.peers_with(&replaced)))
                 .cost("Trusts the peer that answers now, so compare first.")
-                .proved_by(&proof),
+                .done(),
         );
     }
     remediations.push(
@@ -75,7 +46,7 @@ fn wrong_peer(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             ),
         )
         .risk(Risk::Config)
-        .proved_by(&proof),
+        .done(),
     );
     Told { message: lines.join("\n"), remediations }
 }
@@ -91,5 +62,5 @@ fn itself(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &rest))
     };
     let message = format!("{} answers with our own identity.", crate::remedy::list(&crate::rule::targets(symptoms)));
-    Told { message, remediations: vec![fix.proved_by(scene.proof("net/connectivity", symptoms[0]))] }
+    Told { message, remediations: vec![fix.done()] }
 }

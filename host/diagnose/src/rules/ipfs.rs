@@ -1,209 +1,38 @@
+use crate::faults;
 use crate::remedy::{export, list, remedy, shell};
-use crate::rule::{Fold, Rule, Told, nothing, ss, targets};
+use crate::rule::{Rule, Told, messages, ss, targets};
 use crate::scene::{Scene, Symptom, Whereabouts};
-use seaworthy_model::{Confidence, Layer, Remediation, Risk};
+use seaworthy_model::{Confidence, Remediation, Risk};
 
 /// Port of Kubo's RPC.
 const RPC: u16 = 5001;
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "ipfs.loopback-in-container",
-        title: "The IPFS node's address is loopback, which inside this container is the container itself",
-        explain: "Kubo's RPC listens on `127.0.0.1:5001` of its own machine, and that is also the default of the cache. Inside a container \
-                  with a network of its own the same text names the container. On the host the connection would succeed, which tells it \
-                  from a node that is not running.",
-        remedy: "Let the RPC listen on the container network too, with `API.Authorizations` set, and use that address.",
-        proof: "ipfs.node",
-        layer: Layer::Interface,
-        explains_from: Layer::Tcp,
-        matches: |scene, symptom| own_loopback(scene, symptom).then_some(Confidence::Certain),
-        fold: Fold::Target,
-        also: tier,
-        tell: loopback,
-    },
-    Rule {
-        code: "ipfs.not-listening",
-        title: "No IPFS node listens at the address",
-        explain: "The machine answers that the port is closed. The daemon is not running, or its RPC listens on loopback of that machine \
-                  only, as it does unless it is told otherwise. From outside the two look the same; `ipfs config Addresses.API` tells.",
-        remedy: "Start `ipfs daemon`; where runners are on other machines, let the RPC listen there, with `API.Authorizations` set.",
-        proof: "ipfs.node",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| {
+    Rule::of(faults::IPFS_LOOPBACK_IN_CONTAINER)
+        .when(|scene, symptom| own_loopback(scene, symptom).then_some(Confidence::Certain))
+        .also(tier)
+        .tell(loopback),
+    Rule::of(faults::IPFS_NOT_LISTENING)
+        .when(|_, symptom| {
             let refused = symptom.code() == "ipfs.unreachable" && symptom.detail("kind") == Some("connection-refused");
             refused.then_some(Confidence::Certain)
-        },
-        fold: Fold::Target,
-        also: tier,
-        tell: not_listening,
-    },
-    Rule {
-        code: "ipfs.silent",
-        title: "The IPFS node does not answer",
-        explain: "The name does not resolve, packets are dropped on the way, or the node took the connection and said nothing in time: a \
-                  daemon that starts, migrates its repository, or waits for a slow disk does that. The stage says which.",
-        remedy: "Look at the daemon's log on its machine; give it time after a start.",
-        proof: "ipfs.node",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| (symptom.code() == "ipfs.unreachable").then_some(Confidence::Likely),
-        fold: Fold::Target,
-        also: tier,
-        tell: silent,
-    },
-    Rule {
-        code: "ipfs.wrong-port",
-        title: "The IPFS address leads to something that is no Kubo RPC",
-        explain: "A server answers, and not as an RPC does. Most often it is the node's own gateway (8080 instead of 5001), which serves \
-                  content and takes none; the check asked it for the empty block to tell it from any other server.",
-        remedy: "Use the address that `ipfs config Addresses.API` prints on the node.",
-        proof: "ipfs.node",
-        layer: Layer::Protocol,
-        explains_from: Layer::Protocol,
-        matches: |_, symptom| (symptom.code() == "ipfs.not-rpc").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: tier,
-        tell: wrong_port,
-    },
-    Rule {
-        code: "ipfs.old-kubo",
-        title: "The IPFS node is too old",
-        explain: "The node's own answer to `version` says so. Before 0.25 its RPC cannot be shut against strangers.",
-        remedy: "Update Kubo.",
-        proof: "ipfs.node",
-        layer: Layer::Protocol,
-        explains_from: Layer::Protocol,
-        matches: |_, symptom| (symptom.code() == "ipfs.too-old").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: tier,
-        tell: old,
-    },
-    Rule {
-        code: "ipfs.credentials",
-        title: "The IPFS node does not let this runner in",
-        explain: "`API.Authorizations` is set on the node, and what was sent is none of its entries, or its `AllowedPaths` leave out what the \
-                  cache needs. The node answered in its own words, so neither the network nor the address is the reason.",
-        remedy: "Give the runner an entry of its own with the paths that the cache uses, and its secret as IPFS_API_AUTH.",
-        proof: "ipfs.node",
-        layer: Layer::Identity,
-        explains_from: Layer::Identity,
-        matches: |_, symptom| {
-            matches!(symptom.code(), "ipfs.unauthenticated" | "ipfs.forbidden").then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: tier,
-        tell: credentials,
-    },
-    Rule {
-        code: "ipfs.forged-by-proxy",
-        title: "A proxy makes requests to the IPFS node look like a browser's",
-        explain: "Kubo refuses requests with Origin, Referer or a browser's User-Agent. This runner sends none, so something between adds \
-                  them. Missing credentials are answered in other words.",
-        remedy: "Go past the proxy, or take the headers out there.",
-        proof: "ipfs.node",
-        layer: Layer::Protocol,
-        explains_from: Layer::Protocol,
-        matches: |_, symptom| (symptom.code() == "ipfs.forged").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: tier,
-        tell: forged,
-    },
-    Rule {
-        code: "ipfs.no-room",
-        title: "The IPFS node's repository has no room left",
-        explain: "Datastore.StorageMax is what the node's owner allows. Garbage collection frees what nothing names; values of the cache are \
-                  named by MFS or a pin and stay. A put that ends in `no-space` is the same cause.",
-        remedy: "Collect garbage, then raise Datastore.StorageMax or let values expire.",
-        proof: "ipfs.node",
-        layer: Layer::Cache,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| {
-            matches!(symptom.code(), "ipfs.repo-full" | "ipfs.repo-near-full").then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: tier,
-        tell: no_room,
-    },
-    Rule {
-        code: "ipfs.repository-damaged",
-        title: "The IPFS node cannot use its repository",
-        explain: "Commands that only look are answered with errors of the node itself. The network, the address and the credentials are \
-                  right: other commands were answered.",
-        remedy: "Stop the daemon, verify and migrate the repository, start it again.",
-        proof: "ipfs.node",
-        layer: Layer::Cache,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| {
-            matches!(symptom.code(), "ipfs.rpc-failed" | "ipfs.mfs-unusable").then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Together,
-        also: tier,
-        tell: damaged,
-    },
-    Rule {
-        code: "ipfs.exposed",
-        title: "Everybody who reaches the IPFS node may do everything with it",
-        explain: "The RPC listens beyond loopback and answered without a credential. It is an administrator's interface, so whoever reaches \
-                  the port can read, replace and remove every value and the node's configuration.",
-        remedy: "Set API.Authorizations, or bind the RPC to loopback or to a container network.",
-        proof: "ipfs.node",
-        layer: Layer::Identity,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| (symptom.code() == "ipfs.api-open").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: nothing,
-        tell: exposed,
-    },
-    Rule {
-        code: "ipfs.alone",
-        title: "The IPFS node is connected to nobody",
-        explain: "Nothing leaves the node: it is offline, has no bootstrap peers, or cannot reach them. Runners of this node share with each \
-                  other all the same; a pinning service cannot fetch anything from it.",
-        remedy: "Start the daemon online and give it peers.",
-        proof: "ipfs.node",
-        layer: Layer::Libp2p,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| {
-            matches!(symptom.code(), "ipfs.offline" | "ipfs.no-peers").then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: |symptom| symptom.code() == "pinning.failed-pins",
-        tell: alone,
-    },
-    Rule {
-        code: "ipfs.bad-gateway",
-        title: "The configured IPFS gateway cannot be used",
-        explain: "It does not answer, is no gateway, or serves bytes that do not hash to what was asked for. Every block was hashed here, so \
-                  wrong bytes are certain, whoever changed them. The cache itself reads from the node.",
-        remedy: "Use another gateway over https, or none.",
-        proof: "ipfs.node",
-        layer: Layer::Protocol,
-        explains_from: Layer::Protocol,
-        matches: |_, symptom| {
-            let gateway =
-                matches!(symptom.code(), "ipfs.gateway-unreachable" | "ipfs.not-gateway" | "ipfs.gateway-lies");
-            gateway.then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: nothing,
-        tell: bad_gateway,
-    },
-    Rule {
-        code: "pinning.unusable",
-        title: "The pinning service does not keep what is stored",
-        explain: "The service refuses the token, has no quota left, gave pins up, or is not one. Values are on the node all the same: what is \
-                  lost is the copy that outlives it. The service's own words tell the cases apart.",
-        remedy: "Make a new token, or free quota, at the service; or leave it out.",
-        proof: "ipfs.node",
-        layer: Layer::Identity,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| symptom.code().starts_with("pinning.").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: nothing,
-        tell: pinning,
-    },
+        })
+        .also(tier)
+        .tell(not_listening),
+    Rule::of(faults::IPFS_SILENT)
+        .when(|_, symptom| (symptom.code() == "ipfs.unreachable").then_some(Confidence::Likely))
+        .also(tier),
+    Rule::of(faults::IPFS_WRONG_PORT).also(tier).tell(wrong_port),
+    Rule::of(faults::IPFS_OLD_KUBO).also(tier).tell(old),
+    Rule::of(faults::IPFS_CREDENTIALS).also(tier).tell(credentials),
+    Rule::of(faults::IPFS_FORGED_BY_PROXY).also(tier).tell(forged),
+    Rule::of(faults::IPFS_NO_ROOM).also(tier).tell(no_room),
+    Rule::of(faults::IPFS_REPOSITORY_DAMAGED).also(tier).tell(damaged),
+    Rule::of(faults::IPFS_EXPOSED).tell(exposed),
+    Rule::of(faults::IPFS_BAD_GATEWAY).tell(bad_gateway),
+    Rule::of(faults::PINNING_UNUSABLE)
+        .when(|_, symptom| symptom.code().starts_with("pinning.").then_some(symptom.finding.confidence))
+        .tell(pinning),
 ];
 
 /// What a cache tier on the node says of itself follows from the node.
@@ -213,10 +42,6 @@ fn tier(symptom: &Symptom<'_>) -> bool {
 
 fn own_loopback(scene: &Scene<'_>, symptom: &Symptom<'_>) -> bool {
     symptom.code() == "ipfs.unreachable" && scene.whereabouts(symptom) == Whereabouts::OwnLoopback
-}
-
-fn proof(scene: &Scene<'_>, symptom: &Symptom<'_>) -> String {
-    scene.proof("ipfs/node", symptom)
 }
 
 fn port(symptom: &Symptom<'_>) -> u16 {
@@ -234,7 +59,7 @@ fn authorized(remedy: crate::remedy::Remedy) -> crate::remedy::Remedy {
 
 fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let (proof, port) = (proof(scene, symptom), port(symptom));
+    let port = port(symptom);
     let gateway = scene.site.gateway.map_or_else(|| "host.docker.internal".to_owned(), |ip| ip.to_string());
     let listen = match scene.site.gateway {
         Some(ip) if ip.is_ipv4() => format!("/ip4/{ip}/tcp/{port}"),
@@ -253,12 +78,12 @@ fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .run("And the secret, without showing it.", "read -rs IPFS_API_AUTH && export IPFS_API_AUTH")
     .risk(Risk::Security)
     .cost("Whoever has the secret and runs on that network can use the node.")
-    .proved_by(&proof);
+    .done();
     let host = remedy("use-host-network", "Or run the container on the host's network", "Loopback is the host's then.")
         .run("Add to your docker run.", "--network host")
         .risk(Risk::Security)
         .cost("The container reaches everything that listens on the host.")
-        .proved_by(proof);
+        .done();
     let message = format!(
         "{} is loopback. Inside this container that is the container itself, and no IPFS node runs in it.",
         symptom.subject()
@@ -268,11 +93,11 @@ fn loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 
 fn not_listening(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let (proof, port) = (proof(scene, symptom), port(symptom));
+    let port = port(symptom);
     let start = remedy("start-daemon", "Start the node", "A closed port is what a machine without a daemon answers.")
         .run("On its machine, see what listens there.", ss(&[port]))
         .run("Start it.", "ipfs daemon --migrate=true")
-        .proved_by(&proof);
+        .done();
     let mut remediations = vec![start];
     if scene.whereabouts(symptom) != Whereabouts::ThisMachine {
         let listen = authorized(remedy(
@@ -287,32 +112,13 @@ fn not_listening(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             ),
         )
         .risk(Risk::Security)
-        .proved_by(proof);
+        .done();
         remediations.push(listen);
     }
     Told { message: format!("{} refuses connections: no IPFS node listens there.", symptom.subject()), remediations }
 }
 
-fn silent(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let symptom = symptoms[0];
-    let stage = symptom.detail("stage").unwrap_or("connect");
-    let look = remedy(
-        "look-at-daemon",
-        "See what the daemon does",
-        "A start, a migration and a slow disk all take longer than a check waits.",
-    )
-    .run(
-        "On its machine, ask it directly.",
-        format!("curl -m 10 -X POST http://127.0.0.1:{}/api/v0/version", port(symptom)),
-    )
-    .step("If that answers and this runner gets nothing, look for a firewall between the two.")
-    .risk(Risk::None)
-    .proved_by(proof(scene, symptom));
-    let why = symptom.finding.observed.as_deref().unwrap_or("no answer came");
-    Told { message: format!("{} does not answer (stage {stage}): {why}.", symptom.subject()), remediations: vec![look] }
-}
-
-fn wrong_port(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn wrong_port(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let gateway = symptom.detail("who") == Some("gateway");
     let host = symptom.place.as_ref().map_or("127.0.0.1", |place| place.host.as_str());
@@ -324,12 +130,12 @@ fn wrong_port(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("On the node's machine, see where its RPC listens.", "ipfs config Addresses.API")
     .run("Set it here, as it is reached from this runner.", export("CACHE_IPFS_API", &format!("http://{host}:{RPC}")))
-    .proved_by(proof(scene, symptom));
+    .done();
     let what = if gateway { "is an IPFS gateway" } else { "answers, and is no Kubo RPC" };
     Told { message: format!("{} {what}.", symptom.subject()), remediations: vec![fix] }
 }
 
-fn old(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn old(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let fix = remedy("update-kubo", "Update Kubo", "What the cache needs came with 0.25.")
         .run(
@@ -340,18 +146,17 @@ fn old(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         .run("Start the new one; it brings the repository along.", "ipfs daemon --migrate=true")
         .risk(Risk::Data)
         .cost("An older Kubo cannot use the repository afterwards.")
-        .proved_by(proof(scene, symptom));
+        .done();
     Told { message: format!("{}: {}.", symptom.subject(), symptom.finding.message), remediations: vec![fix] }
 }
 
-fn credentials(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn credentials(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let proof = proof(scene, symptom);
     let allow = |id: &str, title: &str| {
         authorized(remedy(id, title, "An entry of its own can be taken back without shutting others out."))
             .step("Restart the daemon.")
             .risk(Risk::Security)
-            .proved_by(&proof)
+            .done()
     };
     let give = remedy(
         "give-secret",
@@ -360,7 +165,7 @@ fn credentials(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("Without showing it: the token, or `user:password`.", "read -rs IPFS_API_AUTH && export IPFS_API_AUTH")
     .risk(Risk::Security)
-    .proved_by(&proof);
+    .done();
     let forbidden = symptoms.iter().any(|symptom| symptom.code() == "ipfs.forbidden");
     let remediations: Vec<Remediation> = if forbidden {
         vec![allow("allow-paths", "Allow these credentials what the cache uses")]
@@ -370,7 +175,7 @@ fn credentials(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     Told { message: format!("{}: {}.", symptom.subject(), symptom.finding.message), remediations }
 }
 
-fn forged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn forged(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let host = symptom.place.as_ref().map_or_else(|| "NODE".to_owned(), |place| place.host.clone());
     let fix = remedy("go-past-proxy", "Go past the proxy", "The node is reached without it.")
@@ -378,15 +183,14 @@ fn forged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "Add its host to what is not proxied.",
             format!("export NO_PROXY=\"${{NO_PROXY:+$NO_PROXY,}}\"{}", shell(&host)),
         )
-        .proved_by(proof(scene, symptom));
+        .done();
     let message =
         format!("{} refuses requests as forged: something on the way adds headers of a browser.", symptom.subject());
     Told { message, remediations: vec![fix] }
 }
 
-fn no_room(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn no_room(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let proof = proof(scene, symptom);
     let collect = remedy(
         "collect-garbage",
         "Collect garbage",
@@ -398,7 +202,7 @@ fn no_room(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .risk(Risk::Data)
     .cost("Content that others left unpinned on this node is gone.")
-    .proved_by(&proof);
+    .done();
     let more = symptom.detail("storage-max").and_then(|most| most.parse::<u64>().ok()).unwrap_or(10_000_000_000);
     let raise =
         remedy("raise-storage-max", "Or allow the repository more", "The bound is the owner's, not the disk's.")
@@ -409,7 +213,7 @@ fn no_room(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
                     more / 500_000_000 + 1
                 ),
             )
-            .proved_by(&proof);
+            .done();
     let expire =
         remedy("let-values-expire", "Or let values expire", "What has expired is removed when it is asked for.")
             .write(
@@ -417,13 +221,12 @@ fn no_room(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
                 "checks.toml",
                 "[tiers.ipfs]\nadapter = \"ipfs\"\ntarget = \"ipfs\"\nwith = { default-ttl = 604800 }\n",
             )
-            .proved_by(proof);
+            .done();
     let message = format!("{}: {}.", symptom.subject(), symptom.finding.message);
     Told { message, remediations: vec![collect, raise, expire] }
 }
 
-fn damaged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let symptom = symptoms[0];
+fn damaged(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let mut fix =
         remedy("verify-repository", "Verify the repository", "Its own errors say that it cannot be used as it is.")
             .run("On the node's machine, with the daemon stopped.", "ipfs repo migrate; ipfs repo verify");
@@ -433,13 +236,11 @@ fn damaged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "ipfs files stat /seaworthy; ipfs files ls -l /",
         );
     }
-    let said: Vec<String> = symptoms.iter().map(|symptom| symptom.finding.message.clone()).collect();
-    Told { message: said.join("\n"), remediations: vec![fix.risk(Risk::Data).proved_by(proof(scene, symptom))] }
+    Told::found(symptoms, vec![fix.risk(Risk::Data).done()])
 }
 
-fn exposed(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn exposed(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let proof = proof(scene, symptom);
     let shut = authorized(remedy(
         "require-secret",
         "Let in only who has a secret",
@@ -448,7 +249,7 @@ fn exposed(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .step("Restart the daemon.")
     .run("On the runners, without showing it.", "read -rs IPFS_API_AUTH && export IPFS_API_AUTH")
     .risk(Risk::Security)
-    .proved_by(&proof);
+    .done();
     let bind =
         remedy("listen-on-loopback", "Or let it listen on loopback only", "Where all who use it are on its machine.")
             .run(
@@ -456,23 +257,11 @@ fn exposed(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
                 format!("ipfs config Addresses.API /ip4/127.0.0.1/tcp/{}", port(symptom)),
             )
             .cost("Containers and other machines do not reach it any more.")
-            .proved_by(proof);
+            .done();
     Told { message: format!("{}: {}.", symptom.subject(), symptom.finding.message), remediations: vec![shut, bind] }
 }
 
-fn alone(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let symptom = symptoms[0];
-    let fix = remedy("connect-node", "Connect the node", "Content leaves it only over connections.")
-        .run("On its machine, see whom it dials at start, and whom it has.", "ipfs bootstrap; ipfs swarm peers | wc -l")
-        .run("Where it runs with --offline, start it without.", "ipfs daemon")
-        .run("Where the list is empty, fill it.", "ipfs bootstrap add default")
-        .risk(Risk::Security)
-        .cost("A node in the public network is dialled by strangers.")
-        .proved_by(proof(scene, symptom));
-    Told { message: format!("{}: {}.", symptom.subject(), symptom.finding.message), remediations: vec![fix] }
-}
-
-fn bad_gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn bad_gateway(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let lies = symptoms.iter().any(|symptom| symptom.code() == "ipfs.gateway-lies");
     let own = remedy(
@@ -482,20 +271,19 @@ fn bad_gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("On the node's machine, see where it listens.", "ipfs config Addresses.Gateway")
     .run("Or leave the gateway out.", "unset IPFS_GATEWAY")
-    .proved_by(proof(scene, symptom));
+    .done();
     let how = if lies { " Nothing that it served may be trusted without hashing it." } else { "" };
     Told { message: format!("{}.{how}", symptom.finding.message.trim_end_matches('.')), remediations: vec![own] }
 }
 
-fn pinning(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn pinning(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let proof = proof(scene, symptom);
     let has = |code: &str| symptoms.iter().any(|symptom| symptom.code() == code);
     let first = if has("pinning.unauthorized") || has("pinning.token-missing") {
         remedy("give-pinning-token", "Give the runner a token of the service", "Pins belong to an account.")
             .run("Without showing it.", "read -rs IPFS_PINNING_TOKEN && export IPFS_PINNING_TOKEN")
             .risk(Risk::Security)
-            .proved_by(&proof)
+            .done()
     } else if has("pinning.quota") {
         remedy(
             "free-quota",
@@ -504,7 +292,7 @@ fn pinning(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         )
         .step("Remove pins at the service's own pages, or enlarge the plan.")
         .risk(Risk::Data)
-        .proved_by(&proof)
+        .done()
     } else if has("pinning.failed-pins") {
         remedy(
             "let-service-fetch",
@@ -516,7 +304,7 @@ fn pinning(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "ipfs id -f '<addrs>\\n'; ipfs swarm addrs autonat",
         )
         .step("Forward its swarm port (4001), or let it use relays; then store the values again.")
-        .proved_by(&proof)
+        .done()
     } else {
         remedy(
             "check-endpoint",
@@ -532,12 +320,14 @@ fn pinning(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         )
         .step("401 is the answer of a pinning service to nobody; 404 is another path.")
         .risk(Risk::None)
-        .proved_by(&proof)
+        .done()
     };
     let without = remedy("leave-service-out", "Or do without it", "The node keeps what is stored.")
         .run("Unset it.", "unset IPFS_PINNING_SERVICE IPFS_PINNING_TOKEN")
         .cost("Values are lost with the node.")
-        .proved_by(proof);
-    let said: Vec<String> = symptoms.iter().map(|symptom| symptom.finding.message.clone()).collect();
-    Told { message: format!("{}: {}", list(&targets(symptoms)), said.join("\n")), remediations: vec![first, without] }
+        .done();
+    Told {
+        message: format!("{}: {}", list(&targets(symptoms)), messages(symptoms)),
+        remediations: vec![first, without],
+    }
 }

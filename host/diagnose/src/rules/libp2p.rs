@@ -1,75 +1,25 @@
 use super::listener::{free_port, here, listen_at};
+use crate::faults;
 use crate::remedy::{list, remedy, shell};
-use crate::rule::{Fold, Rule, Told, nothing, ss, targets};
+use crate::rule::{Rule, Told, ss, targets};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Confidence, Layer, Remediation, Risk};
+use seaworthy_model::{Confidence, Remediation, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "libp2p.not-libp2p",
-        title: "Another program answers on the peer's port",
-        explain: "The connection stands, and what came back is no libp2p: an HTTP answer, a banner, or other bytes. Another service owns the \
-                  port, or a proxy stands between. A libp2p peer sends `/multistream/1.0.0` first.",
-        remedy: "Find the owner of the port on the peer's machine, and give the port to the peer or the peer another port.",
-        proof: "net.connectivity",
-        layer: Layer::Libp2p,
-        explains_from: Layer::Libp2p,
-        matches: |_, symptom| (symptom.code() == "peer.not-libp2p").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: nothing,
-        tell: not_libp2p,
-    },
-    Rule {
-        code: "libp2p.wedged",
-        title: "The peer's program hangs: it holds the port and does not work",
-        explain: "The kernel of the peer's machine accepts the connection, and the program behind it never speaks: it hangs, is stopped, or \
-                  waits for the other side first. A program that is not running would refuse, a firewall would be silent from the start. \
-                  So is, in the end, a program that accepts nothing: when its queue is full the kernel drops what comes, and on this \
-                  very machine that is likelier than a firewall.",
-        remedy: "Look at the peer's process and start it again.",
-        proof: "net.connectivity",
-        layer: Layer::Libp2p,
-        explains_from: Layer::Libp2p,
-        matches: |scene, symptom| match symptom.code() {
+    Rule::of(faults::LIBP2P_NOT_LIBP2P).tell(not_libp2p),
+    Rule::of(faults::LIBP2P_WEDGED)
+        .when(|scene, symptom| match symptom.code() {
             "peer.wedged" => Some(symptom.finding.confidence),
             "peer.filtered" if here(scene, symptom) => {
                 let listens = scene.listeners(symptom).is_none_or(|found| !found.is_empty());
                 Some(if listens { Confidence::Likely } else { Confidence::Possible })
             }
             _ => None,
-        },
-        fold: Fold::Target,
-        also: nothing,
-        tell: wedged,
-    },
-    Rule {
-        code: "libp2p.handshake-failed",
-        title: "The encrypted handshake with the peer fails",
-        explain: "The other side speaks libp2p, and the two do not agree on noise and yamux: it offers none of them, or the stream is not \
-                  what it seems (a private network with a swarm key looks so). An identity that differs is another finding.",
-        remedy: "Let the peer offer noise and yamux, without a private network key.",
-        proof: "net.connectivity",
-        layer: Layer::Libp2p,
-        explains_from: Layer::Libp2p,
-        matches: |_, symptom| (symptom.code() == "peer.handshake-failed").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: nothing,
-        tell: handshake,
-    },
-    Rule {
-        code: "libp2p.no-cache-protocol",
-        title: "The peer does not speak a cache protocol",
-        explain: "The peer is a libp2p node, and neither `/seaworthy/cache/1.0.0` nor `/github-cache/1.0.0` is among its protocols: a node of \
-                  another application, or a cache that was started without its P2P part.",
-        remedy: "Point at a peer of the cache; `seaworthy peer` starts one and prints its address.",
-        proof: "net.connectivity",
-        layer: Layer::Protocol,
-        explains_from: Layer::Protocol,
-        matches: |_, symptom| (symptom.code() == "peer.no-cache-protocol").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: nothing,
-        tell: no_protocol,
-    },
+        })
+        .tell(wedged),
+    Rule::of(faults::LIBP2P_HANDSHAKE_FAILED)
+        .when(|_, symptom| (symptom.code() == "peer.handshake-failed").then_some(symptom.finding.confidence)),
+    Rule::of(faults::LIBP2P_NO_CACHE_PROTOCOL).tell(no_protocol),
 ];
 
 /// Look who owns the port, there.
@@ -84,7 +34,7 @@ fn owner(scene: &Scene<'_>, symptom: &Symptom<'_>) -> Remediation {
         "Start the peer on a free port, and paste the line that it prints.",
         &listen_at(scene, symptom, &free_port(scene, symptom.port(), here(scene, symptom))),
     )
-    .proved_by(scene.proof("net/connectivity", symptom))
+    .done()
 }
 
 fn not_libp2p(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
@@ -116,7 +66,7 @@ fn wedged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .run("Where it is a container, start it again.", "docker restart PEER_CONTAINER")
     .cost("What the peer holds in memory only is lost.")
     .risk(Risk::Data)
-    .proved_by(scene.proof("net/connectivity", symptom));
+    .done();
     let about = symptom.subject();
     let message = if symptom.code() == "peer.wedged" {
         format!("{about} accepts the connection and then says nothing, so the program behind port {port} hangs.")
@@ -134,19 +84,6 @@ fn wedged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     Told { message, remediations: vec![fix] }
 }
 
-fn handshake(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let symptom = symptoms[0];
-    let fix = remedy(
-        "offer-noise",
-        "Let the peer offer noise and yamux, without a private network key",
-        "These are what the cache speaks.",
-    )
-    .run("On the peer's machine, look for a private network.", "env | grep -i pnet; ls -l swarm.key ~/.ipfs/swarm.key")
-    .step("Start the peer with noise and yamux enabled, and without a swarm key.")
-    .proved_by(scene.proof("net/connectivity", symptom));
-    Told { message: format!("{}: {}", symptom.subject(), symptom.finding.message), remediations: vec![fix] }
-}
-
 fn no_protocol(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let about = targets(symptoms);
     let fix = remedy(
@@ -159,6 +96,6 @@ fn no_protocol(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         &listen_at(scene, symptoms[0], &symptoms[0].port().to_string()),
     )
     .run("Read what this means.", format!("seaworthy explain {}", shell(symptoms[0].code())))
-    .proved_by(scene.proof("net/connectivity", symptoms[0]));
+    .done();
     Told { message: format!("{} is a libp2p node without a cache protocol.", list(&about)), remediations: vec![fix] }
 }

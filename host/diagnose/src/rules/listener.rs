@@ -1,107 +1,37 @@
+use crate::faults;
 use crate::remedy::{Remedy, export, list, remedy};
 use crate::rows::rows;
-use crate::rule::{Fold, Rule, Told, nothing, port_words, ports, ss, targets};
+use crate::rule::{Rule, Told, port_words, ports, ss, targets};
 use crate::scene::{Scene, Symptom, Whereabouts};
 use crate::site::Listener;
-use seaworthy_model::{Confidence, Layer, Remediation, Risk};
+use seaworthy_model::{Confidence, Remediation, Risk};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "listener.loopback-only",
-        title: "The peer listens on its own loopback address only",
-        explain: "A socket bound to `127.0.0.1` answers programs on its own machine and refuses everyone else, containers included. The \
-                  machine answers the refused connection itself, so it is no firewall and no dead host; the list of listeners on the \
-                  peer's machine shows the bound address, which tells it from a peer that is not running.",
-        remedy: "Restart the peer on the address that this container reaches, or on all addresses behind a firewall.",
-        proof: "net.connectivity",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |scene, symptom| bound(scene, symptom, Bound::Loopback),
-        fold: Fold::Host,
-        also: nothing,
-        tell: loopback_only,
-    },
-    Rule {
-        code: "listener.other-address",
-        title: "The peer listens, but on another address of its machine",
-        explain: "A socket bound to one address refuses connections to the others of the same machine. The list of listeners on the \
-                  peer's machine shows the port, bound to neither this address nor to all.",
-        remedy: "Restart the peer on the address that this container reaches, or on all addresses behind a firewall.",
-        proof: "net.connectivity",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |scene, symptom| bound(scene, symptom, Bound::Other),
-        fold: Fold::Host,
-        also: nothing,
-        tell: other_address,
-    },
-    Rule {
-        code: "listener.nothing-listening",
-        title: "Nothing listens on the peer's port",
-        explain: "The machine is up and answers that the port is closed, and its own list of listeners does not hold it: the peer is not \
-                  running, or listens on another port. A port that moves when it is busy looks the same from outside.",
-        remedy: "Start the peer on this port: `seaworthy peer --listen /ip4/0.0.0.0/tcp/PORT`.",
-        proof: "net.connectivity",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |scene, symptom| bound(scene, symptom, Bound::Nowhere),
-        fold: Fold::Host,
-        also: nothing,
-        tell: nothing_listening,
-    },
-    Rule {
-        code: "firewall.reset",
-        title: "Something between refuses connections to a peer that listens",
-        explain: "The peer's machine shows a socket that listens on all addresses, and yet the connection is refused from here. What \
-                  remains is a firewall rule that answers with a TCP reset (`REJECT --reject-with tcp-reset`), or a peer that was \
-                  restarted between the two reports. From outside it looks exactly like a closed port.",
-        remedy: "See that the peer still listens; then allow its port for this network on the peer's machine.",
-        proof: "net.connectivity",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |scene, symptom| bound(scene, symptom, Bound::Everywhere).map(|_| Confidence::Likely),
-        fold: Fold::Host,
-        also: nothing,
-        tell: super::firewall::reset,
-    },
-    Rule {
-        code: "listener.none-or-loopback",
-        title: "The peer's port is closed from here: bound to loopback only, or not running",
-        explain: "The machine is up and answered with a TCP reset, so neither a dead host nor a dropping firewall. Two causes look the \
-                  same from outside: the peer listens on 127.0.0.1 only, or nothing listens on that port. The list of listeners on the \
-                  peer's machine tells them apart; a host report (`SEAWORTHY_HOST_REPORT`) lets this tool do it.",
-        remedy: "Look at `ss -ltnp` on the peer's machine: restart the peer on a reachable address, or start it.",
-        proof: "net.connectivity",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| (symptom.code() == "peer.refused").then_some(Confidence::Likely),
-        fold: Fold::Host,
-        also: nothing,
-        tell: none_or_loopback,
-    },
-    Rule {
-        code: "listener.behind-published-port",
-        title: "Connections are accepted and then reset",
-        explain: "Docker's proxy accepts on a published port before it knows whether the container answers. When the program inside is \
-                  bound to the container's loopback, or is not running, the proxy resets the connection a few milliseconds later. A \
-                  closed port refuses at once instead. Any other program may close what it accepts too; the list of listeners on the \
-                  peer's machine shows who owns the port.",
-        remedy: "Let the peer listen on all addresses of its container, not on the container's loopback.",
-        proof: "net.connectivity",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |scene, symptom| {
+    Rule::of(faults::LISTENER_LOOPBACK_ONLY)
+        .when(|scene, symptom| bound(scene, symptom, Bound::Loopback))
+        .tell(loopback_only),
+    Rule::of(faults::LISTENER_OTHER_ADDRESS)
+        .when(|scene, symptom| bound(scene, symptom, Bound::Other))
+        .tell(other_address),
+    Rule::of(faults::LISTENER_NOTHING_LISTENING)
+        .when(|scene, symptom| bound(scene, symptom, Bound::Nowhere))
+        .tell(nothing_listening),
+    Rule::of(faults::FIREWALL_RESET)
+        .when(|scene, symptom| bound(scene, symptom, Bound::Everywhere).map(|_| Confidence::Likely))
+        .tell(super::firewall::reset),
+    Rule::of(faults::LISTENER_NONE_OR_LOOPBACK)
+        .when(|_, symptom| (symptom.code() == "peer.refused").then_some(Confidence::Likely))
+        .tell(none_or_loopback),
+    Rule::of(faults::LISTENER_BEHIND_PUBLISHED_PORT)
+        .when(|scene, symptom| {
             let ceiling = match owner(scene, symptom) {
                 None if here(scene, symptom) => Confidence::Possible,
                 _ => Confidence::Likely,
             };
             (symptom.code() == "peer.reset").then_some(symptom.finding.confidence.min(ceiling))
-        },
-        fold: Fold::Host,
-        also: nothing,
-        tell: published,
-    },
+        })
+        .tell(published),
 ];
 
 #[derive(PartialEq)]
@@ -257,10 +187,8 @@ fn other_loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Option<Remedi
         format!("Use {other}, which the peer listens on"),
         "IPv4 and IPv6 loopback are two addresses, and only one of them is bound.",
     );
-    (!replaced.is_empty()).then(|| {
-        fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &scene.peers_with(&replaced)))
-            .proved_by(scene.proof("net/connectivity", symptoms[0]))
-    })
+    (!replaced.is_empty())
+        .then(|| fix.run("Set the peers.", export("CACHE_BOOTSTRAP_PEERS", &scene.peers_with(&replaced))).done())
 }
 
 fn other_address(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
@@ -275,7 +203,6 @@ fn other_address(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 
 /// Bind the peer where this container reaches it: the one address first, then all.
 fn rebind(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Vec<Remediation> {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let port = symptoms[0].port().to_string();
     let machine = machine(scene, symptoms[0]);
     let ip = scene.ip(symptoms[0]);
@@ -291,7 +218,7 @@ fn rebind(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Vec<Remediation> {
             )
             .listening(format!("On {machine}, restart the peer with this address; a seaworthy peer takes it so."), &at)
             .run("There, see that it does.", ss(&ports(symptoms)))
-            .proved_by(&proof),
+            .done(),
         );
     }
     // What is dialled at loopback needs no other network.
@@ -308,7 +235,7 @@ fn rebind(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Vec<Remediation> {
                 format!("On {machine}, restart the peer; a seaworthy peer takes the address so."),
                 &ListenAt { multiaddr: multiaddr(all, &port), open: true },
             )
-            .proved_by(proof),
+            .done(),
         );
     }
     remedies
@@ -334,7 +261,7 @@ fn start(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Remediation {
             format!("On {machine}, start it; a seaworthy peer is started so, and prints the line to paste here."),
             &at,
         )
-        .proved_by(scene.proof("net/connectivity", symptoms[0]))
+        .done()
 }
 
 fn none_or_loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
@@ -373,7 +300,7 @@ fn none_or_loopback(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             ),
         _ => look.run(format!("On {machine}."), command),
     };
-    let mut remediations = vec![look.risk(Risk::None).proved_by(scene.proof("net/connectivity", symptoms[0]))];
+    let mut remediations = vec![look.risk(Risk::None).done()];
     remediations.extend(rebind(scene, symptoms));
     remediations.push(start(scene, symptoms));
     Told { message, remediations }
@@ -401,7 +328,7 @@ fn closes(scene: &Scene<'_>, symptoms: &[&Symptom<'_>], name: &str) -> Told {
             format!("sudo {}", ss(&ports(symptoms))),
         )
         .risk(Risk::None)
-        .proved_by(scene.proof("net/connectivity", symptoms[0]));
+        .done();
     Told { message, remediations: vec![fix, start(scene, symptoms)] }
 }
 
@@ -426,10 +353,10 @@ fn behind_proxy(scene: &Scene<'_>, symptoms: &[&Symptom<'_>], guessed: bool) -> 
     .run("On the host, see what it is bound to.", ss_in_container(&ports))
     .listening("Restart it; a seaworthy peer takes the address so.", &ListenAt { multiaddr: all, open: true })
     .cost("All containers on the peer's networks, and whoever reaches the published port, then reach the peer.")
-    .proved_by(scene.proof("net/connectivity", symptoms[0]));
+    .done();
     let who = remedy("find-owner", "See which program has the port", "Only a published port belongs to docker-proxy.")
         .run(format!("On {}.", machine(scene, symptoms[0])), format!("sudo {}", ss(&ports)))
         .risk(Risk::None)
-        .proved_by(scene.proof("net/connectivity", symptoms[0]));
+        .done();
     Told { message, remediations: if guessed { vec![who, fix] } else { vec![fix] } }
 }

@@ -21,12 +21,14 @@ mod s3;
 mod secret;
 mod sharing;
 mod storacha;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 use crate::rule::Rule;
 
-/// Every rule.
-pub(crate) static RULES: &[&[Rule]] = &[
+/// Rules with logic of their own.
+static RULES: &[&[Rule]] = &[
     environment::RULES,
     // These know more of a symptom than the rules of its layer.
     python::RULES,
@@ -50,3 +52,11 @@ pub(crate) static RULES: &[&[Rule]] = &[
     cache::RULES,
     dependencies::RULES,
 ];
+
+/// Every rule, in order: first those that are all record, since they name single
+/// codes and what must hold beside them; among these the ones with more conditions
+/// first. A code that a rule in Rust reads differently by what surrounds it belongs
+/// into no such record.
+pub(crate) fn rules() -> impl Iterator<Item = &'static Rule> {
+    crate::faults::RULES.iter().chain(RULES.iter().copied().flatten())
+}

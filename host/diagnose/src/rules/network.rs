@@ -1,52 +1,13 @@
+use crate::faults;
 use crate::remedy::{list, remedy};
-use crate::rule::{Fold, Rule, Told, nothing, targets};
+use crate::rule::{Rule, Told, targets};
 use crate::scene::{Scene, Symptom, Whereabouts};
-use seaworthy_model::{Confidence, Layer, Risk};
+use seaworthy_model::{Confidence, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "net.host-down",
-        title: "No machine has the peer's address",
-        explain: "Linux asked for the link address of the peer, or of the router to it, for three seconds and nobody answered: the machine \
-                  is off, its container is gone, or the address was given to nobody. A firewall answers at once or stays silent for the \
-                  whole budget; only a missing machine ends after about three seconds as `host unreachable`.",
-        remedy: "See that the peer's machine or container runs, and which address it has now; a name stays right where an address does not.",
-        proof: "net.connectivity",
-        layer: Layer::Interface,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| (symptom.code() == "peer.host-down").then_some(symptom.finding.confidence),
-        fold: Fold::Host,
-        also: nothing,
-        tell: host_down,
-    },
-    Rule {
-        code: "net.no-route",
-        title: "There is no route to the peer",
-        explain: "The kernel here knows no way to the peer's network and says so at once, without sending anything. On an IPv6 address it \
-                  mostly means that this container has no IPv6; on a network made with `--internal` there is no default route at all.",
-        remedy: "Use the peer's IPv4 address, or attach the container to a network that leads to the peer.",
-        proof: "net.connectivity",
-        layer: Layer::Interface,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| (symptom.code() == "peer.no-route").then_some(symptom.finding.confidence),
-        fold: Fold::Host,
-        also: nothing,
-        tell: no_route,
-    },
-    Rule {
-        code: "net.silent",
-        title: "The peer's address never answers",
-        explain: "Neither an answer nor an error came back within the budget, and nothing shows that the machine is alive: packets are \
-                  dropped on the way, or the machine is off behind a router that says nothing. From here the two cannot be told apart.",
-        remedy: "Watch for the packets on the peer's machine with `tcpdump`: if they arrive, its firewall drops them; if not, look on the way.",
-        proof: "net.connectivity",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| (symptom.code() == "peer.silent").then_some(Confidence::Possible),
-        fold: Fold::Host,
-        also: nothing,
-        tell: silent,
-    },
+    Rule::of(faults::NET_HOST_DOWN).tell(host_down),
+    Rule::of(faults::NET_NO_ROUTE).tell(no_route),
+    Rule::of(faults::NET_SILENT).when(|_, symptom| (symptom.code() == "peer.silent").then_some(Confidence::Possible)),
 ];
 
 fn ip(scene: &Scene<'_>, symptom: &Symptom<'_>) -> String {
@@ -55,7 +16,6 @@ fn ip(scene: &Scene<'_>, symptom: &Symptom<'_>) -> String {
 
 fn host_down(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let ip = ip(scene, symptoms[0]);
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let near = scene.whereabouts(symptoms[0]) == Whereabouts::Neighbour;
     let fix = if near {
         remedy("find-peer-container", "Find the peer's present address", "Containers get a new address when they are started again; their names stay.")
@@ -75,11 +35,10 @@ fn host_down(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     };
     let place = if near { "on this container's own network" } else { "on the way there" };
     let message = format!("Nobody {place} answers for {ip}: {} is not there.", list(&targets(symptoms)));
-    Told { message, remediations: vec![fix.risk(Risk::Config).proved_by(proof)] }
+    Told { message, remediations: vec![fix.risk(Risk::Config).done()] }
 }
 
 fn no_route(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
     let six = scene.ip(symptoms[0]).is_some_and(|ip| ip.is_ipv6());
     let fix = if six {
         remedy(
@@ -103,28 +62,5 @@ fn no_route(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         scene.site.words(),
         ip(scene, symptoms[0])
     );
-    Told { message, remediations: vec![fix.proved_by(proof)] }
-}
-
-fn silent(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let proof = scene.proof("net/connectivity", symptoms[0]);
-    let fix = remedy(
-        "follow-packets",
-        "See how far the packets come",
-        "Only the other end can tell a dropped packet from a machine that is off.",
-    )
-    .run(
-        "On the peer's machine, watch for packets while this check runs again.",
-        format!("sudo tcpdump -ni any tcp port {}", symptoms[0].port()),
-    )
-    .step(
-        "If they arrive, a firewall on that machine drops them; if not, one on the way does, or the address is wrong.",
-    )
-    .risk(Risk::None)
-    .proved_by(proof);
-    let message = format!(
-        "{} gave no answer and no error within the time. Either the packets are dropped on the way, or no machine is there.",
-        list(&targets(symptoms))
-    );
-    Told { message, remediations: vec![fix] }
+    Told { message, remediations: vec![fix.done()] }
 }

@@ -1,76 +1,29 @@
+use crate::faults;
 use crate::remedy::{Remedy, list, remedy};
-use crate::rule::{Fold, Rule, Told, nothing, targets};
+use crate::rule::{Rule, Told, targets};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Confidence, Layer, Remediation, Risk};
+use seaworthy_model::{Confidence, Remediation, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "secret.per-job",
-        title: "The shared secret is a token that changes with every job",
-        explain: "GitHub makes a new GITHUB_TOKEN for every job. A key derived from it opens nothing that another job wrote, so the cache \
-                  misses for ever although every part of it works. It is told from two different secrets by where the secret comes from.",
-        remedy: "Set CACHE_P2P_SHARED_SECRET to one lasting secret, for all runners and peers.",
-        proof: "p2p.encryption",
-        layer: Layer::Identity,
-        explains_from: Layer::Identity,
-        matches: |scene, symptom| match symptom.code() {
+    Rule::of(faults::SECRET_PER_JOB)
+        .when(|scene, symptom| match symptom.code() {
             "secret.per-job-token" => Some(symptom.finding.confidence),
             // The peer cannot hold our job's token; that our own changes is proven.
             "secret.different" if scene.has("secret.per-job-token", None) => Some(Confidence::Likely),
             _ => None,
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: per_job,
-    },
-    Rule {
-        code: "secret.different",
-        title: "This runner and the peer hold different shared secrets",
-        explain: "Both sides proved that they hold a secret, without showing it, and the proofs differ. The peer is reachable and is the \
-                  right one; what one side writes the other cannot open. A missing secret is another finding.",
-        remedy: "Compare the fingerprints of both sides, then give them the same CACHE_P2P_SHARED_SECRET.",
-        proof: "p2p.encryption",
-        layer: Layer::Identity,
-        explains_from: Layer::Identity,
-        matches: |_, symptom| (symptom.code() == "secret.different").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: |symptom| {
+        })
+        .tell(per_job),
+    Rule::of(faults::SECRET_DIFFERENT)
+        .also(|symptom| {
             symptom.step.used_as.ends_with("cache/operations") && symptom.finding.target.as_deref() == Some("p2p")
-        },
-        tell: different,
-    },
-    Rule {
-        code: "secret.missing",
-        title: "There is no shared secret",
-        explain: "Entries of the P2P cache are encrypted under a key derived from a shared secret. None of CACHE_P2P_SHARED_SECRET, GH_TOKEN \
-                  and GITHUB_TOKEN is set here. In a container, see first whether they were passed into it.",
-        remedy: "Set CACHE_P2P_SHARED_SECRET, to the value that the peer has.",
-        proof: "p2p.encryption",
-        layer: Layer::Identity,
-        explains_from: Layer::Identity,
-        matches: |_, symptom| (symptom.code() == "secret.missing").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: nothing,
-        tell: missing,
-    },
-    Rule {
-        code: "secret.weak",
-        title: "The shared secret is easy to guess",
-        explain: "The secret is short or made of few different characters. Whoever can reach a peer may try secrets against it, and then read \
-                  and write entries.",
-        remedy: "Replace the secret with 32 random bytes, here and at every peer: `openssl rand -base64 32`.",
-        proof: "p2p.encryption",
-        layer: Layer::Identity,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| (symptom.code() == "secret.weak").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: nothing,
-        tell: weak,
-    },
+        })
+        .tell(different),
+    Rule::of(faults::SECRET_MISSING).tell(missing),
+    Rule::of(faults::SECRET_WEAK).tell(weak),
 ];
 
 /// One secret for all, kept where secrets are kept.
-fn share(scene: &Scene<'_>, symptom: &Symptom<'_>, id: &str, title: &str) -> Remediation {
+fn share(scene: &Scene<'_>, id: &str, title: &str) -> Remediation {
     let fix = remedy(id, title, "All runners and peers of one cache derive their key from it.");
     let fix = if own_docker(scene) {
         fix.run(
@@ -86,7 +39,7 @@ fn share(scene: &Scene<'_>, symptom: &Symptom<'_>, id: &str, title: &str) -> Rem
     pass(scene, fix)
         .cost("Whoever holds the secret can read and write the cache; entries written under another secret are lost to it.")
         .risk(Risk::Security)
-        .proved_by(scene.proof("p2p/encryption", symptom))
+        .done()
 }
 
 /// The variable that goes before the tokens.
@@ -119,7 +72,7 @@ fn per_job(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let message = format!(
         "The secret comes from {source}, which is another one in every job: no other job or peer can open what this one writes."
     );
-    let fix = share(scene, symptoms[0], "set-lasting-secret", "Set CACHE_P2P_SHARED_SECRET to a secret that lasts");
+    let fix = share(scene, "set-lasting-secret", "Set CACHE_P2P_SHARED_SECRET to a secret that lasts");
     Told { message, remediations: vec![fix] }
 }
 
@@ -143,8 +96,8 @@ fn different(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     } else {
         take.run("Enter the peer's value where the jobs' secrets are kept.", format!("gh secret set {SECRET}"))
     };
-    let take = pass(scene, take).proved_by(scene.proof("p2p/encryption", symptoms[0]));
-    let rotate = share(scene, symptoms[0], "share-secret", "Or give both sides a new one");
+    let take = pass(scene, take).done();
+    let rotate = share(scene, "share-secret", "Or give both sides a new one");
     Told { message, remediations: vec![take, rotate] }
 }
 
@@ -154,16 +107,13 @@ fn is_variable(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-fn missing(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn missing(scene: &Scene<'_>, _: &[&Symptom<'_>]) -> Told {
     let message =
         format!("None of CACHE_P2P_SHARED_SECRET, GH_TOKEN and GITHUB_TOKEN is set in {}.", scene.site.words());
-    Told { message, remediations: vec![share(scene, symptoms[0], "set-secret", "Set CACHE_P2P_SHARED_SECRET")] }
+    Told { message, remediations: vec![share(scene, "set-secret", "Set CACHE_P2P_SHARED_SECRET")] }
 }
 
 fn weak(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let message = symptoms[0].finding.message.clone();
-    Told {
-        message,
-        remediations: vec![share(scene, symptoms[0], "replace-secret", "Replace it with a random secret of 32 bytes")],
-    }
+    Told { message, remediations: vec![share(scene, "replace-secret", "Replace it with a random secret of 32 bytes")] }
 }

@@ -1,75 +1,20 @@
+use crate::faults;
 use crate::remedy::{list, remedy};
-use crate::rule::{Fold, Rule, Told, nothing, targets};
+use crate::rule::{Rule, Told, targets};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Confidence, Layer, Risk};
+use seaworthy_model::{Confidence, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "clock.skew",
-        title: "The clocks of this machine and of the peer differ",
-        explain: "The peer told its time when it was greeted. Beyond 60 s it refuses entries as made in the future, and the side that is \
-                  ahead sees fresh entries as expired. A put that a peer refuses for its time is the same cause. The time of the exchange \
-                  is taken off, so a slow network is not taken for a wrong clock.",
-        remedy: "Synchronise both clocks with NTP.",
-        proof: "p2p.sharing",
-        layer: Layer::Protocol,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| match symptom.code() {
+    Rule::of(faults::CLOCK_SKEW)
+        .when(|_, symptom| match symptom.code() {
             "clock.skew" => Some(symptom.finding.confidence),
             "cache.put-failed" if symptom.detail("error-kind") == Some("clock") => Some(Confidence::Certain),
             _ => None,
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: skew,
-    },
-    Rule {
-        code: "peer.never-acknowledges",
-        title: "A peer takes entries and never confirms them",
-        explain: "The peer accepts the stream and the whole entry, and sends neither `OK` nor an error. The Python cache waits for that \
-                  without a limit, so one such peer stops every later put of the runner. The network is not the reason: the stream stood.",
-        remedy: "Restart the peer with py-libp2p 0.8 or newer, or leave it out of CACHE_BOOTSTRAP_PEERS.",
-        proof: "p2p.encryption",
-        layer: Layer::Protocol,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| (symptom.code() == "peer.never-acknowledges").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: nothing,
-        tell: unacknowledged,
-    },
-    Rule {
-        code: "peer.plaintext",
-        title: "A peer does without encryption",
-        explain: "A peer that takes unencrypted entries has no shared secret: whoever reaches it writes into the cache. One that only \
-                  offers unencrypted connections can be brought to use them by somebody in between. Both were seen from its own answers; \
-                  nothing of this runner was sent in the clear.",
-        remedy: "Give the peer the shared secret, and let it offer noise only.",
-        proof: "p2p.sharing",
-        layer: Layer::Protocol,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| {
-            matches!(symptom.code(), "peer.plaintext-offered" | "peer.plaintext-accepted")
-                .then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: plaintext,
-    },
-    Rule {
-        code: "cache.size-limited",
-        title: "Larger entries do not pass to the peer",
-        explain: "A small entry went to the peer and came back on the same connection; a larger one did not. When the peer said so it is \
-                  its bound. When bytes just vanished, packets of full size are dropped on the way: the path has a smaller MTU than this \
-                  interface, and the ICMP answers that would say so are filtered. VPNs, overlay networks and nested containers do that.",
-        remedy: "Raise the peer's bound, or lower the MTU of the container network to that of the path.",
-        proof: "p2p.sharing",
-        layer: Layer::Cache,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| (symptom.code() == "cache.size-limited").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: nothing,
-        tell: size,
-    },
+        })
+        .tell(skew),
+    Rule::of(faults::PEER_NEVER_ACKNOWLEDGES).tell(unacknowledged),
+    Rule::of(faults::PEER_PLAINTEXT).tell(plaintext),
+    Rule::of(faults::CACHE_SIZE_LIMITED).tell(size),
 ];
 
 fn skew(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
@@ -86,13 +31,12 @@ fn skew(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run(here, "timedatectl show -p NTPSynchronized -p TimeUSec; chronyc tracking")
     .run("Switch synchronisation on, there and on the peer's machine.", "sudo timedatectl set-ntp true")
-    .proved_by(scene.proof("p2p/sharing", told));
+    .done();
     Told { message: format!("{}: {}", told.subject(), told.finding.message), remediations: vec![fix] }
 }
 
 fn unacknowledged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let proof = scene.proof("p2p/encryption", symptom);
     let restart = remedy(
         "restart-python-peer",
         "Restart the peer with a newer py-libp2p",
@@ -100,7 +44,7 @@ fn unacknowledged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("On the peer's machine, see the version.", "python3 -m pip show libp2p")
     .run("Take a newer one, then start the peer again.", "python3 -m pip install --upgrade 'libp2p>=0.8'")
-    .proved_by(&proof);
+    .done();
     let without: Vec<(String, String)> = vec![(symptom.subject().to_owned(), String::new())];
     let leave = remedy(
         "leave-peer-out",
@@ -109,19 +53,18 @@ fn unacknowledged(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("Set the list without it.", crate::remedy::export("CACHE_BOOTSTRAP_PEERS", &scene.peers_with(&without)))
     .cost("What that peer holds is not found.")
-    .proved_by(proof);
+    .done();
     let message =
         format!("{} takes entries and never confirms them; puts of Python runners wait for ever.", symptom.subject());
     Told { message, remediations: vec![restart, leave] }
 }
 
-fn plaintext(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn plaintext(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let of = |code: &str| {
         let some: Vec<&Symptom<'_>> = symptoms.iter().copied().filter(|symptom| symptom.code() == code).collect();
         targets(&some)
     };
     let (accepted, offered) = (of("peer.plaintext-accepted"), of("peer.plaintext-offered"));
-    let proof = scene.proof("p2p/sharing", symptoms[0]);
     let (mut said, mut remediations) = (Vec::new(), Vec::new());
     if !accepted.is_empty() {
         said.push(format!("{} confirmed an entry that was not encrypted: it has no shared secret.", list(&accepted)));
@@ -137,7 +80,7 @@ fn plaintext(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             )
             .risk(Risk::Security)
             .cost("Entries that were stored in the clear are not trusted any more; remove them.")
-            .proved_by(&proof),
+            .done(),
         );
     }
     if !offered.is_empty() {
@@ -157,7 +100,7 @@ fn plaintext(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
                  host = new_host(key_pair=keys, sec_opt={PROTOCOL_ID: noise})\n",
             )
             .step("Or put `seaworthy peer` in its place: it offers nothing else.")
-            .proved_by(&proof),
+            .done(),
         );
     }
     Told { message: said.join("\n"), remediations }
@@ -165,7 +108,6 @@ fn plaintext(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
 
 fn size(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let proof = scene.proof("p2p/sharing", symptom);
     let about = list(&targets(symptoms));
     if symptom.detail("kind") == Some("too-large") {
         let bound = symptom.detail("max-value-bytes").map(|most| format!(" {most} bytes at most")).unwrap_or_default();
@@ -175,7 +117,7 @@ fn size(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "What is larger is refused as a whole and never cut.",
         )
         .step("Start the peer with a larger bound for one value; every runner that reads it needs the memory.")
-        .proved_by(proof);
+        .done();
         return Told { message: format!("{about} takes{bound}; larger entries are refused."), remediations: vec![fix] };
     }
     let host = symptom.place.as_ref().map_or_else(|| "PEER".to_owned(), |place| place.host.clone());
@@ -205,5 +147,5 @@ fn size(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let message = format!(
         "Small entries pass to {about} and larger ones do not arrive: packets of full size are dropped on the way, most likely for their size."
     );
-    Told { message, remediations: vec![fix.proved_by(proof)] }
+    Told { message, remediations: vec![fix.done()] }
 }

@@ -1,23 +1,12 @@
+use crate::faults;
 use crate::remedy::{Remedy, export, list, remedy, shell};
-use crate::rule::{Fold, Rule, Told, nothing, targets};
+use crate::rule::{Rule, Told, targets};
 use crate::scene::{Scene, Symptom};
-use seaworthy_model::{Confidence, Layer, Remediation, Risk};
-
-/// The check that looks at a space.
-const CHECK: &str = "storacha/space";
+use seaworthy_model::{Confidence, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "storacha.retired",
-        title: "Storacha has ended this service",
-        explain: "The service or the gateway says itself that it is over: an ability that is *currently disabled*, status 410 (Gone), or a \
-                  name of the former service that does not exist any more. That is no fault of the network, the key or the proof, and \
-                  none of them mends it. A time-out, a refused connection or a resolver without an answer is not taken for it.",
-        remedy: "Use another tier: S3, or IPFS with a pinning service (Filecoin Pin, Filebase and Pinata are the named successors).",
-        proof: "storacha.space",
-        layer: Layer::Config,
-        explains_from: Layer::Config,
-        matches: |_, symptom| match symptom.code() {
+    Rule::of(faults::STORACHA_RETIRED)
+        .when(|_, symptom| match symptom.code() {
             "storacha.retired" => Some(symptom.finding.confidence),
             "cache.open-failed" | "cache.get-failed" | "cache.put-failed"
                 if symptom.detail("error-kind") == Some("retired") =>
@@ -25,125 +14,13 @@ pub(super) const RULES: &[Rule] = &[
                 Some(Confidence::Certain)
             }
             _ => None,
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: retired,
-    },
-    Rule {
-        code: "storacha.agent-key-malformed",
-        title: "The Storacha agent's key cannot be read",
-        explain: "The secret is set and is no Ed25519 key, so nothing can be signed. It is often the agent's public `did:key:...`, a token \
-                  of the old service, or a key that was broken by a line end. Seen inside this process: no network has part in it.",
-        remedy: "Make a key, keep its private part as STORACHA_AGENT_KEY, and have the space delegated to its public part.",
-        proof: "storacha.space",
-        layer: Layer::Identity,
-        explains_from: Layer::Identity,
-        matches: |_, symptom| (symptom.code() == "storacha.agent-key-malformed").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: nothing,
-        tell: key,
-    },
-    Rule {
-        code: "storacha.proof-useless",
-        title: "The Storacha proof does not let the agent act for the space",
-        explain: "The delegation is for another agent, has ended, does not hold an ability that the tier needs, is for another space, was \
-                  changed on its way, or was revoked. The service is there and answers `Unauthorized`; the message says which of these \
-                  it is. Where only this machine's clock says that it has ended, the clock may be what is wrong.",
-        remedy: "Make a new proof for the agent's DID with `space/*` and `upload/*`, and set it as STORACHA_PROOF.",
-        proof: "storacha.space",
-        layer: Layer::Identity,
-        explains_from: Layer::Identity,
-        matches: |_, symptom| {
-            let codes = [
-                "storacha.proof-malformed",
-                "storacha.proof-not-for-agent",
-                "storacha.proof-expired",
-                "storacha.proof-lacks-capability",
-                "storacha.not-authorized",
-            ];
-            codes.contains(&symptom.code()).then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Together,
-        also: nothing,
-        tell: proof,
-    },
-    Rule {
-        code: "storacha.space-not-provisioned",
-        title: "The Storacha space has no provider",
-        explain: "The space exists as a key, the agent may act for it, and nobody stores for it: a new space is provisioned once, by an \
-                  account with a plan. A proof that is of no use is refused with other words, and earlier.",
-        remedy: "Provision the space from its owner's account, or use the space that was.",
-        proof: "storacha.space",
-        layer: Layer::Config,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| {
-            (symptom.code() == "storacha.space-not-provisioned").then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: nothing,
-        tell: provision,
-    },
-    Rule {
-        code: "storacha.address",
-        title: "A Storacha service or gateway is not at its address",
-        explain: "Nothing answers there, or something that is no upload service or gateway. Unlike a service that has ended, an address \
-                  can be mended: the process started, the route opened, the right URL set.",
-        remedy: "Set STORACHA_SERVICE_URL and STORACHA_GATEWAY_URL to addresses that answer from here.",
-        proof: "storacha.space",
-        layer: Layer::Tcp,
-        explains_from: Layer::Protocol,
-        matches: |_, symptom| {
-            let codes = ["storacha.unreachable", "storacha.not-a-service", "storacha.gateway-unreachable"];
-            codes.contains(&symptom.code()).then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: nothing,
-        tell: address,
-    },
-    Rule {
-        code: "storacha.gateway-unfit",
-        title: "The gateway does not serve what the space holds",
-        explain: "It answers with a content that does not have the hash of its CID, or does not find a blob that the space holds. The tier \
-                  hashes what it reads, so a wrong content is an error and never a value.",
-        remedy: "Use another gateway; what is addressed by its hash can be read from any.",
-        proof: "storacha.space",
-        layer: Layer::Protocol,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| {
-            let codes = ["storacha.gateway-wrong-content", "storacha.gateway-lags"];
-            codes.contains(&symptom.code()).then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: nothing,
-        tell: gateway,
-    },
-    Rule {
-        code: "storacha.read-only",
-        title: "The Storacha tier can only be read",
-        explain: "Storing takes a service, a space, a proof and an agent's key, and one of them is not set. That may be meant so: such a \
-                  tier is skipped when something is stored, and reads what this machine's index names.",
-        remedy: "Set what is missing, or take the tier out of CACHE_BACKENDS.",
-        proof: "storacha.space",
-        layer: Layer::Config,
-        explains_from: Layer::Cache,
-        matches: |_, symptom| (symptom.code() == "storacha.read-only").then_some(symptom.finding.confidence),
-        fold: Fold::Together,
-        also: nothing,
-        tell: read_only,
-    },
+        })
+        .tell(retired),
+    Rule::of(faults::STORACHA_PROOF_USELESS).tell(proof),
+    Rule::of(faults::STORACHA_ADDRESS).tell(address),
+    Rule::of(faults::STORACHA_GATEWAY_UNFIT).tell(gateway),
+    Rule::of(faults::STORACHA_READ_ONLY).tell(read_only),
 ];
-
-fn told(symptoms: &[&Symptom<'_>], remediations: Vec<Remediation>) -> Told {
-    let mut said: Vec<&str> = Vec::new();
-    for symptom in symptoms {
-        let message = symptom.finding.message.as_str();
-        if !said.contains(&message) {
-            said.push(message);
-        }
-    }
-    Told { message: said.join("\n"), remediations }
-}
 
 /// The order of tiers with something in Storacha's place.
 fn order(scene: &Scene<'_>, instead: Option<&str>) -> String {
@@ -184,25 +61,10 @@ fn retired(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
         .run("Take it out of the order.", order(scene, None))
         .cost("What was stored in it is found by its CID only, for as long as a gateway has it.")
         .proved_by(&check);
-    told(symptoms, vec![s3, ipfs, without])
-}
-
-fn key(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let check = scene.proof(CHECK, symptoms[0]);
-    let fix = remedy(
-        "make-agent-key",
-        "Make a key for the agent",
-        "The key signs; the DID beside it is what the space is delegated to.",
-    )
-    .run("Make one; `key` is the secret, `did` is public.", "storacha key create --json")
-    .step("Store `key` as the repository secret STORACHA_AGENT_KEY, without a line break.")
-    .run("On the machine of the space's owner, delegate to its DID.", delegation("AGENT-DID"))
-    .proved_by(check);
-    told(symptoms, vec![fix])
+    Told::found(symptoms, vec![s3, ipfs, without])
 }
 
 fn proof(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let check = scene.proof(CHECK, symptoms[0]);
     let agent = scene.fact("agent").unwrap_or("AGENT-DID");
     let by_clock = symptoms
         .iter()
@@ -214,7 +76,7 @@ fn proof(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     )
     .run("On the machine of the space's owner, make it. It is no secret without the agent's key.", delegation(agent))
     .run("Set what was printed, in one line.", "export STORACHA_PROOF=...")
-    .proved_by(&check);
+    .done();
     let mut remediations = vec![renew];
     if symptoms.iter().any(|symptom| symptom.code() == "storacha.proof-not-for-agent") {
         let audience =
@@ -225,7 +87,7 @@ fn proof(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "Then the proof stays as it is.",
         )
         .step(format!("Set STORACHA_AGENT_KEY to the key of {audience}."))
-        .proved_by(&check);
+        .done();
         remediations.push(other);
     }
     if by_clock {
@@ -235,32 +97,14 @@ fn proof(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "Only this machine says that the proof has ended.",
         )
         .run("See whether it is synchronised.", "timedatectl show -p NTPSynchronized -p TimeUSec")
-        .proved_by(&check);
+        .done();
         remediations.insert(0, clock);
     }
-    told(symptoms, remediations)
+    Told::found(symptoms, remediations)
 }
 
-fn provision(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let space = symptoms[0].subject();
-    let fix = remedy(
-        "provision-space",
-        "Give the space a provider",
-        "A space is only a key until an account provides for it.",
-    )
-    .run("With the account of the space's owner.", "storacha login ACCOUNT@example.com")
-    .run(
-        "Provision it.",
-        format!("storacha space use {} && storacha space provision --customer ACCOUNT@example.com", shell(space)),
-    )
-    .cost("It counts against the plan of the account.")
-    .proved_by(scene.proof(CHECK, symptoms[0]));
-    told(symptoms, vec![fix])
-}
-
-fn address(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn address(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
-    let check = scene.proof(CHECK, symptom);
     let url = symptom.subject();
     let gateway = symptom.code() == "storacha.gateway-unreachable";
     let (variable, path, wanted) = if gateway {
@@ -271,12 +115,11 @@ fn address(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let fix = remedy("set-address", "Set an address that answers from here", wanted)
         .run("Ask it by hand, from where the runner is.", format!("curl -sS -m 5 {}", shell(&format!("{url}{path}"))))
         .run("Set the right one.", export(variable, "https://HOST"))
-        .proved_by(check);
-    told(symptoms, vec![fix])
+        .done();
+    Told::found(symptoms, vec![fix])
 }
 
-fn gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let check = scene.proof(CHECK, symptoms[0]);
+fn gateway(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let about = list(&targets(symptoms));
     let cid = symptoms.iter().find_map(|symptom| symptom.detail("cid")).unwrap_or("CID");
     let lies = symptoms.iter().any(|symptom| symptom.code() == "storacha.gateway-wrong-content");
@@ -301,11 +144,10 @@ fn gateway(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             "A gateway finds what is announced to it; a new blob may take a minute.",
         )
     };
-    told(symptoms, vec![fix.proved_by(check)])
+    Told::found(symptoms, vec![fix.done()])
 }
 
 fn read_only(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
-    let check = scene.proof(CHECK, symptoms[0]);
     let missing = symptoms.iter().find_map(|symptom| symptom.detail("missing")).unwrap_or_default();
     let mut fix = remedy(
         "set-what-is-missing",
@@ -322,8 +164,8 @@ fn read_only(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     }
     let without = remedy("leave-storacha-out", "Or leave the tier out", "What cannot be stored is not found later.")
         .run("Take it out of the order.", order(scene, None))
-        .proved_by(&check);
-    told(symptoms, vec![fix.proved_by(check), without])
+        .done();
+    Told::found(symptoms, vec![fix.done(), without])
 }
 
 fn delegation(agent: &str) -> String {

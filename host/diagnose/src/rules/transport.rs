@@ -1,78 +1,27 @@
+use crate::faults;
 use crate::remedy::{export, list, remedy};
-use crate::rule::{Fold, Rule, Told, nothing, port_words, ports, targets};
+use crate::rule::{Rule, Told, port_words, ports, targets};
 use crate::scene::{Scene, Symptom, Whereabouts};
-use seaworthy_model::{Confidence, Layer, Remediation, Risk};
+use seaworthy_model::{Confidence, Remediation, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        code: "firewall.udp",
-        title: "UDP is dropped on the way to the peer",
-        explain: "The address is one of QUIC, which runs over UDP. The peer's machine answers over TCP and never over UDP, where it would \
-                  tell a closed port by an ICMP message: something between lets TCP through and drops UDP, as firewalls of clouds and of \
-                  hosted runners do. A machine that was told to send no ICMP is silent in the same way, so this is never certain.",
-        remedy: "Use the peer's TCP address, or allow UDP on this one port for this one network.",
-        proof: "net.connectivity",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| {
+    Rule::of(faults::FIREWALL_UDP)
+        .when(|_, symptom| {
             (symptom.code() == "peer.udp-blocked").then_some(symptom.finding.confidence.min(Confidence::Likely))
-        },
-        fold: Fold::Host,
-        also: nothing,
-        tell: blocked,
-    },
-    Rule {
-        code: "listener.no-udp",
-        title: "Nothing takes UDP on the peer's port",
-        explain: "The address is one of QUIC, and the peer's machine says by ICMP that nothing takes UDP on this port. Publishing a port \
-                  publishes it for TCP unless `/udp` is said, and a peer may listen on TCP only. A firewall that rejects sends the same \
-                  message, so a list of the listeners on the peer's machine is what makes sure.",
-        remedy: "Publish the port for UDP too, and let the peer listen on it; or use the peer's TCP address.",
-        proof: "net.connectivity",
-        layer: Layer::Tcp,
-        explains_from: Layer::Tcp,
-        matches: |_, symptom| (symptom.code() == "peer.udp-closed").then_some(symptom.finding.confidence),
-        fold: Fold::Host,
-        also: nothing,
-        tell: closed,
-    },
-    Rule {
-        code: "quic.handshake-failed",
-        title: "The QUIC handshake with the peer fails",
-        explain: "Something speaks QUIC on the peer's UDP port, and the handshake is not done. Its first packets have at least 1,200 bytes \
-                  and are never cut, so a path that carries only smaller ones loses them while everything small comes through. An \
-                  overloaded peer is the other usual reason. An identity that differs is another finding.",
-        remedy: "Use the peer's TCP address; and see which packets the path carries.",
-        proof: "net.connectivity",
-        layer: Layer::Libp2p,
-        explains_from: Layer::Libp2p,
-        matches: |_, symptom| {
+        })
+        .tell(blocked),
+    Rule::of(faults::LISTENER_NO_UDP).tell(closed),
+    Rule::of(faults::QUIC_HANDSHAKE_FAILED)
+        .when(|_, symptom| {
             let quic = symptom.subject().contains("/quic-v1") && !symptom.subject().contains("/p2p-circuit");
             (quic && symptom.code() == "peer.handshake-failed").then_some(symptom.finding.confidence)
-        },
-        fold: Fold::Target,
-        also: nothing,
-        tell: handshake,
-    },
-    Rule {
-        code: "relay.no-way",
-        title: "The relay does not lead to the peer",
-        explain: "The relay in the address answers, and does not connect to the peer behind it. It says why: the peer holds no slot there, \
-                  does not answer it any more, or it carries as much as it is allowed to. A relay that is down is told by the finding about \
-                  its port instead.",
-        remedy: "Start the peer with this relay and see that it gets a slot; or reach the peer directly.",
-        proof: "net.connectivity",
-        layer: Layer::Libp2p,
-        explains_from: Layer::Libp2p,
-        matches: |_, symptom| (symptom.code() == "peer.relay-failed").then_some(symptom.finding.confidence),
-        fold: Fold::Target,
-        also: nothing,
-        tell: no_way,
-    },
+        })
+        .tell(handshake),
+    Rule::of(faults::RELAY_NO_WAY).tell(no_way),
 ];
 
 /// The same peers over TCP: what they listen on besides, as a rule.
-fn use_tcp(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Remediation {
+fn use_tcp(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Remediation {
     let over: Vec<String> =
         symptoms.iter().filter_map(|s| s.place.as_ref()?.over_tcp().written()).fold(Vec::new(), |mut all, one| {
             if !all.contains(&one) {
@@ -90,7 +39,7 @@ fn use_tcp(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Remediation {
             export("CACHE_BOOTSTRAP_PEERS", &over.join(",")),
         )
     };
-    fix.proved_by(scene.proof("net/connectivity", symptoms[0]))
+    fix.done()
 }
 
 fn blocked(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
@@ -116,7 +65,7 @@ fn blocked(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     .run(format!("On {machine}, with iptables."), ports.iter().map(line).collect::<Vec<_>>().join("\n"))
     .cost(format!("Whatever runs in {from} can then reach this port over UDP."))
     .risk(Risk::Security)
-    .proved_by(scene.proof("net/connectivity", symptoms[0]));
+    .done();
     let message = format!(
         "{} never answers over UDP, while the same machine answers over TCP: most likely UDP is dropped on the way.",
         list(&targets(symptoms))
@@ -142,7 +91,7 @@ fn closed(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             .run("Let the peer listen on both.", listen.join("\n"))
             .cost("Others that can reach the machine can then reach this port.")
             .risk(Risk::Security)
-            .proved_by(scene.proof("net/connectivity", symptoms[0]));
+            .done();
     let message = format!(
         "{} is answered with \"port unreachable\": nothing takes UDP there, or a firewall says so in its place.",
         list(&targets(symptoms))
@@ -160,18 +109,17 @@ fn handshake(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
             crate::remedy::shell(host)
         ))
         .step("Lower the MTU of the network on which they get lost, to that of the way out: `--opt com.docker.network.driver.mtu=1400`.")
-        .proved_by(scene.proof("net/connectivity", symptom));
+        .done();
     Told {
         message: format!("{}: {}", symptom.subject(), symptom.finding.message),
         remediations: vec![use_tcp(scene, symptoms), path],
     }
 }
 
-fn no_way(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
+fn no_way(_: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     let symptom = symptoms[0];
     let subject = symptom.subject();
     let relay = subject.split_once("/p2p-circuit").map_or(subject, |(relay, _)| relay);
-    let proof = scene.proof("net/connectivity", symptom);
     let fix = match symptom.detail("status") {
         Some("NO_RESERVATION" | "CONNECTION_FAILED" | "RESERVATION_REFUSED") => {
             remedy("reserve-slot", "Start the peer with this relay", "Only a peer that holds a slot at the relay is reached through it.")
@@ -191,6 +139,6 @@ fn no_way(scene: &Scene<'_>, symptoms: &[&Symptom<'_>]) -> Told {
     };
     Told {
         message: format!("{subject}: {}", symptom.finding.message),
-        remediations: vec![fix.risk(Risk::Config).proved_by(proof)],
+        remediations: vec![fix.risk(Risk::Config).done()],
     }
 }

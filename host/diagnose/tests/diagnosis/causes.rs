@@ -32,9 +32,8 @@ fn whole(diagnosis: &Diagnosis) {
         assert!(!cause.remediations.is_empty(), "{}", cause.code);
         assert!(!cause.supported_by.is_empty(), "{}", cause.code);
         if let Some(page) = catalogue().iter().find(|page| page.code == cause.code) {
-            let proves = |check: &String| page.explain.contains(&format!("`seaworthy run {check}`"));
             let proofs = cause.remediations.iter().filter_map(|remedy| remedy.verified_by.as_ref());
-            assert!(proofs.clone().any(proves), "{}: its page names another check than {proofs:?}", page.code);
+            assert!(proofs.clone().any(|check| check == page.proof), "{}: {proofs:?}", page.code);
         }
         for remediation in &cause.remediations {
             assert!(!remediation.steps.is_empty(), "{}", remediation.id);
@@ -653,7 +652,8 @@ fn every_rule_has_a_case_here() {
         include_str!("tiers.rs"),
     ]
     .concat();
-    for page in catalogue() {
+    // A record that needs no Rust is tried by itself, beside the rules.
+    for page in catalogue().iter().filter(|page| page.findings.is_empty() || page.remedies.is_empty()) {
         assert!(source.contains(&format!("\"{}\"", page.code)), "{} has no case", page.code);
     }
 }

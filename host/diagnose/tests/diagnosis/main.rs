@@ -4,9 +4,11 @@
 mod causes;
 mod gate;
 mod ipfs;
+mod knowledge;
 mod origin;
 mod python;
 mod record;
+mod records;
 mod remedies;
 mod s3;
 mod storacha;
