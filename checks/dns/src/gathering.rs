@@ -298,7 +298,10 @@ mod tests {
         let process = |age: &str| row(&[("pid", "7"), ("name", "ipfs"), ("age-s", age)]);
         let path = row(&[("path", "/etc/hosts"), ("modified-age-s", "100")]);
         assert_eq!(outdated(&[process("300")], std::slice::from_ref(&path)).len(), 1);
-        assert!(outdated(&[process("102")], std::slice::from_ref(&path)).is_empty(), "both are of the container's start");
+        assert!(
+            outdated(&[process("102")], std::slice::from_ref(&path)).is_empty(),
+            "both are of the container's start"
+        );
         assert!(outdated(&[process("50")], std::slice::from_ref(&path)).is_empty());
         assert!(outdated(&[row(&[("pid", "7"), ("name", "ipfs")])], &[path]).is_empty(), "an unknown age is no age");
     }

@@ -47,21 +47,36 @@ enum Says {
 }
 
 fn says(world: &World, server: usize, name: usize) -> Says {
-    let of = |v6: bool| world.of(server, name).find(|one| one.v6 == v6).map(|one| &one.heard);
-    let failed = |heard: Option<&Heard>| match heard {
-        Some(Heard::Fails(code)) => Some(code.clone()),
-        _ => None,
+    // What was cut short is no answer; over TCP it is whole, where that comes.
+    let of = |v6: bool| {
+        let whole = |one: &&Asked| one.v6 == v6 && !one.truncated;
+        let udp = world.of(server, name).find(whole);
+        let tcp = || {
+            world
+                .asked
+                .iter()
+                .find(|one| one.server == server && one.tcp && one.about == About::Name(name) && whole(one))
+        };
+        udp.or_else(tcp).map(|one| &one.heard)
     };
-    let (a, aaaa) = (of(false), of(true));
-    let any = [a, aaaa].into_iter().flatten().any(|heard| !heard.addresses().is_empty());
-    match (any, failed(a).or_else(|| failed(aaaa))) {
-        (true, Some(code)) => Says::HalfFails(code),
-        (true, None) => match aaaa {
-            Some(Heard::Silent(kind)) => Says::HalfFails(kind.clone()),
-            _ => Says::Addresses,
-        },
+    let both = [of(false), of(true)];
+    let failed = both.iter().flatten().find_map(|heard| match heard {
+        Heard::Fails(code) => Some(code.clone()),
+        _ => None,
+    });
+    let lost = both.iter().flatten().find_map(|heard| match heard {
+        Heard::Silent(kind) => Some(kind.clone()),
+        _ => None,
+    });
+    let any = both.iter().flatten().any(|heard| !heard.addresses().is_empty());
+    let none = both.iter().flatten().any(|heard| **heard == Heard::NoSuchName)
+        || both.iter().all(|heard| heard.is_some_and(|heard| *heard == Heard::NoAddress));
+    match (any, failed) {
+        (true, Some(kind)) => Says::HalfFails(kind),
+        (true, None) => lost.map_or(Says::Addresses, Says::HalfFails),
         (false, Some(code)) => Says::Fails(code),
-        (false, None) if [a, aaaa].into_iter().flatten().any(Heard::is_said) => Says::Nothing,
+        (false, None) if none => Says::Nothing,
+        // One question was answered by "none of this kind", and the other one not at all.
         (false, None) => Says::Silent,
     }
 }
@@ -350,6 +365,8 @@ mod tests {
             (vec![(yes(), bad.clone())], false, None),
             (vec![(yes(), none.clone()), (nx.clone(), nx.clone())], true, is("dns.split-answers", "fail")),
             (vec![(yes(), none.clone()), (nx.clone(), nx.clone())], false, is("dns.split-answers", "warn")),
+            // Half of an answer says nothing of the other half.
+            (vec![(lost.clone(), none)], true, None),
             // Nobody said anything: that is told of the servers.
             (vec![(lost.clone(), lost)], true, None),
         ] {

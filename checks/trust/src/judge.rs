@@ -155,7 +155,11 @@ fn untrusted(shown: &Shown, store: &Store) -> Code {
         };
     }
     let leaf = shown.leaf.clone().unwrap_or_default();
-    if leaf.is_self_signed() {
+    let few = store.replaced.as_ref().is_some_and(|(_, certificates)| *certificates < FEW);
+    if few && leaf.is_of_public_authority() {
+        // It says that a public authority signed it, and so few certificates hold none.
+        codes::TLS_STORE_REPLACED
+    } else if leaf.is_self_signed() {
         codes::TLS_SELF_SIGNED
     } else if intercepts(shown) {
         codes::TLS_INTERCEPTED
@@ -264,6 +268,8 @@ mod tests {
             (shown("minio.corp", Err(UNKNOWN), Err(UNKNOWN), "CN=minio.corp"), &store, Some("tls.self-signed")),
             (shown("cache.corp", Err(UNKNOWN), Err(UNKNOWN), public), &store, Some("tls.incomplete-chain")),
             (shown("api.github.com", Err(UNKNOWN), Ok(()), public), &replaced, Some("tls.store-replaced")),
+            (shown("cache.corp", Err(UNKNOWN), Err(UNKNOWN), public), &replaced, Some("tls.store-replaced")),
+            (shown("minio.corp", Err(UNKNOWN), Err(UNKNOWN), corp), &replaced, Some("tls.private-authority")),
             (shown("api.github.com", Err(UNKNOWN), Ok(()), public), &both, Some("tls.old-store")),
             (shown("api.github.com", Err(UNKNOWN), Ok(()), public), &store, Some("tls.old-store")),
             (shown("api.github.com", Err("tls-no-roots"), Ok(()), public), &none, Some("tls.no-roots")),

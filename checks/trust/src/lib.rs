@@ -320,6 +320,10 @@ fn telling(one: &Looked, code: seaworthy_check_sdk::Code, machine: &Machine, int
         // The clock, or another server behind the name, could contradict it.
         finding = finding.likely();
     }
+    if code.code == "tls.store-replaced" && one.shown.bundled.is_err() {
+        // The issuer is taken at its word to be a public authority.
+        finding = finding.likely();
+    }
     let cited = finding.cite(one.ids[0]);
     one.ids.iter().chain(&machine.ids).fold(cited, |finding, id| finding.and(*id))
 }

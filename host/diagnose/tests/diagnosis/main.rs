@@ -12,4 +12,5 @@ mod records;
 mod remedies;
 mod s3;
 mod storacha;
+mod surroundings;
 mod tiers;
