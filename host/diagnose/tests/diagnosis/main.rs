@@ -13,4 +13,5 @@ mod remedies;
 mod reread;
 mod s3;
 mod storacha;
+mod surroundings;
 mod tiers;
