@@ -7,7 +7,9 @@ pub mod verdict;
 use seaworthy_check_sdk::env::vars;
 use seaworthy_check_sdk::kit::progress;
 use seaworthy_check_sdk::sharing::ladder::{self, Attempt, Climbed};
-use seaworthy_check_sdk::{Check, CitedFinding, Context, ContextExt, Evidence, Findings, Outcome, millis};
+use seaworthy_check_sdk::{
+    Check, CitedFinding, Context, ContextExt, Evidence, Findings, Outcome, ip, millis, row_value,
+};
 use verdict::{Rules, Verdict, fact, rung};
 
 seaworthy_check_sdk::descriptor!();
@@ -95,7 +97,7 @@ fn attempts(context: &Context, addresses: &[&String], variables: &[vars::Variabl
 fn report(climbed: &[Climbed], left: usize, rules: Rules, evidence: Evidence) -> Outcome {
     let mut findings = Findings::new();
     for peer in climbed {
-        for verdict in verdict::of_peer(&peer.rungs, rules) {
+        for verdict in verdict::of_peer(&peer.rungs, reached(peer), rules) {
             findings.add(finding(peer, &verdict));
         }
     }
@@ -129,6 +131,19 @@ fn report(climbed: &[Climbed], left: usize, rules: Rules, evidence: Evidence) ->
         return findings.inconclusive(reason, evidence);
     }
     findings.conclude(summary, evidence)
+}
+
+/// The address at which the peer was reached; none through a relay, which hides it.
+fn reached(peer: &Climbed) -> Option<std::net::IpAddr> {
+    if peer.address.contains("/p2p-circuit") {
+        return None;
+    }
+    let remote = row_value(peer.outcome.as_ref().ok()?, "remote")?;
+    let host = match remote.strip_prefix('/') {
+        Some(rest) => rest.split('/').nth(1)?,
+        None => remote.rsplit_once(':')?.0,
+    };
+    ip::parse(host)
 }
 
 /// The peer gave an entry back; where none was allowed or possible, it holds our secret.
