@@ -56,6 +56,8 @@ pub struct Rules {
     pub skew_warn: u64,
     /// Whether peers must be able to dial this runner.
     pub require_dial_back: bool,
+    /// The address that this runner is told to announce.
+    pub announced: Option<IpAddr>,
 }
 
 /// The rung of that name, if it was tried.
@@ -297,6 +299,14 @@ fn back(rungs: &[Rung], rules: Rules) -> Option<Verdict> {
         return None;
     }
     let (address, why) = (said("address").unwrap_or("this runner"), said("message").unwrap_or("no reason was given"));
+    // The peer dialled the very address that others are told of.
+    if rules.announced.is_some() && host_of(address) == rules.announced {
+        let message = ["this runner announces ", address, ", and the peer cannot dial it there: ", why].concat();
+        let mut verdict = Verdict::new(codes::PEER_ANNOUNCED_UNREACHABLE, &["dial-back"], message);
+        verdict.observed = said("kind").map(str::to_owned);
+        verdict.expected = Some("an address that others reach, or none");
+        return Some(verdict.detail("address", address).detail("kind", said("kind").unwrap_or_default()));
+    }
     let message = ["the peer cannot dial this runner at ", address, ": ", why].concat();
     let mut verdict = Verdict::new(codes::PEER_NOT_DIALABLE_BACK, &["dial-back"], message);
     verdict.level = Some(if rules.require_dial_back { "warn" } else { "info" });
@@ -307,6 +317,15 @@ fn back(rungs: &[Rung], rules: Rules) -> Option<Verdict> {
         }
     }
     Some(verdict)
+}
+
+/// The host of a multiaddr or of `host:port`, where it is an address.
+#[must_use]
+pub fn host_of(address: &str) -> Option<IpAddr> {
+    match address.strip_prefix('/') {
+        Some(rest) => ip::parse(rest.split('/').nth(1)?),
+        None => ip::parse(address.rsplit_once(':')?.0),
+    }
 }
 
 /// Directions between peers, as addresses and milliseconds; none is never.
@@ -333,7 +352,7 @@ pub fn one_way<'a>(directions: &[Direction<'a>]) -> Vec<(&'a str, &'a str)> {
 mod tests {
     use super::*;
 
-    const RULES: Rules = Rules { skew_warn: 5_000, require_dial_back: false };
+    const RULES: Rules = Rules { skew_warn: 5_000, require_dial_back: false, announced: None };
 
     fn good(name: &str, facts: &[(&str, &str)]) -> Rung {
         let facts = facts.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -348,6 +367,25 @@ mod tests {
 
     fn codes_of(rungs: &[Rung]) -> Vec<(&'static str, Option<&'static str>, bool)> {
         of_peer(rungs, None, RULES).iter().map(|v| (v.code.code, v.level, v.likely)).collect()
+    }
+
+    #[test]
+    fn an_announced_address_that_nobody_dials() {
+        let rung = |address: &str| Rung {
+            id: 1,
+            name: "dial-back".into(),
+            elapsed: 1,
+            outcome: Ok([("reachable", "false"), ("address", address), ("kind", "timeout"), ("message", "why")]
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into()),
+        };
+        let code = |announced: Option<&str>, address: &str| {
+            let announced = announced.map(|ip| ip.parse().unwrap());
+            back(&[rung(address)], Rules { announced, ..RULES }).unwrap().code.code
+        };
+        assert_eq!(code(Some("203.0.113.5"), "/ip4/203.0.113.5/tcp/9100"), "peer.announced-unreachable");
+        assert_eq!(code(Some("203.0.113.5"), "/ip4/192.168.1.5/tcp/9100"), "peer.not-dialable-back", "another address");
+        assert_eq!(code(None, "/ip4/203.0.113.5/tcp/9100"), "peer.not-dialable-back");
     }
 
     #[test]
