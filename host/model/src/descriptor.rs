@@ -78,7 +78,8 @@ pub struct CapabilityRequest {
     /// `net`, `dns`, `env`, `system`, `read`, `p2p`, `cache` or `secret`.
     pub capability: String,
     /// As in `grant.*` of checks.toml; for `net` also `{target}` (the addresses of
-    /// the step's targets) and `{target-host}` (any port of their hosts).
+    /// the step's targets) and `{target-host}` (any port of their hosts); for `read`
+    /// also `{target}` (the files that their details name).
     pub scope: Vec<String>,
     /// Why, for whoever grants it.
     pub reason: String,
