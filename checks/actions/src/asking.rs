@@ -130,12 +130,6 @@ impl Run {
         self.ids.extend(seen.iter().map(|seen| seen.id));
         let of = |version: Speaks| seen.iter().zip(&versions).find(|(_, one)| **one == version).map(|(seen, _)| seen);
         let (first, second) = (of(Speaks::V1), of(Speaks::V2));
-        let answer = |seen: &http::Seen, version| {
-            seen.outcome.as_ref().map(|response| match version {
-                Speaks::V1 => service::read_v1(response.status, &response.body),
-                Speaks::V2 => service::read_v2(response.status, &response.body),
-            })
-        };
         let works = |seen: Option<&http::Seen>, version| {
             seen.is_some_and(|seen| matches!(answer(seen, version), Ok(Answer::Hit(_) | Answer::Miss)))
         };
@@ -344,6 +338,14 @@ impl Run {
         let bearer = Piece { bytes: b"Bearer ".to_vec(), secret: Some(token.to_owned()), encoding: "text".into() };
         Authorized { request, headers: vec![Header { name: "authorization".into(), value: vec![bearer] }] }
     }
+}
+
+/// An answer, read as one of that version.
+fn answer(seen: &http::Seen, version: Speaks) -> Result<Answer, &Failure> {
+    seen.outcome.as_ref().map(|response| match version {
+        Speaks::V1 => service::read_v1(response.status, &response.body),
+        Speaks::V2 => service::read_v2(response.status, &response.body),
+    })
 }
 
 /// What an answer means for the client, where it is none of use.

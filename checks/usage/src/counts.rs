@@ -40,11 +40,7 @@ impl Counts {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "counters are whole and not negative; what is neither becomes 0 or the largest"
-)]
+/// Counters are whole and not negative; what is neither becomes 0 or the largest.
 fn whole(value: f64) -> u64 {
     value as u64
 }
