@@ -86,6 +86,28 @@ impl Job {
     }
 }
 
+/// The secrets of caches that are known here, and the tier that each is for; none for
+/// those of other programs.
+const SECRETS: [(&str, Option<&str>); 7] = [
+    ("CACHE_P2P_SHARED_SECRET", Some("p2p")),
+    ("AWS_ACCESS_KEY_ID", Some("s3")),
+    ("AWS_SECRET_ACCESS_KEY", Some("s3")),
+    ("STORACHA_AGENT_KEY", Some("storacha")),
+    ("IPFS_API_AUTH", Some("ipfs")),
+    ("IPFS_PINNING_TOKEN", Some("ipfs")),
+    ("TURBO_TOKEN", None),
+];
+
+/// Names of the secrets that this job's caches want.
+///
+/// *Behaviour*: where CACHE_BACKENDS names the tiers, those of other tiers are not missed.
+#[must_use]
+pub fn watched(job: &Job) -> Vec<&'static str> {
+    let backends = job.text("CACHE_BACKENDS").or_else(|| job.text("CACHE_BACKEND"));
+    let uses = |tier: &str| backends.is_none_or(|list| list.split(',').any(|one| one.trim_ascii() == tier));
+    SECRETS.iter().filter(|(_, tier)| tier.is_none_or(uses)).map(|(name, _)| *name).collect()
+}
+
 /// What a step that uses the Actions cache lacks.
 ///
 /// *Behaviour*: `None` where it uses none, or lacks nothing.
@@ -143,6 +165,13 @@ pub(crate) mod tests {
         let watched = ["A", "B_TOKEN", "C", "D", "E_TOKEN", "F"];
         assert_eq!(job.without_value(&watched, &[]), ["A", "B_TOKEN", "C"]);
         assert_eq!(job.without_value(&["A"], &["F".into(), "D".into(), "A".into()]), ["A", "F"]);
+    }
+
+    #[test]
+    fn tiers_that_are_not_used_miss_no_secret() {
+        assert_eq!(watched(&Job::default()).len(), 7, "which tiers are used is not known");
+        assert_eq!(watched(&job(&[("CACHE_BACKENDS", "disk")])), ["TURBO_TOKEN"]);
+        assert_eq!(watched(&job(&[("CACHE_BACKENDS", "p2p, disk")])), ["CACHE_P2P_SHARED_SECRET", "TURBO_TOKEN"]);
     }
 
     #[test]

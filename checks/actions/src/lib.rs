@@ -21,7 +21,7 @@ seaworthy_check_sdk::descriptor!();
 /// Enough for any event; the largest are some 100 KiB.
 const MOST_EVENT: u32 = 1 << 20;
 
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 24] = [
     "GITHUB_ACTIONS",
     "GITHUB_ACTOR",
     "GITHUB_BASE_REF",
@@ -44,17 +44,8 @@ const NAMES: [&str; 22] = [
     "TURBO_TOKEN",
     "GITHUB_HEAD_REF",
     "GITHUB_TOKEN",
-];
-
-/// Variables that workflows fill from secrets, of the caches that are known here.
-const SECRETS: [&str; 7] = [
-    "CACHE_P2P_SHARED_SECRET",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "STORACHA_AGENT_KEY",
-    "IPFS_API_AUTH",
-    "IPFS_PINNING_TOKEN",
-    "TURBO_TOKEN",
+    "CACHE_BACKENDS",
+    "CACHE_BACKEND",
 ];
 
 /// The check.
@@ -65,7 +56,8 @@ impl Check for Actions {
 
     fn run(_id: &str, context: Context) -> Result<Outcome, String> {
         let demanded: Vec<String> = context.settings_all("secrets").map(str::to_owned).collect();
-        let names = NAMES.iter().chain(&SECRETS).map(|name| (*name).to_owned()).chain(demanded.iter().cloned());
+        let names =
+            NAMES.into_iter().chain(job::watched(&Job::default())).map(str::to_owned).chain(demanded.iter().cloned());
         let mut asked: Vec<String> = Vec::new();
         for name in names {
             if !asked.contains(&name) {
@@ -171,7 +163,7 @@ impl Run {
 
     fn secrets(&mut self, event: Option<&Event>, demanded: &[String]) {
         let Some(why) = event::without_secrets(&self.job, event) else { return };
-        let missing = self.job.without_value(&SECRETS, demanded).join(", ");
+        let missing = self.job.without_value(&job::watched(&self.job), demanded).join(", ");
         if missing.is_empty() {
             self.parts.push("this run gets no secrets, and none is missed".into());
             return;
