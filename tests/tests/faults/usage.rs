@@ -40,8 +40,7 @@ spegel_mirror_requests_total{registry=\"docker.io\",cache=\"miss\"} 10\n\
 # TYPE spegel_resolve_duration_seconds histogram\nspegel_resolve_duration_seconds_bucket{router=\"libp2p\",le=\"0.005\"} 38\n\
 spegel_resolve_duration_seconds_bucket{router=\"libp2p\",le=\"10\"} 40\nspegel_resolve_duration_seconds_bucket{router=\"libp2p\",le=\"+Inf\"} 40\n\
 process_start_time_seconds 1700000000\n";
-const SPEGEL_UNASKED: &str =
-    "spegel_advertised_keys{registry=\"docker.io\"} 40\nspegel_mirror_last_success_timestamp_seconds 0\nprocess_start_time_seconds 1700000000\n";
+const SPEGEL_UNASKED: &str = "spegel_advertised_keys{registry=\"docker.io\"} 40\nspegel_mirror_last_success_timestamp_seconds 0\nprocess_start_time_seconds 1700000000\n";
 const SPEGEL_ALONE: &str = "spegel_advertised_keys{registry=\"docker.io\"} 40\n\
 spegel_mirror_requests_total{registry=\"docker.io\",cache=\"miss\"} 40\nprocess_start_time_seconds 1700000000\n";
 const SPEGEL_STALLS: &str = "spegel_advertised_keys{registry=\"docker.io\"} 40\n\
