@@ -86,9 +86,10 @@ impl Asking<'_> {
                 Some(add(&mut grants.dns, allowed) || names.is_empty())
             }
             "read" => {
-                let own = wanted == DIRECTORY;
+                // The paths that a target names are added by whoever knows the target.
+                let own = wanted == DIRECTORY || wanted == TARGET;
                 let paths = match self.directory {
-                    Some(directory) if own => {
+                    Some(directory) if wanted == DIRECTORY => {
                         vec![directory.to_owned(), format!("{}/**", directory.trim_end_matches('/'))]
                     }
                     None if own => Vec::new(),
