@@ -215,7 +215,7 @@ const SPECIMEN: Fault = Fault {
         Condition { fact: None, detail: Some("kind"), finding: None, is: &["timeout", "reset"], not: &[] },
         Condition { fact: Some("network-mode"), detail: None, finding: None, is: &[], not: &["host"] },
     ],
-    also: &[Also { code: "cache.*", detail: Some("adapter"), is: &["s3"] }],
+    also: &[Also { code: Some("cache.*"), layers: &[], detail: Some("adapter"), is: &["s3"] }],
     message: Some(&[
         value("targets", "", None),
         Part::Text(" in "),
