@@ -36,6 +36,7 @@
 #![deny(missing_docs)]
 
 mod context;
+pub mod endpoint;
 mod finding;
 mod hop;
 pub mod ip;
