@@ -373,6 +373,8 @@ fn excepted(world: &mut World) -> Result<()> {
     world.policy(&checked(&format!("url = \"http://{service}/\""), ""));
     let address = world.address()?.to_string();
     world.env("NO_PROXY", &address);
+    // Node reads these variables only where it is told to.
+    world.env("NODE_USE_ENV_PROXY", "1");
     by_its_proxy(world)
 }
 
