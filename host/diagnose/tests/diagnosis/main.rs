@@ -10,6 +10,7 @@ mod python;
 mod record;
 mod records;
 mod remedies;
+mod reread;
 mod s3;
 mod storacha;
 mod surroundings;
