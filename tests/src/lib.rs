@@ -9,9 +9,12 @@
 
 #![deny(missing_docs)]
 
+pub mod authority;
 mod binary;
 mod caddy;
+mod certified;
 pub mod faults;
+mod forward_proxy;
 mod guests;
 mod kubo;
 pub mod lab;
@@ -38,6 +41,8 @@ mod workspace;
 
 pub use binary::{Run, Seaworthy, Started, binary};
 pub use caddy::{CADDY_TOKEN, Caddy};
+pub use certified::Certified;
+pub use forward_proxy::{ForwardProxy, Way};
 pub use guests::{build_guests, digest};
 pub use kubo::{Kubo, KuboOptions};
 pub use link::{Link, Traffic};
