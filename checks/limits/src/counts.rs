@@ -242,8 +242,7 @@ mod tests {
 
     #[test]
     fn pools_are_counted_by_their_bridges() {
-        let bridge =
-            |n: u32| row(&[("name", &format!("br-{n:012x}")), ("address", &format!("172.{}.0.1/16", 17 + n))]);
+        let bridge = |n: u32| row(&[("name", &format!("br-{n:012x}")), ("address", &format!("172.{}.0.1/16", 17 + n))]);
         let mut rows: Vec<Row> = (0..15).map(bridge).collect();
         assert_eq!(container_networks(&rows), 15);
         // An interface has a row for each address; other bridges and other subnets do not count.

@@ -98,6 +98,9 @@ mod tests {
         assert_eq!(judge(&[("exists", "true"), ("writable", "true"), ("free-bytes", "900000000")]), None);
         assert_eq!(judge(&[("exists", "false"), ("writable", "false"), ("creatable", "true")]), None);
         assert_eq!(judge(&[("exists", "true"), ("writable", "true"), ("free-bytes", "4096")]), Some(Wrong::Scarce));
-        assert_eq!(judge(&[("exists", "false"), ("writable", "false"), ("creatable", "false")]), Some(Wrong::Unwritable));
+        assert_eq!(
+            judge(&[("exists", "false"), ("writable", "false"), ("creatable", "false")]),
+            Some(Wrong::Unwritable)
+        );
     }
 }

@@ -44,12 +44,7 @@ pub(crate) fn beyond(net: &Surroundings, probes: &[Probe], beside: &Beside) -> (
 
 /// Judges silence beyond the gateway. `explained` are targets for whose silence there is
 /// another reason.
-pub(crate) fn judge(
-    net: &Surroundings,
-    probes: &[Probe],
-    beside: &Beside,
-    explained: &[usize],
-) -> Option<NoEgress> {
+pub(crate) fn judge(net: &Surroundings, probes: &[Probe], beside: &Beside, explained: &[usize]) -> Option<NoEgress> {
     let gateway = net.gateway()?;
     let alive = beside.gateway.iter().any(|reply| reply.shows_life() || *reply == Reply::Rejected)
         || net.neighbour(gateway) == Some(true);

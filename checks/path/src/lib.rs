@@ -102,8 +102,7 @@ impl Run {
             queries.push(query("host-report", vec![argument("topic", "limits")]));
         }
         let seen = system::inspect(&queries);
-        let net =
-            Surroundings::of(rows(&seen, "container"), rows(&seen, "interfaces"), rows(&seen, "routes"), &[]);
+        let net = Surroundings::of(rows(&seen, "container"), rows(&seen, "interfaces"), rows(&seen, "routes"), &[]);
         let checksums = number(rows(&seen, "limits"), "udp-checksum-errors");
         let host_forwards = number(rows(&seen, "host-report"), "ip-forward").map(|value| value != 0);
         let ids = seen.iter().map(|s| s.id).collect();
@@ -140,7 +139,8 @@ impl Run {
         let (probes, others) = probe::all(&context.addresses(), timeout, &further);
         self.ids.extend(probes.iter().flat_map(|probe| probe.seen.iter().copied()));
         self.ids.extend(others.iter().map(|seen| seen.id));
-        self.beside.gateway = others.iter().map(|seen| seen.outcome.as_ref().err().map_or(Reply::Connected, Reply::of)).collect();
+        self.beside.gateway =
+            others.iter().map(|seen| seen.outcome.as_ref().err().map_or(Reply::Connected, Reply::of)).collect();
         self.probes = probes;
         // After the attempts: they are what makes the link layer look for the other side.
         let seen = seaworthy_check_sdk::inspect(["neighbours"]);
@@ -293,9 +293,7 @@ impl Run {
             return;
         }
         progress::step("leaving connections silent");
-        let far = |probe: &&Probe| {
-            probe.reply == Reply::Connected && probe.ip().is_some_and(|ip| !self.net.owns(ip))
-        };
+        let far = |probe: &&Probe| probe.reply == Reply::Connected && probe.ip().is_some_and(|ip| !self.net.owns(ip));
         let probes: Vec<Probe> = self.probes.iter().filter(far).take(MOST_BURSTS).cloned().collect();
         let attempts: Vec<flows::Attempt> =
             probes.iter().map(|probe| bursts::small_and_late(probe, seconds * 1000, BURST_MS / 2)).collect();

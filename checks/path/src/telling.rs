@@ -17,7 +17,9 @@ pub(crate) fn no_egress(probe: &Probe, found: &NoEgress, beside: &Beside, net: &
     let why = match beside.host_forwards {
         Some(false) => format!(": {who} does not forward packets (net.ipv4.ip_forward is 0 in its report)"),
         Some(true) => format!(": {who} forwards (net.ipv4.ip_forward is 1), so its rules drop the packets"),
-        None => format!(": most likely {who} does not forward packets (net.ipv4.ip_forward is 0), or its rules drop them"),
+        None => {
+            format!(": most likely {who} does not forward packets (net.ipv4.ip_forward is 0), or its rules drop them")
+        }
     };
     let machines = if found.silent == 1 { "machine".to_owned() } else { format!("{} machines", found.silent) };
     let finding = codes::PATH_NO_EGRESS
@@ -36,7 +38,9 @@ pub(crate) fn overlap(probe: &Probe, found: &Overlap) -> FindingBuilder {
     let other = match &found.instead {
         Some(interface) => format!("; {interface} leads there too, and is not used"),
         None if found.likely => String::new(),
-        None => "; a container with this address may have been stopped, or the address is of a machine elsewhere".into(),
+        None => {
+            "; a container with this address may have been stopped, or the address is of a machine elsewhere".into()
+        }
     };
     let finding = codes::PATH_BRIDGE_OVERLAP
         .at(&probe.text)
@@ -174,9 +178,8 @@ mod tests {
     fn the_size_that_arrives_is_what_is_suggested() {
         let target = probe("10.0.0.1:9100", &[("10.0.0.1", Reply::Connected)]);
         let lost = Large::Lost { path_mtu: Some(1500), mss: Some(1448), again: Some(4) };
-        let text = |carries| {
-            format!("{:?}", black_hole(&target, &lost, carries, Some(("eth0", 1500)), &container()).cite(1))
-        };
+        let text =
+            |carries| format!("{:?}", black_hole(&target, &lost, carries, Some(("eth0", 1500)), &container()).cite(1));
         assert!(text(Some(1400)).contains("\"1400\"") && text(Some(1400)).contains("certain"));
         assert!(text(None).contains("likely") && text(None).contains("\"1280\""));
     }

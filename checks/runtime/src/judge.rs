@@ -43,7 +43,11 @@ pub(crate) enum Socket {
     Missing,
     /// A folder, a file, or a link that leads nowhere.
     NoSocket(String),
-    NotPermitted { owner: Option<String>, group: Option<String>, mode: Option<String> },
+    NotPermitted {
+        owner: Option<String>,
+        group: Option<String>,
+        mode: Option<String>,
+    },
 }
 
 pub(crate) fn socket(row: &Row) -> Socket {

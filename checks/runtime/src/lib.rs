@@ -52,8 +52,7 @@ impl Check for Runtime {
             None => return Err("the host answered no topic".into()),
         };
         let rows = |topic: &str| rows(&seen, topic);
-        let place =
-            Place::read(&container, rows("kernel"), rows("resolver"), rows("hosts"), rows("executables"));
+        let place = Place::read(&container, rows("kernel"), rows("resolver"), rows("hosts"), rows("executables"));
         let mut run = Run { context: &context, place, seen: &seen, evidence, findings: Findings::new() };
         run.judge_socket(&socket, docker_host.as_deref());
         run.judge_engine_inside();
@@ -189,10 +188,7 @@ impl Run<'_> {
             (facts::KERNEL_RELEASE, self.place.kernel.release.clone()),
             (facts::IPTABLES, self.place.kernel.variant.clone()),
             (facts::SERVICE_ACCOUNT, token.filter(|_| pod).map(|there| there.to_string())),
-            (
-                facts::POD_DNS,
-                pod.then(|| if self.place.knows_cluster() { "cluster" } else { "node" }.to_owned()),
-            ),
+            (facts::POD_DNS, pod.then(|| if self.place.knows_cluster() { "cluster" } else { "node" }.to_owned())),
             (facts::RUNNER_ENVIRONMENT, value(variables, "RUNNER_ENVIRONMENT").map(str::to_owned)),
         ];
         for (key, value) in facts {

@@ -149,7 +149,8 @@ pub(crate) mod tests {
     #[test]
     fn lists_of_the_kernel_are_known_or_not() {
         let kernel = [row(&[("modules", "nf_tables,nf_nat"), ("ip-tables", ""), ("iptables-variant", "nft")])];
-        let place = Place::read(&row(&[]), &kernel, &[row(&[("search", "a.svc.cluster.local,svc.cluster.local")])], &[], &[]);
+        let place =
+            Place::read(&row(&[]), &kernel, &[row(&[("search", "a.svc.cluster.local,svc.cluster.local")])], &[], &[]);
         assert_eq!(place.kernel.modules.as_ref().map(Vec::len), Some(2));
         assert_eq!(place.kernel.tables, Some(Vec::new()));
         assert!(place.knows_cluster());

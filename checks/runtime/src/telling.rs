@@ -27,7 +27,10 @@ pub(crate) fn overlap(text: &str, hop: &Hop, place: &Place) -> FindingBuilder {
     let subnet = place.subnet.as_deref().unwrap_or("10.0.2.0/24");
     codes::RUNTIME_SLIRP_OVERLAP
         .at(text)
-        .message(format!("{} lies in {subnet}, which slirp4netns has taken for this container: packets for it go nowhere", hop.host))
+        .message(format!(
+            "{} lies in {subnet}, which slirp4netns has taken for this container: packets for it go nowhere",
+            hop.host
+        ))
         .observed(format!("{} in {subnet}", hop.host))
         .expected("a block of slirp4netns that no target is in")
         .detail("container-kind", &place.kind)
@@ -60,12 +63,8 @@ pub(crate) fn socket(path: &str, found: &Socket, place: &Place) -> FindingBuilde
         Socket::NoSocket(kind) => ("no-socket", format!("is {kind}")),
         Socket::NotPermitted { owner, group, mode } => {
             let of = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".into());
-            let text = format!(
-                "may not be used by this user: owner {}, group {}, mode {}",
-                of(owner),
-                of(group),
-                of(mode)
-            );
+            let text =
+                format!("may not be used by this user: owner {}, group {}, mode {}", of(owner), of(group), of(mode));
             ("not-permitted", text)
         }
     };
@@ -152,7 +151,8 @@ mod tests {
 
     #[test]
     fn the_group_of_a_socket_is_handed_on() {
-        let found = Socket::NotPermitted { owner: Some("0".into()), group: Some("999".into()), mode: Some("0660".into()) };
+        let found =
+            Socket::NotPermitted { owner: Some("0".into()), group: Some("999".into()), mode: Some("0660".into()) };
         let text = format!("{:?}", socket("/var/run/docker.sock", &found, &slirp()).cite(1));
         assert!(text.contains("socket-gid") && text.contains("group 999"), "{text}");
     }

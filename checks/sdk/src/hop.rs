@@ -176,9 +176,6 @@ mod tests {
         };
         assert_eq!(read("/dns4/a.test/udp/1/quic-v1/p2p/A"), (Transport::Quic, Some("A".into())));
         assert_eq!(read("/ip4/1.2.3.4/udp/1"), (Transport::Udp, None));
-        assert_eq!(
-            read("/ip4/1.2.3.4/tcp/1/p2p/RELAY/p2p-circuit/p2p/PEER"),
-            (Transport::Tcp, Some("PEER".into()))
-        );
+        assert_eq!(read("/ip4/1.2.3.4/tcp/1/p2p/RELAY/p2p-circuit/p2p/PEER"), (Transport::Tcp, Some("PEER".into())));
     }
 }

@@ -22,7 +22,9 @@ pub(crate) enum Answer {
     Quic,
     Silent,
     /// An ICMP message said that the port is closed.
-    Closed { from: Option<String> },
+    Closed {
+        from: Option<String>,
+    },
     /// No answer about UDP: no name, no route, another protocol.
     Other,
     /// The question was not sent.

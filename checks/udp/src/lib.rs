@@ -36,14 +36,15 @@ impl Check for Udp {
 
     fn run(_id: &str, context: Context) -> Result<Outcome, String> {
         let variables = vars::read(&VARIABLES.map(str::to_owned));
-        let addresses: Vec<(String, Hop)> = context
-            .addresses()
-            .iter()
-            .filter_map(|text| Some((text.trim().to_owned(), Hop::parse(text)?)))
-            .collect();
+        let addresses: Vec<(String, Hop)> =
+            context.addresses().iter().filter_map(|text| Some((text.trim().to_owned(), Hop::parse(text)?))).collect();
         let quic = addresses.iter().filter(|(_, hop)| hop.transport == Transport::Quic).count();
         if addresses.is_empty() || quic == 0 {
-            let reason = if addresses.is_empty() { "the check's targets hold no address" } else { "no target is reached over QUIC" };
+            let reason = if addresses.is_empty() {
+                "the check's targets hold no address"
+            } else {
+                "no target is reached over QUIC"
+            };
             let evidence = Evidence::one(variables.id);
             return Ok(if addresses.is_empty() {
                 Findings::new().not_configured(reason, evidence)

@@ -63,7 +63,10 @@ pub(crate) fn buffers(buffers: &Buffers) -> FindingBuilder {
 pub(crate) fn private(target: &Target, why: &Why, tcp_too: bool) -> FindingBuilder {
     let finding = codes::UDP_QUIC_WITH_PSK
         .at(&target.text)
-        .message(format!("{}, and libp2p has no private networks over QUIC: {} is never dialled", why.text, target.text))
+        .message(format!(
+            "{}, and libp2p has no private networks over QUIC: {} is never dialled",
+            why.text, target.text
+        ))
         .observed(&why.text)
         .expected("a TCP address, or no private network")
         .detail("tcp-too", if tcp_too { "true" } else { "false" });
