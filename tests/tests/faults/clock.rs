@@ -19,8 +19,14 @@ pub(crate) fn scenes() -> Vec<Scene> {
         ..Scene::new(name, Topology::Here, faults, causes)
     };
     vec![
-        Scene { inject: |world| turned(world, [1200, 1201, 1199]), ..clock("clock/behind", &["F75"], &["clock.wrong"]) },
-        Scene { inject: |world| turned(world, [-4000, -4000, -4000]), ..clock("clock/ahead", &["F75"], &["clock.wrong"]) },
+        Scene {
+            inject: |world| turned(world, [1200, 1201, 1199]),
+            ..clock("clock/behind", &["F75"], &["clock.wrong"])
+        },
+        Scene {
+            inject: |world| turned(world, [-4000, -4000, -4000]),
+            ..clock("clock/ahead", &["F75"], &["clock.wrong"])
+        },
         Scene { inject: |world| turned(world, [60, 61, 60]), ..clock("clock/a-minute", &["F75"], &["clock.wrong"]) },
         Scene {
             inject: |world| turned(world, [0, 1200, 0]),
@@ -77,7 +83,8 @@ fn turned(world: &mut World, by: [i64; 3]) -> Result<()> {
 
 fn dated(shift: i64) -> Told {
     let now = Timestamp::now().as_second().saturating_add(shift);
-    let date = Timestamp::from_second(now).ok().and_then(|at| DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok());
+    let date =
+        Timestamp::from_second(now).ok().and_then(|at| DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok());
     let told = Told::json(200, &serde_json::json!({}));
     Told { head: format!("{}Date: {}\r\n", told.head, date.unwrap_or_default()), ..told }
 }
