@@ -2,9 +2,11 @@ use crate::validate::cut;
 use seaworthy_model::{Denial, Failure, Grants, HostPattern, Limits, Observation, ObservationId, Permit, Plan};
 use seaworthy_p2p::{Node, NodeConfig, SharedSecret};
 use seaworthy_probe::http::Connections;
+use seaworthy_probe::trust::Roots;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,6 +32,8 @@ pub(crate) struct RunScope {
     node: OnceCell<Result<Node, Failure>>,
     secrets: Arc<Mutex<BTreeMap<String, Derived>>>,
     gateways: OnceLock<Vec<IpAddr>>,
+    /// The machine's roots with those of a file, by the files of an address.
+    roots: Mutex<BTreeMap<Vec<PathBuf>, Roots>>,
     /// Salts fingerprints, so that they say "equal" within a report and nothing outside it.
     pub(crate) salt: [u8; 16],
     /// What the system probes need besides the machine.
@@ -48,6 +52,7 @@ impl RunScope {
             node: OnceCell::new(),
             secrets: Arc::default(),
             gateways: OnceLock::new(),
+            roots: Mutex::default(),
             salt: rand::random(),
         }
     }
@@ -86,6 +91,33 @@ impl RunScope {
             .await
             .ok()?;
         Some((source, key.clone()))
+    }
+
+    /// Who judges the certificate of a server: the roots of this machine, and the authorities
+    /// that the policy trusts at this very address.
+    ///
+    /// # Errors
+    /// `tls-no-roots`: a file of authorities cannot be used.
+    pub(crate) fn roots(&self, host: &str, port: u16) -> Result<Roots, Failure> {
+        let trusted: Vec<_> = self.plan.trust.iter().filter(|trust| trust.net.names(host, port)).collect();
+        if trusted.is_empty() {
+            return Ok(Roots::Native);
+        }
+        let files = trusted.iter().map(|trust| trust.file.clone()).collect();
+        if let Some(known) = lock(&self.roots).get(&files) {
+            return Ok(known.clone());
+        }
+        let mut roots = Roots::Native;
+        for trust in trusted {
+            let unusable = |why: &str| {
+                let place = format!("`ca-file` of target `{}`, {},", trust.target, trust.file.display());
+                Failure::new("tls-no-roots", "tls", format!("{place} cannot be used: {why}"))
+            };
+            let pem = std::fs::read(&trust.file).map_err(|error| unusable(&error.to_string()))?;
+            roots = roots.and(&pem).map_err(|failure| unusable(&failure.message))?;
+        }
+        lock(&self.roots).insert(files, roots.clone());
+        Ok(roots)
     }
 
     fn gateways(&self) -> &[IpAddr] {

@@ -9,7 +9,7 @@ use crate::origin::{At, Place};
 use crate::overrides::Filters;
 use crate::policy::Policy;
 use crate::when::When;
-use crate::{settings, tier, usage};
+use crate::{settings, tier, trust, usage};
 use seaworthy_model::{
     CheckDescriptor, ComponentDescriptor, ComponentSource, Environment, Grants, Limits, Need, Plan, PlannedComponent,
     RefusedGrant, Report, SkipReason, Status, Step, Target,
@@ -92,11 +92,13 @@ pub fn plan(policy: &Policy, request: &PlanRequest<'_>) -> Result<Plan, PolicyEr
         return Err(policy.errors(planner.errors));
     }
     release_needs(&mut steps);
+    let trust = trust::trust(policy, &planner.environment, &tiers.tiers);
     Ok(Plan {
         run_id: request.run_id.to_owned(),
         steps,
         components: planner.components,
         tiers: tiers.tiers,
+        trust,
         cache: policy.cache_rules(),
         rules: policy.run_rules(),
         secrets: policy.secrets(&planner.environment),

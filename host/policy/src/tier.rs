@@ -146,6 +146,16 @@ fn tier(
     }
 }
 
+impl Policy {
+    /// The target that a tier connects to: what its block says, else the one of its own name.
+    pub(crate) fn target_of_tier<'a>(&'a self, label: &'a str) -> Option<&'a str> {
+        match self.tiers.get(label) {
+            Some(block) => block.value.target.as_ref().map(|t| t.value.as_str()),
+            None => self.targets.contains_key(label).then_some(label),
+        }
+    }
+}
+
 /// Configuration of a tier, what it may do by itself, and where it leads.
 ///
 /// *Behaviour*: what the target says is taken as far as the adapter has a setting for
@@ -165,11 +175,7 @@ fn configure(
     let mut config = Map::new();
     let mut own = Grants::default();
     let mut endpoints = Vec::new();
-    let target = match block {
-        Some(block) => block.target.as_ref().map(|t| t.value.as_str()),
-        None => policy.targets.contains_key(label).then_some(label),
-    };
-    if let Some(target) = target.and_then(|name| policy.target(name, environment)) {
+    if let Some(target) = policy.target_of_tier(label).and_then(|name| policy.target(name, environment)) {
         endpoints = Endpoint::all_of(&target);
         own.net = endpoints.iter().filter_map(Endpoint::exact).collect();
         let takes = |key: &str| schema.is_none_or(|schema| schema.pointer(&format!("/properties/{key}")).is_some());

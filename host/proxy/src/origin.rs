@@ -222,19 +222,13 @@ fn roots(authority: Option<&[u8]>) -> Result<Roots, UnusableOrigin> {
             store.extend(found.roots.iter().cloned());
         }
     }
-    if let Some(pem) = authority {
-        let wrong = |why: String| UnusableOrigin(format!("the file of the authority cannot be used: {why}"));
-        let mut count = 0;
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-            store.add(certificate).map_err(|error| wrong(error.to_string()))?;
-            count += 1;
-        }
-        if count == 0 {
-            return Err(wrong("it holds no certificate in PEM".into()));
-        }
+    let known = Roots::Given(Arc::new(store));
+    match authority {
+        Some(pem) => known.and(pem).map_err(|failure| {
+            UnusableOrigin(format!("the file of the authority cannot be used: {}", failure.message))
+        }),
+        None => Ok(known),
     }
-    Ok(Roots::Given(Arc::new(store)))
 }
 
 fn late() -> Failure {
