@@ -4,14 +4,14 @@ use crate::catalog::Catalog;
 use crate::hosts::peers::{OpenPeers, PeerCounts};
 use crate::instances::{Lender, Place};
 use crate::scope::{RunScope, Scope, StepScope, lock};
-use crate::state::{HOSTCALL_BYTES, State};
+use crate::state::{Handover, State};
 use crate::trap;
 use async_trait::async_trait;
 use seaworthy_cache::{Backend, Blob, CacheError, Capability, Entry, Retry};
 use seaworthy_model::{Limits, Tier};
 use seaworthy_probe::http::Connections;
 use serde_json::Value;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -52,6 +52,8 @@ struct Shared {
     idle: Mutex<Vec<Instance>>,
     /// One permit for each instance that there may be.
     turns: Arc<Semaphore>,
+    /// Bytes of key, value and metadata that it takes, by what it said when it was opened.
+    most: AtomicUsize,
     /// Whether [`CONCURRENT`] was found, and the permits were added.
     widened: AtomicBool,
     /// What was opened last through `cache/peers`: connections serve all instances.
@@ -104,6 +106,7 @@ impl Component {
             tier: tier.clone(),
             idle: Mutex::default(),
             turns: Arc::new(Semaphore::new(1)),
+            most: AtomicUsize::new(UNDECLARED),
             widened: AtomicBool::new(false),
             peers: Mutex::default(),
         };
@@ -155,6 +158,10 @@ impl Shared {
         let answer = answer.map_err(|error| self.without_secrets(error));
         if opening && answer.is_ok() {
             lock(&self.peers).clone_from(&instance.store.data().peers);
+        }
+        if let Ok(Answer::Capability(capability)) = &answer {
+            let declares = capability.limits.iter().any(|(name, _)| name == MAX_VALUE);
+            self.most.store(if declares { MOST } else { UNDECLARED }, Ordering::Relaxed);
         }
         if let Ok(Answer::Capability(capability)) = &answer
             && capability.properties.iter().any(|property| property == CONCURRENT)
@@ -262,36 +269,44 @@ pub(crate) fn step_scope(tier: &Tier) -> StepScope {
         &format!("tier:{}", tier.label),
         tier.component.as_deref().unwrap_or(&tier.adapter),
         tier.grants.clone(),
-        Limits { host_calls: u32::MAX, cpu: Duration::from_secs(5), ..Limits::default() },
+        Limits { host_calls: u32::MAX, cpu: Duration::from_secs(5), memory: MEMORY, ..Limits::default() },
         LIFE,
     );
+    scope.handover = Handover::ADAPTER;
     scope.connections = Some(Connections::default());
     scope
 }
 
+/// Linear memory of an adapter: the largest value three times over, as it may be there as
+/// it came, as it goes, and in a piece of memory that grew; and what the adapter itself needs.
+const MEMORY: usize = 3 * Handover::ADAPTER.call + (32 << 20);
+
 /// Bytes of key, value and metadata that a component takes and gives in one call.
-const MOST: usize = HOSTCALL_BYTES - OVERHEAD;
+const MOST: usize = Handover::ADAPTER.call - OVERHEAD;
+
+/// The same for an adapter that says of no limit of its own: what is behind it may have one.
+const UNDECLARED: usize = (8 << 20) - OVERHEAD;
 
 /// The limit that bounds a value.
 const MAX_VALUE: &str = "max-value-bytes";
 
 /// What is effective is what can be handed over, whatever the adapter could keep.
 fn bounded(mut capability: Capability) -> Capability {
-    let most = capability.limit(MAX_VALUE).map_or(MOST as u64, |declared| declared.min(MOST as u64));
+    let most = capability.limit(MAX_VALUE).map_or(UNDECLARED as u64, |declared| declared.min(MOST as u64));
     capability.limits.insert(MAX_VALUE.into(), most.to_string());
     capability
 }
 
 /// What a component can hand over in one call has a bound, so a longer value could
 /// be stored and never be read back. *Behaviour*: refused before the adapter is asked.
-fn fits(key: &str, value: &Blob) -> Result<(), CacheError> {
+fn fits(key: &str, value: &Blob, most: usize) -> Result<(), CacheError> {
     let metadata: usize = value.metadata.iter().map(|(name, text)| name.len() + text.len()).sum();
     let length = value.bytes.len() + key.len() + metadata;
-    if length <= MOST {
+    if length <= most {
         return Ok(());
     }
-    let message = format!("key, value and metadata have {length} bytes, and an adapter takes at most {MOST}");
-    Err(CacheError::too_large("put", message).with(MAX_VALUE, MOST.to_string()))
+    let message = format!("key, value and metadata have {length} bytes, and this adapter takes at most {most}");
+    Err(CacheError::too_large("put", message).with(MAX_VALUE, most.to_string()))
 }
 
 /// Calls the guest and translates its answer; a trap is an error with the context `trap`.
@@ -340,7 +355,7 @@ impl Backend for Component {
     }
 
     async fn put(&self, key: &str, value: Blob) -> Result<(), CacheError> {
-        fits(key, &value)?;
+        fits(key, &value, self.shared.most.load(Ordering::Relaxed))?;
         self.call("put", Operation::Put(key.into(), value)).await.map(|_| ())
     }
 

@@ -1,3 +1,4 @@
+use crate::state::Handover;
 use crate::validate::cut;
 use seaworthy_model::{Denial, Failure, Grants, HostPattern, Limits, Observation, ObservationId, Permit, Plan};
 use seaworthy_p2p::{Node, NodeConfig, SharedSecret};
@@ -138,6 +139,8 @@ pub(crate) struct StepScope {
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
     pub(crate) deadline: Instant,
+    /// How much goes from and to the guest at once: a check's, unless it is an adapter's.
+    pub(crate) handover: Handover,
     /// HTTP connections kept between calls: an adapter's. A check has none.
     pub(crate) connections: Option<Connections>,
     own: Mutex<Vec<ObservationId>>,
@@ -157,6 +160,7 @@ impl StepScope {
             grants,
             limits,
             deadline: Instant::now() + budget,
+            handover: Handover::CHECK,
             connections: None,
             own: Mutex::default(),
             denials: Mutex::default(),

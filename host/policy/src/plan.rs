@@ -73,7 +73,8 @@ pub fn plan(policy: &Policy, request: &PlanRequest<'_>) -> Result<Plan, PolicyEr
     };
     planner.facts = policy.variable_facts(&planner.environment);
     planner.facts.extend(planner.vantage.clone());
-    let tiers = tier::plan(policy, request, &planner.environment, &mut planner.errors);
+    let secrets = policy.secrets(&planner.environment);
+    let tiers = tier::plan(policy, request, &planner.environment, &secrets, &mut planner.errors);
     for tier in &tiers.tiers {
         if let Some(name) = &tier.component {
             planner.component(name);
@@ -101,7 +102,7 @@ pub fn plan(policy: &Policy, request: &PlanRequest<'_>) -> Result<Plan, PolicyEr
         trust,
         cache: policy.cache_rules(),
         rules: policy.run_rules(),
-        secrets: policy.secrets(&planner.environment),
+        secrets,
         environment: planner.environment,
         vantage: planner.vantage,
         host_report: request.host_report.clone(),

@@ -8,8 +8,9 @@ use crate::origin::{At, Layer};
 use crate::plan::{Catalog, PlanRequest};
 use crate::policy::Policy;
 use crate::settings;
-use seaworthy_model::{ComponentKind, ComponentSource, Environment, Grants, RefusedGrant, Tier};
+use seaworthy_model::{ComponentKind, ComponentSource, Environment, Grants, RefusedGrant, Secret, Tier};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// The fallback whose order is the order of the tiers.
 pub(crate) const CACHE_FALLBACK: &str = "cache";
@@ -19,6 +20,9 @@ const P2P: &str = "p2p";
 
 /// What a tier that connects to libp2p peers may do there.
 const P2P_GRANTS: [&str; 3] = ["dial", "/seaworthy/cache/1.0.0", "/github-cache/1.0.0"];
+
+/// The secrets that are set, by label, each with its variable.
+type Secrets = BTreeMap<String, (String, Secret)>;
 
 /// The tiers, and what was refused to the components behind them.
 pub(crate) struct Tiers {
@@ -37,11 +41,12 @@ pub(crate) fn plan(
     policy: &Policy,
     request: &PlanRequest<'_>,
     environment: &Environment,
+    secrets: &Secrets,
     errors: &mut Vec<PolicyError>,
 ) -> Tiers {
     let mut all = Tiers { tiers: Vec::new(), refused: Vec::new() };
     for label in order(policy, environment) {
-        let tier = tier(policy, request, environment, &label, errors, &mut all.refused);
+        let tier = tier(policy, request, (environment, secrets), &label, errors, &mut all.refused);
         all.tiers.push(tier);
     }
     all
@@ -76,7 +81,7 @@ fn switched_off(environment: &Environment) -> bool {
 fn tier(
     policy: &Policy,
     request: &PlanRequest<'_>,
-    environment: &Environment,
+    (environment, secrets): (&Environment, &Secrets),
     label: &str,
     errors: &mut Vec<PolicyError>,
     refused: &mut Vec<(String, RefusedGrant)>,
@@ -85,7 +90,7 @@ fn tier(
     let adapter = adapter(policy, label).to_owned();
     let component = find(request.catalog, &adapter);
     let schema = component.as_ref().map(|(_, (descriptor, _, _))| &descriptor.settings);
-    let (config, own, endpoints) = configure(policy, request, environment, label, (&adapter, schema), block);
+    let (config, own, endpoints) = configure(policy, request, (environment, secrets), label, (&adapter, schema), block);
     let mut grants = Grants::default();
     if let Some((key, (descriptor, _, source))) = &component {
         let plugin = match source {
@@ -165,7 +170,7 @@ impl Policy {
 fn configure(
     policy: &Policy,
     request: &PlanRequest<'_>,
-    environment: &Environment,
+    (environment, secrets): (&Environment, &Secrets),
     label: &str,
     (adapter, schema): (&str, Option<&Value>),
     block: Option<&TierBlock>,
@@ -185,11 +190,10 @@ fn configure(
         } else if let Some(url) = target.addresses.first().filter(|_| takes("url")) {
             config.insert("url".into(), url.clone().into());
         }
-        let set = policy.secrets(environment);
         let mut credentials = Map::new();
         for (key, value) in target.details {
             match key.strip_prefix("credentials.") {
-                Some(role) if set.contains_key(&value) => {
+                Some(role) if secrets.contains_key(&value) => {
                     own.secret.push(value.clone());
                     credentials.insert(role.into(), value.into());
                 }

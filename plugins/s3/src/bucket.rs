@@ -6,7 +6,7 @@ use seaworthy_adapter_sdk::http;
 use seaworthy_adapter_sdk::{CacheError, now_ms};
 
 /// Bytes of a value at most: the host reads no longer bodies.
-pub(crate) const MAX_VALUE_BYTES: u32 = 4 << 20;
+pub(crate) const MAX_VALUE_BYTES: u32 = 32 << 20;
 
 /// A store with the labels of its secrets.
 #[derive(Clone, Debug)]

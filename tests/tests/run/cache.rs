@@ -216,12 +216,12 @@ fn dead_peer(_: &Loopback) -> Result<()> {
 
 fn too_large(_: &Loopback) -> Result<()> {
     let place = Place::new()?;
-    let file = place.file("large", &vec![7; 9 << 20])?;
-    for tier in ["p2p", "disk"] {
+    for (tier, size, limit) in [("p2p", 9 << 20, "8323072"), ("disk", (32 << 20) + 1, "33554432")] {
+        let file = place.file("large", &vec![7; size])?;
         let run = place.cache(&["put", "k", &file])?.env("CACHE_BACKENDS", tier).run()?;
-        run.exits(2).with_context(|| format!("{tier} took nine MiB"))?;
+        run.exits(2).with_context(|| format!("{tier} took {size} bytes"))?;
         says(&run, "too-large")?;
-        says(&run, "8323072")?;
+        says(&run, limit)?;
         place.cache(&["get", "k"])?.env("CACHE_BACKENDS", tier).run()?.exits(MISS)?;
     }
     let endless = place.run(&["put", "k", "/dev/zero"])?;

@@ -18,6 +18,7 @@ pub(crate) fn scenes() -> Vec<Scene<Here>> {
         "wrong_credentials_are_no_miss" => wrong,
         "values_end" => ends,
         "long_keys_have_short_names" => shortened,
+        "sixteen_mebibytes_go_out_and_come_back" => large,
         "a_reader_does_not_write" => reader,
         "damage_on_the_way_is_noticed" => damage,
     ];
@@ -53,6 +54,25 @@ fn back(make: Make) -> Result<()> {
     let metadata = format!("note={}", "x".repeat(2100));
     ensure!(place.put("k", "x", &["--meta", &metadata])?.exits(2)?.stderr.contains("too-large"), "2 KiB of metadata");
     place.cache(&["get", "k"])?.exits(ABSENT).map(drop)
+}
+
+fn large(make: Make) -> Result<()> {
+    let store = ObjectStore::start(make)?;
+    let place = Place::at(store.address())?.policy(
+        "\n[tiers.s3]\nadapter = \"s3\"\ntarget = \"s3\"\ntimeout = \"60s\"\nwith = { timeout-ms = 60000 }\n\
+         [cache]\nbudget = \"60s\"\n",
+    )?;
+    let value: String =
+        (0..).flat_map(|n: u32| format!("{n:08x}").into_bytes()).take(16 << 20).map(char::from).collect();
+    place.put("large", &value, &["--ttl", "1h"])?.exits(0)?;
+    let got = place.cache(&["get", "large"])?;
+    got.exits(0)?;
+    ensure!(got.stdout == value, "{} bytes came back, and not those that were stored", got.stdout.len());
+    let over = "x".repeat((32 << 20) + 1);
+    let refused = place.put("large", &over, &[])?;
+    ensure!(refused.exits(2)?.stderr.contains("too-large"), "{}", refused.stderr);
+    ensure!(place.cache(&["get", "large"])?.exits(0)?.stdout == value, "what was refused changed something");
+    Ok(())
 }
 
 /// Keys on both sides of the border, and in one listing. The default border is S3's own,

@@ -11,9 +11,6 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 use url::Url;
 
-/// Bytes of one body that are ever read.
-const MAX_BODY: u32 = 4 << 20;
-
 /// Response headers that may carry credentials and are never recorded.
 const UNRECORDED: [&str; 3] = ["set-cookie", "www-authenticate", "proxy-authenticate"];
 
@@ -36,7 +33,7 @@ pub(super) async fn send_all(
     });
     let _doing = scope.step.enter(probe, &urls.collect::<Vec<_>>().join(", "), requests.len())?;
     let proxies = ProxyEnvironment::from_environment(&scope.run.plan.environment);
-    let most = super::share(MAX_BODY, requests.len());
+    let most = super::share(scope.step.handover.batch, scope.step.handover.body, requests.len());
     let sent = requests.into_iter().map(|request| {
         let proxies = &proxies;
         async move {

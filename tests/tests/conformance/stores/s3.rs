@@ -13,7 +13,8 @@ use std::net::SocketAddr;
 /// Names of S3's own length.
 const POLICY: &str = "[tiers.s3]\nadapter = \"s3\"\ntarget = \"s3\"\n";
 /// Names so short that keys of the suite are on both sides of the border.
-const SHORT: &str = "[tiers.s3]\nadapter = \"s3\"\ntarget = \"s3\"\nwith = { max-name-bytes = 100 }\n";
+const SHORT: &str = "[tiers.s3]\nadapter = \"s3\"\ntarget = \"s3\"\ntimeout = \"20s\"\n\
+                     with = { max-name-bytes = 100, timeout-ms = 18000 }\n";
 
 pub(crate) fn juicefs() -> Store {
     Store { name: "s3-juicefs", start: || start(Make::JuiceFs, POLICY) }
