@@ -65,8 +65,8 @@ pub use retry::{Jitter, Retried, RetryRules, RetrySnapshot};
 pub use stats::{Stats, StatsSnapshot};
 pub use storage::Storage;
 pub use tiers::{
-    Answer, BackFill, Hit, Lookup, Opened, PutPolicy, Settled, Tier, TierAnswer, Tiers, TiersRules, TiersSnapshot,
-    Written,
+    Answer, BackFill, Flight, Flights, Hit, Lookup, Opened, PutPolicy, Settled, Tier, TierAnswer, Tiers, TiersRules,
+    TiersSnapshot, Written,
 };
 pub use timeout::{Timeout, Timeouts};
 pub use trace::Trace;

@@ -9,12 +9,12 @@ mod tier;
 
 pub use back_fill::{BackFill, Settled};
 pub use counts::TiersSnapshot;
+pub use flight::{Flight, Flights};
 pub use tier::Tier;
 
 use crate::{Blob, CacheError, Capability, Listener, Operation};
 use back_fill::BackFills;
 use counts::Counts;
-use flight::Flights;
 use futures::FutureExt as _;
 use futures::future::join_all;
 use stale::Stale;
@@ -140,7 +140,7 @@ pub struct Written {
 /// most of it hears so (see [`Backend::overdue`](crate::Backend::overdue)).
 pub struct Tiers {
     shared: Arc<Shared>,
-    flights: Flights,
+    flights: Flights<Lookup>,
     listener: Option<Arc<dyn Listener>>,
 }
 
