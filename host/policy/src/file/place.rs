@@ -23,8 +23,7 @@ pub struct TargetBlock {
     pub addresses: Option<At<Vec<String>>>,
     /// An absolute URL, taken as one more address.
     pub url: Option<At<String>>,
-    /// File of certificates in PEM, relative to this file, that are trusted at its addresses besides those of the
-    /// machine.
+    /// PEM file, relative to this file, of authorities that are trusted at its addresses beside the machine's own.
     pub ca_file: Option<At<String>>,
     /// Anything else that its checks want to know, handed to them as it is.
     pub details: Option<At<Value>>,
