@@ -104,7 +104,7 @@ impl RunScope {
         if trusted.is_empty() {
             return Ok(Roots::Native);
         }
-        let files = trusted.iter().map(|trust| trust.file.clone()).collect();
+        let files: Vec<PathBuf> = trusted.iter().map(|trust| trust.file.clone()).collect();
         if let Some(known) = lock(&self.roots).get(&files) {
             return Ok(known.clone());
         }

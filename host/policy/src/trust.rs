@@ -20,7 +20,7 @@ pub(crate) fn trust(policy: &Policy, environment: &Environment, tiers: &[Tier]) 
         };
         let endpoints = Endpoint::all_of(&target);
         let mut rules: Vec<_> = endpoints.iter().filter_map(Endpoint::exact).collect();
-        let of_tiers = tiers.iter().filter(|tier| policy.target_of_tier(&tier.label) == Some(name));
+        let of_tiers = tiers.iter().filter(|tier| policy.target_of_tier(&tier.label) == Some(name.as_str()));
         let buckets = of_tiers.filter_map(|tier| tier.config.get("bucket")?.as_str());
         for bucket in buckets.chain(target.details.get("bucket").map(String::as_str)) {
             for rule in Endpoint::of_bucket(bucket, &endpoints) {

@@ -8,8 +8,6 @@ use hyper::http::request::Parts;
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use seaworthy_model::{Environment, Failure, PermitAll};
 use seaworthy_probe::Target;
 use seaworthy_probe::proxy::{Decision, Proxy, ProxyEnvironment, decide};

@@ -20,7 +20,7 @@ impl tls::Host for State {
 async fn handshake(scope: &Scope, attempt: tls::Attempt) -> tls::Seen {
     let question = json!({ "target": attempt.target, "server-name": attempt.server_name, "alpn": attempt.alpn, "roots": attempt.roots });
     // What the policy trusts at an address belongs to what this machine trusts.
-    let roots = attempt.roots.parse().and_then(|roots| match (&roots, Target::parse(&attempt.target)) {
+    let roots = attempt.roots.parse::<Roots>().and_then(|roots| match (&roots, Target::parse(&attempt.target)) {
         (Roots::Native, Ok(target)) => scope.run.roots(&target.host, target.port),
         _ => Ok(roots),
     });
