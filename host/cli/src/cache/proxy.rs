@@ -10,7 +10,7 @@ use crate::error::CliError;
 use crate::signals::Stop;
 use crate::stdout;
 use anyhow::Context as _;
-use seaworthy_cache::Tiers;
+use seaworthy_cache::{Listener, Tiers};
 use seaworthy_engine::{CacheSession, SessionOptions};
 use seaworthy_model::{ExitCode, Secret};
 use seaworthy_p2p::SharedSecret;
@@ -45,8 +45,10 @@ pub(crate) async fn proxy(global: &Global, arguments: &ProxyArgs) -> Result<Exit
     let mut secret = None;
     let recording = arguments.record.as_deref().map(|path| Recording::create(path, "seaworthy cache proxy"));
     let recording = recording.transpose()?.map(Arc::new);
-    let options =
-        SessionOptions { listener: recording.clone().map(|recording| recording as _), ..SessionOptions::default() };
+    let options = SessionOptions {
+        listener: recording.clone().map(|recording| -> Arc<dyn Listener> { recording }),
+        ..SessionOptions::default()
+    };
     let opened = Opened::with(global, &arguments.tiers, options, |plan| {
         plan.tiers.retain(|tier| tier.adapter != ORIGIN);
         secret = plan.secrets.get(SECRET).cloned();

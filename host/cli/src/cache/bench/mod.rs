@@ -23,7 +23,7 @@ use crate::stdout;
 use anyhow::Context as _;
 use client::{Rules, Shared};
 use futures::future::join_all;
-use seaworthy_cache::{StatsSnapshot, Tiers};
+use seaworthy_cache::{Listener, StatsSnapshot, Tiers};
 use seaworthy_engine::{CacheSession, SessionOptions, Through};
 use seaworthy_model::{ExitCode, Tier};
 use seaworthy_policy::Prices;
@@ -92,7 +92,7 @@ async fn measured(
     let options = SessionOptions {
         through: if arguments.direct { Through::Peers } else { Through::Adapters },
         latencies: Some(shared.latencies.clone()),
-        listener: recording.clone().map(|recording| recording as _),
+        listener: recording.clone().map(|recording| -> Arc<dyn Listener> { recording }),
     };
     let opened = configured.set(set, options)?;
     if arguments.direct {
@@ -107,9 +107,7 @@ async fn measured(
         () = bench.measure(&mut taken) => {}
         () = stop.wait() => {}
     }
-    if let Some(recording) = &bench.recording {
-        opened.say(&recording.finish()?);
-    }
+    let recorded = bench.recording.as_ref().map(|recording| recording.finish());
     let mut summary = bench.summary(&taken, configured.prices());
     if !arguments.keep {
         tokio::select! {
@@ -117,6 +115,9 @@ async fn measured(
             // A second signal ends the process.
             () = tokio::time::sleep(HOUSEKEEPING) => summary.left_behind = bench.workload.stored().count() as u64,
         }
+    }
+    if let Some(recorded) = recorded {
+        opened.say(&recorded?);
     }
     Ok(summary)
 }
