@@ -290,7 +290,7 @@ mod tests {
         let short = names().at_most(100).unwrap();
         assert_eq!(
             short.name(&"abcdefghij/klmn".repeat(10)).unwrap(),
-            format!("ci/cache/!!/abcdefghij/klmnabcde!=/{}", TEN_TIMES)
+            format!("ci/cache/!!/abcdefghij/klmnabcdef!=/{TEN_TIMES}")
         );
         assert_eq!(short.name(&"a".repeat(90)).unwrap(), format!("ci/cache/{}!", "a".repeat(90)));
         assert!(short.is_shortened(&short.name(&"a".repeat(91)).unwrap()));
