@@ -3,11 +3,13 @@
 
 mod args;
 mod cache;
+mod compare;
 mod configuration;
 mod embedded;
 mod error;
 mod explain;
 mod init;
+mod inside;
 mod listing;
 mod log;
 mod output;
@@ -61,6 +63,7 @@ fn dispatch(arguments: args::Arguments) -> Result<seaworthy_model::ExitCode, err
         Some(C::Run(run)) => run::run(&arguments.global, &run),
         Some(C::Peer(peer)) => peer::peer(*peer),
         Some(C::Cache(cache)) => cache::cache(&arguments.global, cache),
+        Some(C::Compare(compare)) => compare::compare(&arguments.global, &compare),
         Some(C::Validate(config)) => configuration::validate(&config),
         Some(C::ShowConfig(config)) => configuration::show(&config),
         Some(C::List(list)) => listing::list(&list),

@@ -1,14 +1,15 @@
 //! `seaworthy run`: the one straight line from a policy to an exit code.
 
 use crate::args::{Global, RunArgs};
+use crate::compare::read as read_report;
 use crate::configuration::Purpose;
 use crate::error::CliError;
 use crate::progress::Progress;
 use crate::signals::Stop;
-use crate::{configuration, embedded, output, vantage};
+use crate::{configuration, embedded, inside, output, vantage};
 use anyhow::Context as _;
-use seaworthy_model::{ExitCode, Report, ToolInfo, VantageInfo};
-use std::path::Path;
+use seaworthy_model::{Environment, ExitCode, Report, ToolInfo, VantageInfo};
+use seaworthy_policy::{Overrides, Policy};
 use std::sync::Arc;
 
 pub(crate) fn run(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError> {
@@ -17,47 +18,23 @@ pub(crate) fn run(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliE
 
 async fn line(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError> {
     let mut stop = Stop::listen().context("cannot listen for signals")?;
-    let mut environment = configuration::environment();
     let flags = configuration::overrides(arguments);
+    if let Some(place) = &arguments.inside {
+        return two_places(global, arguments, place, &stop).await;
+    }
+    let mut environment = configuration::environment();
     let policy = configuration::load_policy(&arguments.config, &environment, &flags)?;
     let outputs = output::Outputs::decide(&policy, arguments)?;
     let peer = match arguments.embedded {
         true => Some(embedded::start(&mut environment).await?),
         false => None,
     };
-    let catalog = configuration::open_catalog(&policy, Purpose::Run(&environment)).await?;
-    let mut facts = vantage::facts(&environment);
-    facts.insert("embedded".into(), peer.is_some().to_string());
     let host_report = match arguments.host_report.clone().or_else(|| policy.host_report(&environment)) {
         Some(path) => Some(Box::new(read_report(&path)?)),
         None => None,
     };
-    let plan = configuration::make_plan(&policy, &catalog, &environment, &facts, &flags, host_report)?;
-    let redactor = Arc::new(output::redactor(&policy, &plan.environment)?);
-    outputs.announce(&redactor, &environment)?;
-
-    let progress = Arc::new(Progress::new(global.verbose, global.quiet, redactor.clone()));
-    let host_report = plan.host_report.clone();
-    let vantage = VantageInfo {
-        name: vantage::name(policy.vantage_name.as_ref().map(|v| v.value.as_str()), &facts),
-        facts: plan.vantage.clone(),
-    };
-    let started = jiff::Timestamp::now().to_string();
-    let record = seaworthy_engine::run(plan, &catalog, progress.clone(), started, stop.flag.clone()).await;
-    progress.finish();
-
-    let mut diagnosis = seaworthy_diagnose::explain(record, host_report.as_deref());
-    let (gate, waivers) =
-        seaworthy_diagnose::judge(&mut diagnosis, &policy.gate_rules(), &configuration::today().to_string());
-    let gate_exit = gate.exit;
-    let tool = ToolInfo { name: "seaworthy".into(), version: configuration::VERSION.into() };
-    let mut report = seaworthy_report::assemble(diagnosis, gate, waivers, tool, policy.config_info(), vantage);
-    let exit = match stop.exit_code() {
-        Some(signal) if report.interrupted => signal,
-        _ => gate_exit,
-    };
-    report.gate.exit_code = exit.code();
-    let report = redactor.apply(report);
+    let sight = Sight { policy: &policy, flags: &flags, environment: &environment, embedded: peer.is_some() };
+    let report = sight.report(global, host_report, &outputs, &stop).await?;
     outputs.write(&report, global, &environment)?;
     if let Some(peer) = peer {
         // The entries were in memory; a second signal need not wait for the peer.
@@ -66,13 +43,77 @@ async fn line(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError
             () = stop.wait() => {}
         }
     }
-    Ok(exit)
+    Ok(report.gate.exit)
 }
 
-/// A report that was recorded on the host.
-fn read_report(path: &Path) -> Result<Report, CliError> {
-    let text = configuration::read_file(path)
-        .map_err(|error| CliError::Config(format!("cannot read the host's report {}: {error}", path.display())))?;
-    seaworthy_report::read(&text)
-        .map_err(|error| CliError::Config(format!("the host's report {}: {error}", path.display())))
+/// `--in`: first here, on the host, then in the container, which is told what was seen here.
+async fn two_places(
+    global: &Global,
+    arguments: &RunArgs,
+    place: &inside::Place,
+    stop: &Stop,
+) -> Result<ExitCode, CliError> {
+    let described = inside::describe(place).await?;
+    let environment = inside::host_environment(&described);
+    let flags = Overrides { vantage: Some("host".into()), ..configuration::overrides(arguments) };
+    let policy = configuration::load_policy(&arguments.config, &environment, &flags)?;
+    let outputs = output::Outputs::decide(&policy, arguments)?;
+    let host = match &arguments.host_report {
+        Some(path) => read_report(path)?,
+        None => {
+            let sight = Sight { policy: &policy, flags: &flags, environment: &environment, embedded: false };
+            sight.report(global, None, &outputs, stop).await?
+        }
+    };
+    let report = inside::run(global, arguments, place, described, &policy, &host).await?;
+    outputs.write(&report, global, &environment)?;
+    Ok(report.gate.exit)
+}
+
+/// What a run looks at, and with which eyes.
+struct Sight<'a> {
+    policy: &'a Policy,
+    flags: &'a Overrides,
+    environment: &'a Environment,
+    embedded: bool,
+}
+
+impl Sight<'_> {
+    /// From the policy to a report, redacted.
+    async fn report(
+        &self,
+        global: &Global,
+        host_report: Option<Box<Report>>,
+        outputs: &output::Outputs,
+        stop: &Stop,
+    ) -> Result<Report, CliError> {
+        let Self { policy, flags, environment, embedded } = *self;
+        let catalog = configuration::open_catalog(policy, Purpose::Run(environment)).await?;
+        let mut facts = vantage::facts(environment);
+        facts.insert("embedded".into(), embedded.to_string());
+        let plan = configuration::make_plan(policy, &catalog, environment, &facts, flags, host_report)?;
+        let redactor = Arc::new(output::redactor(policy, &plan.environment)?);
+        outputs.announce(&redactor, environment)?;
+
+        let progress = Arc::new(Progress::new(global.verbose, global.quiet, redactor.clone()));
+        let host_report = plan.host_report.clone();
+        let vantage = VantageInfo {
+            name: vantage::name(policy.vantage_name.as_ref().map(|v| v.value.as_str()), &facts),
+            facts: plan.vantage.clone(),
+        };
+        let started = jiff::Timestamp::now().to_string();
+        let record = seaworthy_engine::run(plan, &catalog, progress.clone(), started, stop.flag.clone()).await;
+        progress.finish();
+
+        let mut diagnosis = seaworthy_diagnose::explain(record, host_report.as_deref());
+        let (gate, waivers) =
+            seaworthy_diagnose::judge(&mut diagnosis, &policy.gate_rules(), &configuration::today().to_string());
+        let tool = ToolInfo { name: "seaworthy".into(), version: configuration::VERSION.into() };
+        let mut report = seaworthy_report::assemble(diagnosis, gate, waivers, tool, policy.config_info(), vantage);
+        if let Some(signal) = stop.exit_code().filter(|_| report.interrupted) {
+            report.gate.exit = signal;
+        }
+        report.gate.exit_code = report.gate.exit.code();
+        Ok(redactor.apply(report))
+    }
 }
