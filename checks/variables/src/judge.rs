@@ -172,7 +172,7 @@ fn without_effect(settings: Settings<'_>, reading: &Reading) -> Vec<Problem> {
         report("CACHE_IPFS_API", "is read by the ipfs backend only, which is not in use", "CACHE_BACKENDS with ipfs");
     }
     if !uses("s3") {
-        for name in ["CACHE_S3_BUCKET", "CACHE_S3_ENDPOINT"] {
+        for name in ["CACHE_S3_BUCKET", "CACHE_S3_ENDPOINT", "CACHE_S3_CA_FILE"] {
             report(name, "is read by the s3 backend only, which is not in use", "CACHE_BACKENDS with s3");
         }
     }

@@ -170,8 +170,8 @@ impl Findings<'_> {
         let policy = self.policy;
         for target in policy.targets.values().map(|t| &t.value) {
             self.texts(target.addresses.as_ref());
-            if let Some(url) = &target.url {
-                self.variables(&Value::from(url.value.as_str()), url.place(), false);
+            for one in target.url.iter().chain(&target.ca_file) {
+                self.variables(&Value::from(one.value.as_str()), one.place(), false);
             }
             if let Some(details) = &target.details {
                 self.variables(&details.value, details.place(), false);
