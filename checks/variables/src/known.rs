@@ -146,6 +146,8 @@ pub struct Setting {
     pub value: Option<String>,
     /// It is set.
     pub present: bool,
+    /// It is not set, and this is the default that the policy file writes for it.
+    pub default: bool,
     /// Length of a secret, where the host says it.
     pub length: Option<usize>,
 }
