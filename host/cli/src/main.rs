@@ -2,11 +2,13 @@
 //! into one of the host crates; this crate parses, wires and prints.
 
 mod args;
+mod bundle;
 mod cache;
 mod configuration;
 mod embedded;
 mod error;
 mod explain;
+mod fix;
 mod init;
 mod listing;
 mod log;
@@ -60,6 +62,8 @@ fn dispatch(arguments: args::Arguments) -> Result<seaworthy_model::ExitCode, err
         None => run::run(&arguments.global, &arguments.run),
         Some(C::Run(run)) => run::run(&arguments.global, &run),
         Some(C::Peer(peer)) => peer::peer(*peer),
+        Some(C::Fix(fix)) => fix::fix(&arguments.global, &fix),
+        Some(C::Bundle(bundle)) => bundle::bundle(&arguments.global, &bundle),
         Some(C::Cache(cache)) => cache::cache(&arguments.global, cache),
         Some(C::Validate(config)) => configuration::validate(&config),
         Some(C::ShowConfig(config)) => configuration::show(&config),

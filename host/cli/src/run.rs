@@ -7,7 +7,10 @@ use crate::progress::Progress;
 use crate::signals::Stop;
 use crate::{configuration, embedded, output, vantage};
 use anyhow::Context as _;
-use seaworthy_model::{ExitCode, Report, ToolInfo, VantageInfo};
+use seaworthy_model::{Environment, ExitCode, Report, ToolInfo, VantageInfo};
+use seaworthy_p2p::Peer;
+use seaworthy_policy::Policy;
+use seaworthy_report::{Redactions, Redactor};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,23 +21,70 @@ pub(crate) fn run(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliE
 async fn line(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError> {
     let mut stop = Stop::listen().context("cannot listen for signals")?;
     let mut environment = configuration::environment();
-    let flags = configuration::overrides(arguments);
-    let policy = configuration::load_policy(&arguments.config, &environment, &flags)?;
+    let policy = configuration::load_policy(&arguments.config, &environment, &configuration::overrides(arguments))?;
     let outputs = output::Outputs::decide(&policy, arguments)?;
+    let run = Run { global, arguments, policy: &policy };
+    let announce = |redactor: &Redactor, environment: &Environment| outputs.announce(redactor, environment);
+    let examined = examine(&run, &mut environment, &stop, announce).await?;
+    outputs.write(&examined.report, global, &environment)?;
+    examined.end(&mut stop).await
+}
+
+/// What is to be run.
+pub(crate) struct Run<'a> {
+    pub(crate) global: &'a Global,
+    pub(crate) arguments: &'a RunArgs,
+    pub(crate) policy: &'a Policy,
+}
+
+/// A run, judged and redacted.
+pub(crate) struct Examined {
+    pub(crate) report: Report,
+    pub(crate) redactor: Arc<Redactor>,
+    /// What the redaction of the report hid.
+    pub(crate) hidden: Redactions,
+    exit: ExitCode,
+    peer: Option<Peer>,
+}
+
+impl Examined {
+    /// Ends what was started for the run.
+    pub(crate) async fn end(self, stop: &mut Stop) -> Result<ExitCode, CliError> {
+        if let Some(peer) = self.peer {
+            // The entries were in memory; a second signal need not wait for the peer.
+            tokio::select! {
+                () = peer.shutdown() => {}
+                () = stop.wait() => {}
+            }
+        }
+        Ok(self.exit)
+    }
+}
+
+/// Runs the checks of a policy and judges them. `ready` is called before anything of
+/// the run is printed.
+pub(crate) async fn examine(
+    run: &Run<'_>,
+    environment: &mut Environment,
+    stop: &Stop,
+    ready: impl FnOnce(&Redactor, &Environment) -> Result<(), CliError>,
+) -> Result<Examined, CliError> {
+    let Run { global, arguments, policy } = run;
+    let flags = configuration::overrides(arguments);
     let peer = match arguments.embedded {
-        true => Some(embedded::start(&mut environment).await?),
+        true => Some(embedded::start(environment).await?),
         false => None,
     };
-    let catalog = configuration::open_catalog(&policy, Purpose::Run(&environment)).await?;
-    let mut facts = vantage::facts(&environment);
+    let catalog = configuration::open_catalog(policy, Purpose::Run(environment)).await?;
+    let mut facts = vantage::facts(environment);
     facts.insert("embedded".into(), peer.is_some().to_string());
-    let host_report = match arguments.host_report.clone().or_else(|| policy.host_report(&environment)) {
-        Some(path) => Some(Box::new(read_report(&path)?)),
+    let host_report = match arguments.host_report.clone().or_else(|| policy.host_report(environment)) {
+        Some(path) => Some(Box::new(read_report(&path, "the host's report")?)),
         None => None,
     };
-    let plan = configuration::make_plan(&policy, &catalog, &environment, &facts, &flags, host_report)?;
-    let redactor = Arc::new(output::redactor(&policy, &plan.environment)?);
-    outputs.announce(&redactor, &environment)?;
+    let plan = configuration::make_plan(policy, &catalog, environment, &facts, &flags, host_report)?;
+    let redactor = Arc::new(output::redactor(policy, &plan.environment)?);
+    ready(&redactor, environment)?;
 
     let progress = Arc::new(Progress::new(global.verbose, global.quiet, redactor.clone()));
     let host_report = plan.host_report.clone();
@@ -57,22 +107,13 @@ async fn line(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError
         _ => gate_exit,
     };
     report.gate.exit_code = exit.code();
-    let report = redactor.apply(report);
-    outputs.write(&report, global, &environment)?;
-    if let Some(peer) = peer {
-        // The entries were in memory; a second signal need not wait for the peer.
-        tokio::select! {
-            () = peer.shutdown() => {}
-            () = stop.wait() => {}
-        }
-    }
-    Ok(exit)
+    let (report, hidden) = redactor.apply_counted(report);
+    Ok(Examined { report, redactor, hidden, exit, peer })
 }
 
-/// A report that was recorded on the host.
-fn read_report(path: &Path) -> Result<Report, CliError> {
+/// A report that was recorded, here or elsewhere; `what` it is, for errors.
+pub(crate) fn read_report(path: &Path, what: &str) -> Result<Report, CliError> {
     let text = configuration::read_file(path)
-        .map_err(|error| CliError::Config(format!("cannot read the host's report {}: {error}", path.display())))?;
-    seaworthy_report::read(&text)
-        .map_err(|error| CliError::Config(format!("the host's report {}: {error}", path.display())))
+        .map_err(|error| CliError::Config(format!("cannot read {what} {}: {error}", path.display())))?;
+    seaworthy_report::read(&text).map_err(|error| CliError::Config(format!("{what} {}: {error}", path.display())))
 }

@@ -30,4 +30,4 @@ pub use assemble::assemble;
 pub use human::{HumanOptions, Style, human};
 pub use json::{ReadError, json, read, schema};
 pub use junit::{JunitError, WarnAs, junit};
-pub use redact::{RedactError, RedactMode, RedactRules, Redactor};
+pub use redact::{RedactError, RedactMode, RedactRules, Redactions, Redactor};
