@@ -264,7 +264,8 @@ fn container_blockers(wanted: &Wanted) -> Vec<Blocker> {
             all.extend(text_blockers(name, text));
         }
     }
-    for option in &wanted.options {
+    // Capabilities are written in capitals.
+    for option in wanted.options.iter().filter(|option| option.name != "--cap-add") {
         all.extend(text_blockers(&option.name, option.value.as_deref().unwrap_or_default()));
     }
     let mut once: Vec<Blocker> = Vec::new();

@@ -26,7 +26,7 @@ fn what_only_a_person_can_complete_is_left() {
 #[test]
 fn a_report_of_a_stranger_sets_no_variable_of_another_program() {
     assert_eq!(why("export LD_PRELOAD=/tmp/x.so"), ["LD_PRELOAD is no variable of the cache"]);
-    assert_eq!(why("export CACHE_DIR='/a\nPATH=/tmp'"), ["CACHE_DIR holds a control character"]);
+    assert!(why("export CACHE_DIR='/a\nPATH=/tmp'").contains(&"CACHE_DIR holds a control character".to_owned()));
     assert_eq!(why("export PATH=/tmp CACHE_DIR=/a"), ["PATH is no variable of the cache"]);
 }
 
