@@ -42,14 +42,11 @@ pub(super) struct Proof {
 }
 
 /// Facts by which a place is known again.
-const PLACE: [&str; 5] = ["container-id", "network-mode", "address", "in-container", "embedded"];
+const PLACE: [&str; 4] = ["container-id", "network-mode", "address", "in-container"];
 
 /// Whether a report was made where this process is.
 pub(super) fn is_here(report: &Report, facts: &BTreeMap<String, String>) -> bool {
-    PLACE.iter().filter(|key| **key != "embedded").all(|key| match (report.vantage.facts.get(*key), facts.get(*key)) {
-        (Some(there), Some(here)) => there == here,
-        _ => true,
-    })
+    PLACE.iter().all(|key| report.vantage.facts.get(*key) == facts.get(*key))
 }
 
 /// Runs the checks that prove what was written, with the new variables, and says of
@@ -75,7 +72,7 @@ fn sets_variables(fix: &Fix, outcomes: &[Outcome]) -> bool {
 }
 
 fn written<'a>(fix: &'a Fix, outcomes: &'a [Outcome]) -> impl Iterator<Item = &'a Outcome> {
-    outcomes.iter().filter(|outcome| {
+    outcomes.iter().filter(move |outcome| {
         outcome.change.causes.contains(&fix.cause) && matches!(outcome.state, State::Written { .. } | State::Unchanged)
     })
 }
