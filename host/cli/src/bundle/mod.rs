@@ -18,6 +18,7 @@ use seaworthy_model::ExitCode;
 use seaworthy_report::{Redactions, safe};
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
 
 pub(crate) fn bundle(global: &Global, arguments: &BundleArgs) -> Result<ExitCode, CliError> {
     configuration::on_runtime(line(global, arguments))
@@ -30,11 +31,19 @@ async fn line(global: &Global, arguments: &BundleArgs) -> Result<ExitCode, CliEr
         RunArgs { config: arguments.config.clone(), host_report: arguments.host_report.clone(), ..RunArgs::default() };
     let flags = configuration::overrides(&run_arguments);
     let policy = configuration::load_policy(&arguments.config, &environment, &flags)?;
-    let redactor = output::redactor(&policy, &policy.environment(&environment))?;
-    let mut content = Content::new(&redactor);
-    if arguments.reports.is_empty() {
+    let examined = if arguments.reports.is_empty() {
         let run = Run { global, arguments: &run_arguments, policy: &policy };
-        let examined = examine(&run, &mut environment.clone(), &stop, |_, _| Ok(())).await?;
+        Some(examine(&run, &mut environment.clone(), &stop, |_, _| Ok(())).await?)
+    } else {
+        None
+    };
+    // The run's own, so that the same secret is the same token in every file.
+    let redactor = match &examined {
+        Some(examined) => examined.redactor.clone(),
+        None => Arc::new(output::redactor(&policy, &policy.environment(&environment))?),
+    };
+    let mut content = Content::new(&redactor);
+    if let Some(examined) = examined {
         content.report("report", &examined.report, &examined.hidden)?;
         examined.end(&mut stop).await?;
     }
