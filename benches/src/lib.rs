@@ -2,8 +2,7 @@
 //! pays for it, against a plain native program that makes the same connections.
 //!
 //! ```sh
-//! cargo build --release -p seaworthy
-//! target/release/seaworthy pack --out target/seaworthy-packed
+//! packaging/release target/seaworthy-packed
 //! SEAWORTHY_BIN=$PWD/target/seaworthy-packed cargo bench -p seaworthy-benches
 //! ```
 //!

@@ -1,6 +1,7 @@
 use anyhow::Result;
+use socket2::SockRef;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -72,7 +73,7 @@ impl From<(String, String)> for Told {
     }
 }
 
-/// An HTTP/1.1 server on loopback that answers as a function says, one request a
+/// An HTTP/1.1 server that answers as a function says, one request a
 /// connection, and remembers what it was asked: for what no real server can be made to
 /// say. Ends when it is dropped.
 #[derive(Debug)]
@@ -80,6 +81,7 @@ pub struct Scripted {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
     ended: Arc<AtomicBool>,
+    listener: TcpListener,
 }
 
 impl Scripted {
@@ -88,7 +90,19 @@ impl Scripted {
     /// # Errors
     /// No port can be had.
     pub fn start<T: Into<Told>>(answer: impl Fn(&Asked) -> T + Send + Sync + 'static) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        Self::on(TcpListener::bind("127.0.0.1:0")?, answer)
+    }
+
+    /// The same on a listener that is there already, such as one in another network
+    /// namespace.
+    ///
+    /// # Errors
+    /// The listener has no address.
+    pub fn on<T: Into<Told>>(
+        listener: TcpListener,
+        answer: impl Fn(&Asked) -> T + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let accepting = listener.try_clone()?;
         let address = listener.local_addr()?;
         let ended = Arc::new(AtomicBool::new(false));
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
@@ -102,7 +116,7 @@ impl Scripted {
                 std::thread::spawn(move || serve(stream, &all, |asked| answer(asked).into()));
             }
         });
-        Ok(Self { address, asked, ended })
+        Ok(Self { address, asked, ended, listener: accepting })
     }
 
     /// Answers everything alike, with this head and body.
@@ -136,8 +150,8 @@ impl Scripted {
 impl Drop for Scripted {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
-        // Wakes the thread that accepts.
-        let _ = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
+        // Wakes the thread that accepts, wherever it listens.
+        let _ = SockRef::from(&self.listener).shutdown(Shutdown::Both);
     }
 }
 

@@ -6,6 +6,8 @@
 mod bridge;
 #[path = "docker/compose.rs"]
 mod compose;
+#[path = "docker/inside.rs"]
+mod inside;
 #[path = "docker/networks.rs"]
 mod networks;
 #[path = "docker/sharing.rs"]
@@ -26,5 +28,6 @@ fn main() -> ExitCode {
     scenes.extend(variables::scenes());
     scenes.extend(compose::scenes());
     scenes.extend(sharing::scenes());
+    scenes.extend(inside::scenes());
     run_scenes("docker", lab, scenes)
 }

@@ -1,5 +1,5 @@
 use crate::address::Endpoint;
-use crate::banner::{Speech, first_line, recognise};
+use crate::banner::{Speech, first_line, looks_enciphered, recognise};
 use crate::budget::Budget;
 use crate::reply::Reply;
 use crate::surroundings::Surroundings;
@@ -36,6 +36,8 @@ pub(crate) struct Confirmation {
     pub(crate) afterwards: Afterwards,
     /// Protocol and first line of what was said, where it is not libp2p.
     pub(crate) speech: Option<(&'static str, String)>,
+    /// What was said that looks enciphered.
+    pub(crate) enciphered: Vec<Vec<u8>>,
     /// Observations of the second round about this peer.
     pub(crate) seen: Vec<u32>,
 }
@@ -117,6 +119,9 @@ impl Confirmation {
             Question::Listen | Question::Request => {
                 let Ok(connection) = &answer.outcome else { return };
                 self.afterwards.tried = true;
+                if looks_enciphered(&connection.received) {
+                    self.enciphered.push(connection.received.clone());
+                }
                 match recognise(&connection.received) {
                     Speech::Libp2p => self.afterwards.greeted = true,
                     Speech::Foreign(protocol) => {

@@ -17,6 +17,7 @@ mod telling;
 mod verdict;
 
 use address::{Endpoint, Entry, Plan, entries};
+use banner::looks_enciphered;
 use budget::Budget;
 use confirmation::{Confirmation, Stage, confirm};
 use reply::Reply;
@@ -69,6 +70,7 @@ impl Check for Connectivity {
         let mut report = Report { findings: Findings::new(), untried: None };
         report.faults(&entries, &attempts);
         report.peers(&context, &attempts);
+        report.doubles(&attempts);
         let evidence = Evidence::of(
             parsed
                 .iter()
@@ -137,7 +139,7 @@ impl Attempt<'_> {
             "quic" if !matches!(failure.kind.as_str(), "unsupported" | "protocol" | "self-dial") => {
                 Some(Stage::Datagram)
             }
-            "multistream" if failure.kind != "protocol" => Some(Stage::Greeting),
+            "multistream" if failure.kind != "protocol" || looks_enciphered(&said(failure)) => Some(Stage::Greeting),
             _ => None,
         }
     }
@@ -165,7 +167,15 @@ impl Attempt<'_> {
                 let udp = row_value(&failure.details, "udp");
                 verdict::of_quic(&failure.kind, udp, &first, &control, &confirmation.around, self.budget.is_patient())
             }
-            rung => verdict::of_rung(rung, &failure.kind, &confirmation.afterwards, self.budget.is_patient()),
+            rung => {
+                let first = said(failure);
+                let another = confirmation.enciphered.iter().any(|later| *later != first);
+                let afterwards = verdict::Afterwards {
+                    secretive: looks_enciphered(&first) && another,
+                    ..confirmation.afterwards.clone()
+                };
+                verdict::of_rung(rung, &failure.kind, &afterwards, self.budget.is_patient())
+            }
         }
     }
 
@@ -184,6 +194,11 @@ impl Attempt<'_> {
         let more = self.confirmation.iter().flat_map(|c| c.seen.iter().copied());
         more.fold(cited, CitedFinding::and)
     }
+}
+
+/// What the port said in place of a greeting.
+fn said(failure: &Failure) -> Vec<u8> {
+    row_value(&failure.details, "banner").map(banner::unescape).unwrap_or_default()
 }
 
 /// Runs the second round for the attempts that need one.
@@ -257,6 +272,23 @@ impl Report {
             };
             let finding = if enough { finding.level("warn") } else { finding };
             self.findings.add(attempt.cited(finding));
+        }
+    }
+
+    /// Two machines that prove the same identity.
+    fn doubles(&mut self, attempts: &[Attempt]) {
+        let reached: Vec<(&Attempt, &swarm::Peer)> =
+            attempts.iter().filter_map(|attempt| Some((attempt, attempt.dialed.outcome.as_ref().ok()?))).collect();
+        for (n, (attempt, peer)) in reached.iter().enumerate() {
+            let Some((other, twin)) = reached.iter().take(n).find(|(other, twin)| {
+                twin.peer_id == peer.peer_id
+                    && other.endpoint.host != attempt.endpoint.host
+                    && verdict::are_two(&twin.listen_addresses, &peer.listen_addresses)
+            }) else {
+                continue;
+            };
+            let finding = telling::same_identity(attempt.entry, &peer.peer_id, &other.entry.text, twin, peer);
+            self.findings.add(attempt.cited(finding).and(other.dialed.id));
         }
     }
 

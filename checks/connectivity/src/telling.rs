@@ -137,6 +137,26 @@ pub(crate) fn wrong_id(entry: &Entry, endpoint: &Endpoint, expected: &str, seen:
         .detail("port", endpoint.port.to_string())
 }
 
+/// Two machines with one identity.
+pub(crate) fn same_identity(
+    entry: &Entry,
+    peer_id: &str,
+    other: &str,
+    twin: &seaworthy_check_sdk::p2p::swarm::Peer,
+    peer: &seaworthy_check_sdk::p2p::swarm::Peer,
+) -> FindingBuilder {
+    let (there, here) = (twin.listen_addresses.join(" "), peer.listen_addresses.join(" "));
+    let message = [entry.text.as_str(), " and ", other, " are two machines that prove the same identity, ", peer_id];
+    codes::PEER_SAME_IDENTITY
+        .at(&entry.text)
+        .message(message.concat())
+        .observed(["one listens on ", &there, ", the other on ", &here].concat())
+        .expected("an identity for each")
+        .detail("peer-id", peer_id)
+        .detail("other", other)
+        .likely()
+}
+
 /// A peer that is no cache.
 pub(crate) fn no_cache_protocol(entry: &Entry, wanted: &[&str], offered: &[String], agent: &str) -> FindingBuilder {
     let offers = offered.join(" ");

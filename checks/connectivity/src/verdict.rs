@@ -176,6 +176,22 @@ fn of_silence(again: Option<&Reply>, control: &[Reply], around: &Surroundings) -
     verdict(codes::PEER_SILENT, Possible, "nothing came back, and nothing else is known of the machine")
 }
 
+/// Whether two lists of addresses that peers listen on are of two machines: each has some
+/// beyond loopback, and they have none in common. One machine says the same list wherever it
+/// is reached.
+pub(crate) fn are_two(one: &[String], other: &[String]) -> bool {
+    let own = |list: &[String]| -> Vec<String> {
+        let named = |address: &&String| {
+            let host = address.split('/').nth(2).unwrap_or_default();
+            !seaworthy_check_sdk::ip::is_loopback(host) && !matches!(host, "0.0.0.0" | "::" | "")
+        };
+        let bare = |address: &String| address.split("/p2p/").next().unwrap_or_default().to_owned();
+        list.iter().filter(named).map(bare).collect()
+    };
+    let (one, other) = (own(one), own(other));
+    !one.is_empty() && !other.is_empty() && !one.iter().any(|address| other.contains(address))
+}
+
 /// What a port that accepted did when it was asked again, without and with an HTTP request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Afterwards {
@@ -185,6 +201,8 @@ pub(crate) struct Afterwards {
     pub(crate) foreign: bool,
     /// It greeted as libp2p does, after all.
     pub(crate) greeted: bool,
+    /// What it says looks enciphered, and is another each time.
+    pub(crate) secretive: bool,
     /// It closed or reset the connection without a word.
     pub(crate) hung_up: bool,
 }
@@ -222,6 +240,12 @@ pub(crate) fn of_rung(rung: &str, kind: &str, after: &Afterwards, patient: bool)
             verdict(codes::PEER_DNS_NOT_FOUND, Certain, "the resolver says that the name does not exist")
         }
         ("resolve" | "dns", _) => verdict(codes::PEER_DNS_FAILURE, Likely, "the resolver gave no answer, or a bad one"),
+        ("multistream", "protocol") if after.secretive => verdict(
+            codes::PEER_PRIVATE_NETWORK,
+            Likely,
+            "the port answers with enciphered bytes, others each time, as peers of a private network do to who has not \
+             their key",
+        ),
         ("multistream", "protocol") => verdict(codes::PEER_NOT_LIBP2P, Certain, not_libp2p),
         ("multistream", _) if after.foreign => verdict(codes::PEER_NOT_LIBP2P, Certain, not_libp2p),
         ("multistream", _) if after.greeted => verdict(
@@ -408,7 +432,8 @@ mod tests {
 
     #[test]
     fn every_rung_has_its_own_verdict() {
-        let said = |foreign, greeted, hung_up| Afterwards { tried: true, foreign, greeted, hung_up };
+        let said =
+            |foreign, greeted, hung_up| Afterwards { tried: true, foreign, greeted, hung_up, ..Afterwards::default() };
         for (rung, kind, after, code) in [
             ("resolve", "dns-not-found", Afterwards::default(), "peer.dns-not-found"),
             ("resolve", "timeout", Afterwards::default(), "peer.dns-failure"),
@@ -452,6 +477,25 @@ mod tests {
         }
         assert!(of_quic("timeout", Some("silent"), &Reply::Silence, &silent, &far, false).is_none());
         assert!(of_quic("denied", None, &Reply::Silence, &[], &far, true).is_none());
+    }
+
+    #[test]
+    fn one_machine_says_the_same_wherever_it_is_reached() {
+        let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let (a, b) = (list(&["/ip4/10.0.0.2/tcp/9100", "/ip4/127.0.0.1/tcp/9100"]), list(&["/ip4/10.0.0.3/tcp/9100"]));
+        assert!(are_two(&a, &b));
+        assert!(!are_two(&a, &list(&["/ip4/10.0.0.2/tcp/9100/p2p/12D3", "/ip4/10.0.0.9/tcp/1"])));
+        assert!(!are_two(&a, &[]) && !are_two(&a, &list(&["/ip4/127.0.0.1/tcp/9100", "/ip4/0.0.0.0/tcp/9100"])));
+    }
+
+    #[test]
+    fn a_private_network_is_told_from_another_protocol() {
+        let code = |secretive, kind: &str| {
+            let after = Afterwards { tried: true, secretive, foreign: true, ..Afterwards::default() };
+            of_rung("multistream", kind, &after, true).unwrap().code.code
+        };
+        assert_eq!(code(true, "protocol"), "peer.private-network");
+        assert_eq!((code(false, "protocol"), code(true, "timeout")), ("peer.not-libp2p", "peer.not-libp2p"));
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub struct Demand<'a> {
     pub need: usize,
     /// This one should be.
     pub prefer: Option<&'a str>,
+    /// One tier over the network is not enough, be it usable or not.
+    pub wants_another: bool,
 }
 
 /// Another tier serves than the one that should.
@@ -84,7 +86,7 @@ mod tests {
 
     #[test]
     fn too_few_is_what_is_demanded_and_not_there() {
-        let demand = |need| Demand { need, prefer: None };
+        let demand = |need| Demand { need, prefer: None, wants_another: false };
         assert!(demand(1).unmet(0, 1) && !demand(1).unmet(1, 1));
         assert!(!demand(1).unmet(0, 0), "nothing is configured");
         assert!(demand(2).unmet(1, 0) && demand(2).unmet(0, 0) && !demand(2).unmet(2, 5));
@@ -94,7 +96,7 @@ mod tests {
     #[test]
     fn degraded_says_which_serves_and_why() {
         let disk = Tier::open("disk", "disk", &[]);
-        let demand = Demand { need: 1, prefer: Some("p2p") };
+        let demand = Demand { need: 1, prefer: Some("p2p"), wants_another: false };
         let why = |p2p: Option<Tier>, off: bool| {
             let tiers: Vec<Tier> = p2p.into_iter().chain([disk.clone()]).collect();
             demand.degraded(&tiers, off).map(|degraded| degraded.reason.to_owned())

@@ -11,7 +11,7 @@ pub mod registry;
 pub mod tier;
 
 use demand::Demand;
-use port::State;
+use port::{Other, State};
 use python_cache::Watch;
 use seaworthy_check_sdk::cache::caches;
 use seaworthy_check_sdk::env::{system, vars};
@@ -66,6 +66,7 @@ impl Check for Initialization {
         let demand = Demand {
             need: context.setting("need").and_then(|need| need.parse().ok()).unwrap_or(1),
             prefer: context.setting("prefer"),
+            wants_another: context.setting("need-fallback") == Some("true"),
         };
         let usable = run.tiers(&opened, &wanted, demand, read.id);
         let evidence = Evidence::one(read.id).with(opened.iter().map(|tier| tier.id));
@@ -115,12 +116,18 @@ impl Check for Initialization {
             queries.push(query("directory", directories.iter().map(|path| argument("path", path)).collect()));
         }
         queries.extend(watch.queries());
+        let runner = value("RUNNER_NAME");
+        if number.is_some() && runner.is_some() && !queries.iter().any(|asked| asked.topic == "processes") {
+            queries.push(query("processes", vec![argument("name", "*")]));
+        }
         let seen = if queries.is_empty() { Vec::new() } else { system::inspect(&queries) };
         let answer = |topic: &str| seen.iter().find(|answer| answer.topic == topic);
         let mut taken = false;
         if let (Some(number), Some(probe)) = (number, answer("port")) {
             let glob = context.setting("port-owner").unwrap_or("*seaworthy*");
-            let state = run.port(number, probe, glob, local_peer(number, &peers, answer("interfaces")));
+            let local = local_peer(number, &peers, answer("interfaces"));
+            let others = runner.zip(answer("processes")).map(|(runner, seen)| (runner, runners(seen), seen.id));
+            let state = run.port(number, probe, glob, local, others.as_ref());
             taken = state == Some(State::Taken);
         }
         if let Some(directory) = answer("directory") {
@@ -211,6 +218,16 @@ impl Run {
                 finding.observed(degraded.instead).expected(degraded.preferred).detail("reason", degraded.reason);
             self.findings.add(finding.cite_all(&evidence));
         }
+        if demand.wants_another && tier::stands_alone(&tiers) {
+            let finding = codes::CACHE_NO_FALLBACK
+                .at(tiers.first().map(|tier| tier.label.as_str()).unwrap_or_default())
+                .message(format!(
+                    "{} is the only tier and is reached over the network: when it is down nothing takes its place",
+                    tiers.first().map(|tier| tier.label.as_str()).unwrap_or_default()
+                ))
+                .expected("a second tier, such as disk");
+            self.findings.add(finding.cite_all(&evidence));
+        }
         for (name, message) in tier::without_effect(wanted, &tiers) {
             self.findings.add(codes::CACHE_SETTING_NO_EFFECT.at(name).message(message).cite_all(&evidence));
         }
@@ -226,7 +243,14 @@ impl Run {
     }
 
     /// Answers who has the port, where that could be found out.
-    fn port(&mut self, number: u16, seen: &system::Seen, glob: &str, local_peer: bool) -> Option<State> {
+    fn port(
+        &mut self,
+        number: u16,
+        seen: &system::Seen,
+        glob: &str,
+        local_peer: bool,
+        others: Option<&(&str, Vec<Other>, u32)>,
+    ) -> Option<State> {
         let row = match &seen.outcome {
             Ok(rows) => rows.first(),
             Err(failure) => {
@@ -253,8 +277,14 @@ impl Run {
             State::Taken => format!("port {number} is held by {holder}"),
             State::Refused => format!("port {number} cannot be bound"),
         });
+        let other = others.and_then(|(runner, all, id)| Some((*runner, port::other_runner(number, runner, all)?, *id)));
         let (code, message) = match state {
             State::Free | State::Ours => return Some(state),
+            State::Taken if other.is_some() => {
+                let name = other.map(|(_, other, _)| other.runner.as_str()).unwrap_or_default();
+                let message = format!("the cache's port {number} is held by the runner {name} on this machine");
+                (codes::CACHE_PORT_OF_OTHER_RUNNER, message)
+            }
             State::Taken => (codes::CACHE_PORT_IN_USE, format!("the cache's port {number} is held by {holder}")),
             State::Refused => {
                 let message = format!("the cache's port {number} cannot be bound: {}", probe.error_kind);
@@ -267,12 +297,19 @@ impl Run {
             .observed(&probe.error_kind)
             .expected("a free port, or one that the cache holds")
             .detail("port", number.to_string());
+        if let Some((runner, other, _)) = other {
+            finding = finding.detail("runner", runner).detail("other-runner", &other.runner).detail("pid", &other.pid);
+        }
         for key in ["owner-process", "owner-uid", "owner-address", "os-code"] {
             if let Some(value) = row_value(row, key) {
                 finding = finding.detail(key, value);
             }
         }
-        self.findings.add(finding.cite(seen.id));
+        let cited = finding.cite(seen.id);
+        self.findings.add(match other {
+            Some((.., id)) => cited.and(id),
+            None => cited,
+        });
         Some(state)
     }
 
@@ -338,6 +375,19 @@ fn directories(
         }
     }
     all
+}
+
+/// The processes that say which runner they belong to.
+fn runners(seen: &system::Seen) -> Vec<Other> {
+    let rows = seen.outcome.as_ref().ok().into_iter().flatten();
+    rows.filter_map(|row| {
+        Some(Other {
+            runner: row_value(row, "runner-name")?.to_owned(),
+            port: row_value(row, "listen-port").and_then(port::number),
+            pid: row_value(row, "pid").unwrap_or_default().to_owned(),
+        })
+    })
+    .collect()
 }
 
 /// Whether a configured peer is this machine's own listener on `number`.

@@ -49,6 +49,25 @@ pub fn judge(probe: &Probe, owner_glob: &str, local_peer: bool) -> State {
     }
 }
 
+/// A process of another runner on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// Its RUNNER_NAME.
+    pub runner: String,
+    /// The port that it was told to listen on.
+    pub port: Option<u16>,
+    /// Its process.
+    pub pid: String,
+}
+
+/// The other runner that holds `port`, of all processes whose environment could be read.
+///
+/// *Behaviour*: it has to name the port; a process of this very runner is none.
+#[must_use]
+pub fn other_runner<'a>(port: u16, own: &str, others: &'a [Other]) -> Option<&'a Other> {
+    others.iter().find(|other| other.runner != own && other.port == Some(port))
+}
+
 /// Whether `text` matches a glob of `*` and `?`.
 #[must_use]
 pub fn matches(glob: &str, text: &str) -> bool {
@@ -107,6 +126,15 @@ mod tests {
         assert_eq!(judge(&taken(None), "*seaworthy*", false), State::Taken);
         let refused = Probe { bindable: false, error_kind: "permission-denied".into(), owner: None };
         assert_eq!(judge(&refused, "*", true), State::Refused);
+    }
+
+    #[test]
+    fn another_runner_is_told_from_this_one() {
+        let other = |runner: &str, port| Other { runner: runner.into(), port, pid: "7".into() };
+        let all = [other("a", Some(9100)), other("b", None), other("c", Some(9100))];
+        assert_eq!(other_runner(9100, "a", &all).map(|one| one.runner.as_str()), Some("c"));
+        assert_eq!(other_runner(9100, "a", &all[..2]), None, "our own process, and one that names no port");
+        assert_eq!(other_runner(9101, "x", &all), None);
     }
 
     #[test]

@@ -120,9 +120,22 @@ impl Tier {
     }
 }
 
+/// Whether there is one tier only, and that one is not on this machine.
+#[must_use]
+pub fn stands_alone(tiers: &[Tier]) -> bool {
+    matches!(tiers, [only] if !matches!(only.adapter.as_str(), "disk" | "memory"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_tier_elsewhere_stands_alone() {
+        let tier = |adapter: &str| Tier { label: adapter.into(), adapter: adapter.into(), state: Ok(vec![]) };
+        assert!(stands_alone(&[tier("s3")]));
+        assert!(!stands_alone(&[tier("disk")]) && !stands_alone(&[tier("s3"), tier("disk")]) && !stands_alone(&[]));
+    }
 
     #[test]
     fn errors_are_told_apart() {

@@ -5,7 +5,9 @@
 
 mod asking;
 mod beside;
+mod daemon;
 mod judging;
+mod network;
 mod node;
 
 use asking::Scheme;
@@ -18,7 +20,7 @@ seaworthy_check_sdk::descriptor!();
 /// Milliseconds of the budget that are kept for reporting.
 const RESERVE: u32 = 250;
 /// Rounds of requests that wait for each other.
-const ROUNDS: u32 = 4;
+const ROUNDS: u32 = 5;
 
 /// The check.
 struct Ipfs;
@@ -39,7 +41,10 @@ impl Check for Ipfs {
         });
         let mut run = Run::new(&context, first, text, in_container);
         match Address::parse(&run.target) {
-            Ok(address) => run.node(&context, address)?,
+            Ok(address) => {
+                run.node(&context, address)?;
+                run.daemon(&context);
+            }
             Err(error) => {
                 let finding = codes::IPFS_ADDRESS_INVALID.at(&run.target).message(error.to_string());
                 run.findings.add(finding.cite(first));
@@ -61,6 +66,8 @@ struct Run {
     target: String,
     in_container: bool,
     timeout: u32,
+    /// The node refused a connection: no daemon listens there.
+    refused: bool,
     /// A block that the node has, for its gateway to be asked for.
     block: Option<ipfs_client::Cid>,
 }
@@ -77,6 +84,7 @@ impl Run {
             target,
             in_container,
             timeout,
+            refused: false,
             block: None,
         }
     }

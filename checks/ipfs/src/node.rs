@@ -26,7 +26,8 @@ impl Run {
             return Ok(());
         }
         self.parts.push(format!("Kubo {} answers", version.version));
-        self.look(context, &asking)
+        self.look(context, &asking)?;
+        self.network(context, &asking)
     }
 
     /// Asks for the version, with each scheme until one is taken.
@@ -71,6 +72,7 @@ impl Run {
             self.unknown = Some(format!("the node could not be asked: {}", failure.message));
             return;
         }
+        self.refused = failure.kind == "connection-refused";
         let finding = codes::IPFS_UNREACHABLE
             .at(&self.target)
             .message(format!("the node at {} does not answer: {}", self.target, failure.message))

@@ -1,6 +1,6 @@
-use crate::{codes, endpoint, facts};
+use crate::{codes, facts};
 use seaworthy_check_sdk::net::dns;
-use seaworthy_check_sdk::{Context, ContextExt, Evidence, FindingBuilder, Findings, Outcome, ip, millis};
+use seaworthy_check_sdk::{Context, ContextExt, Evidence, FindingBuilder, Findings, Outcome, endpoint, ip, millis};
 
 /// Looks every target's name up at once.
 pub(crate) fn run(context: &Context) -> Result<Outcome, String> {

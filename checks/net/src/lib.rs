@@ -4,7 +4,6 @@
 //! judges their facts (`connect-ms`, `resolve-ms`, `total-ms`) with `expect`.
 
 mod dns;
-mod endpoint;
 mod http;
 mod tcp;
 

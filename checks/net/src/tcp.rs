@@ -1,7 +1,7 @@
-use crate::{codes, endpoint, facts};
+use crate::{codes, facts};
 use seaworthy_check_sdk::net::tcp;
 use seaworthy_check_sdk::{
-    Context, ContextExt, Evidence, Failure, FindingBuilder, Findings, Outcome, millis, row_value,
+    Context, ContextExt, Evidence, Failure, FindingBuilder, Findings, Outcome, endpoint, millis, row_value,
 };
 
 /// Bytes read to compare with `expect-prefix`.

@@ -6,9 +6,11 @@
 //! signatures and answers are those of the adapter, from `s3-client`.
 
 mod asking;
+mod metadata;
 mod permissions;
 mod settings;
 pub mod telling;
+mod uploads;
 
 use asking::{Asker, Heard};
 use s3_client::{Addressing, Fault, FaultKind, Listing, MAX_SKEW_S, Request};
@@ -132,6 +134,9 @@ impl Run {
             if fault.kind == FaultKind::Denied && self.settings.signed() {
                 self.place(&here);
                 return Ok(false);
+            }
+            if fault.kind == FaultKind::Denied && self.hop_limited(heard.id) {
+                return Err("the metadata service of this machine gives no credentials to containers".into());
             }
             self.findings.add(telling::fault(&self.asker.store, &fault).cite(heard.id));
             return Err(format!("{} answers, and refuses: {}", self.asker.store.authority(), fault.label()));

@@ -34,15 +34,22 @@ impl Run {
             }
         }
         let heard = self.ask(Request::get(&name));
-        match self.reading(&heard, may_list) {
-            Ok(true) => permitted.push("read"),
-            Ok(false) => {}
+        let missing = match self.reading(&heard, may_list) {
+            Ok(true) => {
+                permitted.push("read");
+                None
+            }
+            Ok(false) => Some(heard.id),
             Err(reason) => return Ok(self.end(&reason)),
-        }
+        };
+        self.constant_key();
         if self.settings.needs("write") && self.settings.may_write {
-            match self.writing(&name) {
+            match self.writing(&name, missing.filter(|_| !may_list)) {
                 Ok(more) => permitted.extend(more),
                 Err(reason) => return Ok(self.end(&reason)),
+            }
+            if permitted.contains(&"write") {
+                self.uploads();
             }
         } else if self.settings.needs("write") {
             tried.push("writing was not tried: this run may not write");
@@ -82,7 +89,7 @@ impl Run {
     }
 
     /// A small value is stored as the cache does it, read and removed; which of write and delete is permitted.
-    fn writing(&mut self, name: &str) -> Result<Vec<&'static str>, String> {
+    fn writing(&mut self, name: &str, missing: Option<u32>) -> Result<Vec<&'static str>, String> {
         let mut permitted = Vec::new();
         let bytes = random::hex(32).bytes().cycle().take(OBJECT).collect();
         let metadata = vec![("check".to_owned(), "größer than <&> \"ASCII\"".to_owned())];
@@ -99,7 +106,13 @@ impl Run {
             let read = self.ask(Request::get(name));
             match &read.outcome {
                 Ok(answer) if answer.is_success() => match Record::read(name, answer.clone()) {
-                    Ok(back) if back == record => {}
+                    Ok(back) if back == record => {
+                        // Where listing is meant to be permitted, that it is not is told by itself.
+                        if let Some(denied) = missing.filter(|_| !self.settings.needs("list")) {
+                            let finding = telling::missing_is_forbidden(&self.asker.store);
+                            self.findings.add(finding.cite(denied).and(read.id));
+                        }
+                    }
                     Err(Damage::Foreign) => {
                         let finding = telling::metadata_lost(&self.asker.store);
                         self.findings.add(finding.cite(stored.id).and(read.id));

@@ -1,5 +1,5 @@
 use crate::telling;
-use s3_client::{Access, Addressing, Names, Store};
+use s3_client::{Access, Addressing, Checksum, Names, Store};
 use seaworthy_check_sdk::credentials::Status;
 use seaworthy_check_sdk::{Context, ContextExt, FindingBuilder, Target, row_value};
 
@@ -20,6 +20,14 @@ pub(crate) struct Settings {
     pub(crate) may_write: bool,
     pub(crate) skew_s: i64,
     pub(crate) timeout_ms: u32,
+    /// How the client in use sends checksums along, where that is to be tried.
+    pub(crate) upload: Option<Checksum>,
+    /// Bytes of a large object that is to be tried; 0 for none.
+    pub(crate) large: usize,
+    /// The one key that the client in use looks at in every run.
+    pub(crate) constant_key: Option<String>,
+    /// Whether the metadata service of EC2 is asked: always, never, or where this is EC2.
+    pub(crate) metadata: Option<bool>,
 }
 
 /// What came of reading them.
@@ -92,6 +100,18 @@ impl Settings {
             may_write: context.vantage("allow-writes") == Some("true"),
             skew_s: number("skew-s").map_or(DEFAULT_SKEW_S, i64::from),
             timeout_ms: number("timeout-ms").unwrap_or(context.budget / 4).max(1),
+            upload: match context.setting("upload") {
+                Some("checksum") => Some(Checksum::Header),
+                Some("chunked") => Some(Checksum::Trailer),
+                _ => None,
+            },
+            large: number("large-bytes").and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0),
+            constant_key: context.setting("constant-key").map(str::to_owned),
+            metadata: match context.setting("metadata-service") {
+                Some("always") => Some(true),
+                Some("never") => Some(false),
+                _ => None,
+            },
         })
     }
 

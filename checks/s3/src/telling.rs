@@ -1,7 +1,7 @@
 //! Faults and failures as findings.
 
 use crate::codes;
-use s3_client::{Access, Fault, FaultKind, Store};
+use s3_client::{Access, Checksum, Fault, FaultKind, Store};
 use seaworthy_check_sdk::{Failure, FindingBuilder};
 
 /// The configuration cannot be used.
@@ -73,6 +73,86 @@ pub fn denied(store: &Store, fault: &Fault, permission: &str) -> FindingBuilder 
         .expected(permission)
         .detail("permission", permission)
         .detail("bucket", store.bucket())
+}
+
+/// An object that is not there cannot be told from one that may not be read.
+#[must_use]
+pub fn missing_is_forbidden(store: &Store) -> FindingBuilder {
+    codes::S3_MISSING_IS_FORBIDDEN
+        .at(store.endpoint().url())
+        .message(format!(
+            "in the bucket {} an object that is there is read, and one that is not is answered with 403",
+            store.bucket()
+        ))
+        .observed("403 for what is not there")
+        .expected("404, which wants s3:ListBucket")
+        .detail("permission", "s3:ListBucket")
+        .detail("bucket", store.bucket())
+}
+
+/// The answers of the machine's metadata service do not get into the container.
+#[must_use]
+pub fn hop_limit(store: &Store, kind: &str) -> FindingBuilder {
+    codes::S3_METADATA_HOP_LIMIT
+        .at(store.endpoint().url())
+        .message(format!(
+            "there are no credentials, and the metadata service of this machine takes connections and is not heard in this {kind} container"
+        ))
+        .observed("a connection, and no answer to the request for a token")
+        .expected("a token")
+        .detail("container", kind)
+        .likely()
+}
+
+/// One key is slowed down, and others are not.
+#[must_use]
+pub fn hot_key(store: &Store, key: &str, label: &str) -> FindingBuilder {
+    codes::S3_HOT_KEY
+        .at(store.endpoint().url())
+        .message(format!(
+            "{} slows down requests for the key {key} ({label}), and answers those for another",
+            store.authority()
+        ))
+        .observed(label)
+        .detail("key", key)
+        .detail("bucket", store.bucket())
+}
+
+/// An upload with a checksum is not taken, one without is.
+#[must_use]
+pub fn checksum_refused(store: &Store, way: Checksum, label: &str) -> FindingBuilder {
+    let (form, words) = match way {
+        Checksum::Header => ("checksum", "with a checksum in a header"),
+        Checksum::Trailer => ("chunked", "in chunks with a checksum behind them"),
+    };
+    codes::S3_CHECKSUM_REFUSED
+        .at(store.endpoint().url())
+        .message(format!("{} stores a plain object, and not one that is sent {words} ({label})", store.authority()))
+        .observed(label)
+        .expected("the object, as it was sent")
+        .detail("form", form)
+        .detail("code", label)
+}
+
+/// A small object is stored, a large one is refused for its size.
+#[must_use]
+pub fn body_limit(store: &Store, bytes: usize, seen: &str, server: Option<&str>) -> FindingBuilder {
+    let who = server.map(|server| format!(" by {server}")).unwrap_or_default();
+    let finding = codes::S3_BODY_LIMIT
+        .at(store.endpoint().url())
+        .message(format!(
+            "{} stores a small object, and one of {bytes} bytes is refused{who} ({seen})",
+            store.authority()
+        ))
+        .observed(seen)
+        .detail("bytes", bytes.to_string())
+        .detail("status", seen);
+    let finding = match server {
+        Some(server) => finding.detail("server", server),
+        None => finding,
+    };
+    // Of a connection that ends nobody says why.
+    if seen.bytes().all(|b| b.is_ascii_digit()) { finding } else { finding.likely() }
 }
 
 /// What was stored did not come back.

@@ -36,7 +36,9 @@
 #![deny(missing_docs)]
 
 mod context;
+pub mod endpoint;
 mod finding;
+mod hop;
 pub mod ip;
 mod millis;
 mod query;
@@ -68,6 +70,7 @@ pub use bindings::exports::seaworthy::check::checks::{Context, Inherited, Outcom
 pub use bindings::seaworthy::types::types::{Failure, ObservationId};
 pub use context::ContextExt;
 pub use finding::{CitedFinding, Code, Evidence, FindingBuilder, Findings};
+pub use hop::{Hop, Transport};
 pub use millis::millis;
 pub use query::{argument, inspect, query, row_value};
 

@@ -7,13 +7,17 @@ pub mod verdict;
 use seaworthy_check_sdk::env::vars;
 use seaworthy_check_sdk::kit::progress;
 use seaworthy_check_sdk::sharing::ladder::{self, Attempt, Climbed};
-use seaworthy_check_sdk::{Check, CitedFinding, Context, ContextExt, Evidence, Findings, Outcome, millis};
+use seaworthy_check_sdk::{
+    Check, CitedFinding, Context, ContextExt, Evidence, Findings, Outcome, ip, millis, row_value,
+};
 use verdict::{Rules, Verdict, fact, rung};
 
 seaworthy_check_sdk::descriptor!();
 
 const PEERS: &str = "CACHE_BOOTSTRAP_PEERS";
 const PORT: &str = "CACHE_LISTEN_PORT";
+/// What the Python cache announces as its own address.
+const ANNOUNCED: [&str; 2] = ["CACHE_ADVERTISE_IP", "IPFS_ACCELERATE_PUBLIC_IP"];
 /// The cache's own port, where none is configured.
 const DEFAULT_PORT: u16 = 9100;
 /// Milliseconds of the budget that are kept for reporting.
@@ -29,7 +33,7 @@ impl Check for Sharing {
     const DESCRIPTOR: &'static str = DESCRIPTOR;
 
     fn run(_id: &str, context: Context) -> Result<Outcome, String> {
-        let read = vars::read(&[PEERS.to_owned(), PORT.to_owned()]);
+        let read = vars::read(&[PEERS, PORT, ANNOUNCED[0], ANNOUNCED[1]].map(str::to_owned));
         let addresses = context.addresses();
         if addresses.is_empty() {
             let reason = "CACHE_BOOTSTRAP_PEERS is not set or empty: no peer to share with";
@@ -48,6 +52,10 @@ impl Check for Sharing {
         let rules = Rules {
             skew_warn: number(&context, "skew-warn-ms", 5_000).into(),
             require_dial_back: flag("require-dial-back"),
+            announced: ANNOUNCED.iter().find_map(|name| {
+                let variable = read.variables.iter().find(|variable| variable.name == *name && variable.present)?;
+                ip::parse(variable.value.as_deref()?.trim_ascii())
+            }),
         };
         let evidence = Evidence::one(read.id)
             .with(climbed.iter().map(|peer| peer.id))
@@ -95,7 +103,7 @@ fn attempts(context: &Context, addresses: &[&String], variables: &[vars::Variabl
 fn report(climbed: &[Climbed], left: usize, rules: Rules, evidence: Evidence) -> Outcome {
     let mut findings = Findings::new();
     for peer in climbed {
-        for verdict in verdict::of_peer(&peer.rungs, rules) {
+        for verdict in verdict::of_peer(&peer.rungs, reached(peer), rules) {
             findings.add(finding(peer, &verdict));
         }
     }
@@ -129,6 +137,14 @@ fn report(climbed: &[Climbed], left: usize, rules: Rules, evidence: Evidence) ->
         return findings.inconclusive(reason, evidence);
     }
     findings.conclude(summary, evidence)
+}
+
+/// The address at which the peer was reached; none through a relay, which hides it.
+fn reached(peer: &Climbed) -> Option<std::net::IpAddr> {
+    if peer.address.contains("/p2p-circuit") {
+        return None;
+    }
+    verdict::host_of(row_value(peer.outcome.as_ref().ok()?, "remote")?)
 }
 
 /// The peer gave an entry back; where none was allowed or possible, it holds our secret.
@@ -316,7 +332,7 @@ mod tests {
     #[test]
     fn nothing_seen_is_no_pass() {
         let evidence = || Evidence::one(1);
-        let rules = Rules { skew_warn: 5_000, require_dial_back: false };
+        let rules = Rules { skew_warn: 5_000, require_dial_back: false, announced: None };
         let conclusion = |climbed: &[Climbed]| format!("{:?}", report(climbed, 0, rules, evidence()).conclusion);
         assert!(conclusion(&[peer(vec![rung("secret", Err("timeout"))])]).contains("Inconclusive"));
         assert!(conclusion(&[peer(vec![rung("secret", Ok(&[]))])]).contains("Concluded"));

@@ -2,7 +2,8 @@
 
 use crate::codes;
 use seaworthy_check_sdk::sharing::ladder::Rung;
-use seaworthy_check_sdk::{Code, Failure, row_value};
+use seaworthy_check_sdk::{Code, Failure, ip, row_value};
+use std::net::IpAddr;
 
 /// Beyond this many milliseconds a peer refuses entries.
 const REFUSED_SKEW: u64 = 60_000;
@@ -55,6 +56,8 @@ pub struct Rules {
     pub skew_warn: u64,
     /// Whether peers must be able to dial this runner.
     pub require_dial_back: bool,
+    /// The address that this runner is told to announce.
+    pub announced: Option<IpAddr>,
 }
 
 /// The rung of that name, if it was tried.
@@ -78,12 +81,12 @@ pub fn names(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').filter(|name| !name.is_empty())
 }
 
-/// Everything that is wrong with one peer.
+/// Everything that is wrong with one peer, which was reached at `reached`.
 #[must_use]
-pub fn of_peer(rungs: &[Rung], rules: Rules) -> Vec<Verdict> {
+pub fn of_peer(rungs: &[Rung], reached: Option<IpAddr>, rules: Rules) -> Vec<Verdict> {
     let skew = clock(rungs, rules);
     let canary = canaries(rungs, skew.is_some());
-    [offered(rungs), advertised(rungs), secret(rungs), plaintext(rungs), skew, canary, back(rungs, rules)]
+    [offered(rungs), advertised(rungs, reached), secret(rungs), plaintext(rungs), skew, canary, back(rungs, rules)]
         .into_iter()
         .flatten()
         .collect()
@@ -101,7 +104,82 @@ fn offered(rungs: &[Rung]) -> Option<Verdict> {
     Some(verdict)
 }
 
-fn advertised(rungs: &[Rung]) -> Option<Verdict> {
+fn advertised(rungs: &[Rung], reached: Option<IpAddr>) -> Option<Verdict> {
+    undialable(rungs).or_else(|| misplaced(rungs, reached?))
+}
+
+/// Where addresses that a peer tells lead, seen from who reached it elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Misplaced {
+    /// Only into a network of containers.
+    Internal,
+    /// Only to public addresses, and it was reached in a private network.
+    PublicOnly,
+}
+
+fn misplaced_at(told: &[IpAddr], reached: IpAddr) -> Option<Misplaced> {
+    if told.is_empty() || told.contains(&reached) || reached.is_loopback() {
+        return None;
+    }
+    if told.iter().all(|ip| is_container_pool(*ip)) {
+        return Some(Misplaced::Internal);
+    }
+    (told.iter().all(|ip| is_public(*ip)) && !is_public(reached)).then_some(Misplaced::PublicOnly)
+}
+
+/// Blocks that container engines take their networks from by default: Docker, Podman,
+/// slirp4netns, k3s, flannel.
+fn is_container_pool(ip: IpAddr) -> bool {
+    let IpAddr::V4(ip) = ip else { return false };
+    match ip.octets() {
+        [172, second, ..] => (17..=31).contains(&second),
+        [10, 88 | 42 | 244, ..] | [10, 0, 2, _] => true,
+        _ => false,
+    }
+}
+
+fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
+            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || shared)
+        }
+        IpAddr::V6(ip) => ip.segments()[0] & 0xe000 == 0x2000,
+    }
+}
+
+fn misplaced(rungs: &[Rung], reached: IpAddr) -> Option<Verdict> {
+    let undialable = fact(rungs, "protocols", "undialable")?;
+    let all = fact(rungs, "protocols", "listen-addresses")?;
+    let left: Vec<&str> = names(all).filter(|one| !names(undialable).any(|other| other == *one)).collect();
+    // A name, or a way through a relay, may lead anywhere.
+    let mut told = Vec::new();
+    for address in &left {
+        let mut parts = address.split('/').skip(1);
+        let (kind, host) = (parts.next()?, parts.next()?);
+        if !matches!(kind, "ip4" | "ip6") || address.contains("/p2p-circuit") {
+            return None;
+        }
+        told.push(ip::parse(host)?);
+    }
+    let list = left.join(",");
+    let (code, why) = match misplaced_at(&told, reached)? {
+        Misplaced::Internal => {
+            (codes::PEER_ADVERTISES_INTERNAL, "the peer tells others only addresses of its own container network: ")
+        }
+        Misplaced::PublicOnly => (
+            codes::PEER_ADVERTISES_PUBLIC_ONLY,
+            "the peer stands in a private network and tells others its public address only: ",
+        ),
+    };
+    let mut verdict =
+        Verdict::new(code, &["protocols"], [why, &list, "; it was reached at ", &reached.to_string()].concat());
+    verdict.likely = true;
+    verdict.observed = Some(list);
+    Some(verdict.detail("reached", reached.to_string()))
+}
+
+fn undialable(rungs: &[Rung]) -> Option<Verdict> {
     let all = fact(rungs, "protocols", "listen-addresses")?;
     let undialable = fact(rungs, "protocols", "undialable")?;
     if names(all).next().is_none() || names(all).count() != names(undialable).count() {
@@ -167,6 +245,9 @@ fn canaries(rungs: &[Rung], skewed: bool) -> Option<Verdict> {
     if matches!(failure.kind.as_str(), "canary-lost" | "canary-differs" | "not-allowed") {
         return of_canary(failure, &["sized-canary"]);
     }
+    if let Some(limited) = relayed(rungs, failure) {
+        return Some(limited);
+    }
     let message = ["a small entry went out and came back, a larger one did not: ", &failure.message].concat();
     let mut verdict = Verdict::new(codes::CACHE_SIZE_LIMITED, &["sized-canary", "canary"], message);
     verdict.likely = failure.kind != "too-large";
@@ -178,6 +259,26 @@ fn canaries(rungs: &[Rung], skewed: bool) -> Option<Verdict> {
         }
     }
     Some(verdict)
+}
+
+/// A relay that carries less than a larger entry needs, and said so.
+fn relayed(rungs: &[Rung], failure: &Failure) -> Option<Verdict> {
+    let bytes = fact(rungs, "relay", "limit-bytes")?;
+    if failure.kind == "too-large" {
+        return None;
+    }
+    let seconds = fact(rungs, "relay", "limit-seconds").map(|s| [" and ", s, " s"].concat()).unwrap_or_default();
+    let message = [
+        "the relay carries ",
+        bytes,
+        " bytes",
+        &seconds,
+        " of a connection, and a larger entry needs more: ",
+        &failure.message,
+    ];
+    let mut verdict = Verdict::new(codes::PEER_RELAY_LIMITED, &["sized-canary", "relay", "canary"], message.concat());
+    verdict.observed = Some([bytes, " bytes"].concat());
+    Some(verdict.detail("limit-bytes", bytes).detail("kind", &failure.kind))
 }
 
 fn of_canary(failure: &Failure, rungs: &'static [&'static str]) -> Option<Verdict> {
@@ -198,6 +299,14 @@ fn back(rungs: &[Rung], rules: Rules) -> Option<Verdict> {
         return None;
     }
     let (address, why) = (said("address").unwrap_or("this runner"), said("message").unwrap_or("no reason was given"));
+    // The peer dialled the very address that others are told of.
+    if rules.announced.is_some() && host_of(address) == rules.announced {
+        let message = ["this runner announces ", address, ", and the peer cannot dial it there: ", why].concat();
+        let mut verdict = Verdict::new(codes::PEER_ANNOUNCED_UNREACHABLE, &["dial-back"], message);
+        verdict.observed = said("kind").map(str::to_owned);
+        verdict.expected = Some("an address that others reach, or none");
+        return Some(verdict.detail("address", address).detail("kind", said("kind").unwrap_or_default()));
+    }
     let message = ["the peer cannot dial this runner at ", address, ": ", why].concat();
     let mut verdict = Verdict::new(codes::PEER_NOT_DIALABLE_BACK, &["dial-back"], message);
     verdict.level = Some(if rules.require_dial_back { "warn" } else { "info" });
@@ -208,6 +317,15 @@ fn back(rungs: &[Rung], rules: Rules) -> Option<Verdict> {
         }
     }
     Some(verdict)
+}
+
+/// The host of a multiaddr or of `host:port`, where it is an address.
+#[must_use]
+pub fn host_of(address: &str) -> Option<IpAddr> {
+    match address.strip_prefix('/') {
+        Some(rest) => ip::parse(rest.split('/').nth(1)?),
+        None => ip::parse(address.rsplit_once(':')?.0),
+    }
 }
 
 /// Directions between peers, as addresses and milliseconds; none is never.
@@ -234,7 +352,7 @@ pub fn one_way<'a>(directions: &[Direction<'a>]) -> Vec<(&'a str, &'a str)> {
 mod tests {
     use super::*;
 
-    const RULES: Rules = Rules { skew_warn: 5_000, require_dial_back: false };
+    const RULES: Rules = Rules { skew_warn: 5_000, require_dial_back: false, announced: None };
 
     fn good(name: &str, facts: &[(&str, &str)]) -> Rung {
         let facts = facts.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -248,7 +366,68 @@ mod tests {
     }
 
     fn codes_of(rungs: &[Rung]) -> Vec<(&'static str, Option<&'static str>, bool)> {
-        of_peer(rungs, RULES).iter().map(|v| (v.code.code, v.level, v.likely)).collect()
+        of_peer(rungs, None, RULES).iter().map(|v| (v.code.code, v.level, v.likely)).collect()
+    }
+
+    #[test]
+    fn an_announced_address_that_nobody_dials() {
+        let rung = |address: &str| Rung {
+            id: 1,
+            name: "dial-back".into(),
+            elapsed: 1,
+            outcome: Ok([("reachable", "false"), ("address", address), ("kind", "timeout"), ("message", "why")]
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into()),
+        };
+        let code = |announced: Option<&str>, address: &str| {
+            let announced = announced.map(|ip| ip.parse().unwrap());
+            back(&[rung(address)], Rules { announced, ..RULES }).unwrap().code.code
+        };
+        assert_eq!(code(Some("203.0.113.5"), "/ip4/203.0.113.5/tcp/9100"), "peer.announced-unreachable");
+        assert_eq!(code(Some("203.0.113.5"), "/ip4/192.168.1.5/tcp/9100"), "peer.not-dialable-back", "another address");
+        assert_eq!(code(None, "/ip4/203.0.113.5/tcp/9100"), "peer.not-dialable-back");
+    }
+
+    #[test]
+    fn where_a_peer_says_that_it_is() {
+        let ips = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
+        let at = |told: &[&str], reached: &str| misplaced_at(&ips(told), reached.parse().unwrap());
+        assert_eq!(at(&["172.17.0.2"], "192.168.1.5"), Some(Misplaced::Internal));
+        assert_eq!(at(&["10.42.1.7", "172.20.0.3"], "203.0.113.5"), Some(Misplaced::Internal));
+        assert_eq!(at(&["172.17.0.2"], "172.17.0.2"), None, "a sibling reaches it there");
+        assert_eq!(at(&["172.17.0.2", "192.168.1.5"], "192.168.1.9"), None, "one address elsewhere");
+        assert_eq!(at(&["172.16.0.2"], "192.168.1.5"), None, "no block of a container engine");
+        assert_eq!(at(&["203.0.113.5"], "192.168.1.5"), Some(Misplaced::PublicOnly));
+        assert_eq!(at(&["203.0.113.5"], "203.0.113.5"), None);
+        assert_eq!(at(&["203.0.113.5", "192.168.1.5"], "192.168.1.5"), None);
+        assert_eq!(at(&["203.0.113.5"], "198.51.100.7"), None, "reached from outside");
+        assert_eq!((at(&[], "192.168.1.5"), at(&["172.17.0.2"], "127.0.0.1")), (None, None));
+    }
+
+    #[test]
+    fn a_relay_that_carries_too_little_is_told_from_a_peers_bound() {
+        let rung = |name: &str, outcome: Result<&[(&str, &str)], &str>| Rung {
+            id: 1,
+            name: name.into(),
+            elapsed: 1,
+            outcome: match outcome {
+                Ok(facts) => Ok(facts.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()),
+                Err(kind) => Err(Failure {
+                    kind: kind.into(),
+                    stage: "canary".into(),
+                    os_code: None,
+                    message: "why".into(),
+                    details: vec![],
+                }),
+            },
+        };
+        let code = |kind: &str, limits: &[(&str, &str)]| {
+            let rungs = [rung("relay", Ok(limits)), rung("canary", Ok(&[])), rung("sized-canary", Err(kind))];
+            canaries(&rungs, false).unwrap().code.code
+        };
+        let limits = [("limit-bytes", "131072"), ("limit-seconds", "120")];
+        assert_eq!(code("closed", &limits), "peer.relay-limited");
+        assert_eq!((code("too-large", &limits), code("closed", &[])), ("cache.size-limited", "cache.size-limited"));
     }
 
     #[test]

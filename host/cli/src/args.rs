@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Bundle(Box<crate::bundle::BundleArgs>),
     /// Use the configured cache by hand: get, put, rm, stat, list, stats, bench, proxy
     Cache(crate::cache::CacheArgs),
+    /// Read two recorded reports together: host and container, or before and after a change
+    Compare(CompareArgs),
     /// Check the policy file, its plugins and settings, and say everything that is wrong
     Validate(ConfigArgs),
     /// Print the merged policy, each value with where it comes from
@@ -145,6 +147,16 @@ pub(crate) struct RunArgs {
     /// A JSON report recorded on the Docker host, read together with this run
     #[arg(long, env = "SEAWORTHY_HOST_REPORT", value_name = "FILE")]
     pub(crate) host_report: Option<PathBuf>,
+    /// Run as this container sees it, or a new one of an image, after a run on this machine;
+    /// both are read together: docker:CONTAINER, docker:IMAGE, podman:...
+    #[arg(long = "in", value_name = "ENGINE:NAME", value_parser = crate::inside::Place::read, conflicts_with = "embedded")]
+    pub(crate) inside: Option<crate::inside::Place>,
+    /// Network of the container that is made of an image given with --in
+    #[arg(long, value_name = "NETWORK", requires = "inside")]
+    pub(crate) network: Option<String>,
+    /// Leave out the policy's reports that go to files: whoever started this run writes them
+    #[arg(long, hide = true)]
+    pub(crate) only_stdout: bool,
     /// Format on stdout
     #[arg(short, long, value_enum, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
@@ -159,6 +171,35 @@ pub(crate) enum Format {
     Json,
     Junit,
     Github,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// JSON report of the host, or from before
+    #[arg(value_name = "FIRST")]
+    pub(crate) first: PathBuf,
+    /// JSON report of the container, or from after
+    #[arg(value_name = "SECOND")]
+    pub(crate) second: PathBuf,
+    /// What the two are to each other; without it that is told from where they were recorded
+    #[arg(long = "as", value_enum, value_name = "RELATION")]
+    pub(crate) relation: Option<ComparedAs>,
+    /// Format on stdout
+    #[arg(short, long, value_enum, default_value_t = ComparedFormat::Human, value_name = "FORMAT")]
+    pub(crate) format: ComparedFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ComparedAs {
+    HostContainer,
+    BeforeAfter,
+    TwoPlaces,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ComparedFormat {
+    Human,
+    Json,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -264,6 +305,8 @@ pub(crate) enum SchemaOf {
     Checks,
     /// The JSON report
     Report,
+    /// What `compare -f json` prints
+    Comparison,
     /// What a component's `describe` returns
     Descriptor,
 }

@@ -124,7 +124,7 @@ pub(crate) async fn open_catalog(policy: &Policy, purpose: Purpose<'_>) -> Resul
         Purpose::Run(environment) => Some(policy.uses(environment)),
     };
     let room = match (purpose, &uses) {
-        (Purpose::Run(_), Some(uses)) => Room::of(policy.checks.len(), uses.tiers),
+        (Purpose::Run(_), Some(uses)) => Room::of(policy.checks.len().min(policy.run_rules().concurrency), uses.tiers),
         (Purpose::Cache, _) => Room::MOST,
         _ => Room::of(1, 0),
     };

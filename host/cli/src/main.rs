@@ -4,12 +4,14 @@
 mod args;
 mod bundle;
 mod cache;
+mod compare;
 mod configuration;
 mod embedded;
 mod error;
 mod explain;
 mod fix;
 mod init;
+mod inside;
 mod listing;
 mod log;
 mod output;
@@ -65,6 +67,7 @@ fn dispatch(arguments: args::Arguments) -> Result<seaworthy_model::ExitCode, err
         Some(C::Fix(fix)) => fix::fix(&arguments.global, &fix),
         Some(C::Bundle(bundle)) => bundle::bundle(&arguments.global, &bundle),
         Some(C::Cache(cache)) => cache::cache(&arguments.global, cache),
+        Some(C::Compare(compare)) => compare::compare(&arguments.global, &compare),
         Some(C::Validate(config)) => configuration::validate(&config),
         Some(C::ShowConfig(config)) => configuration::show(&config),
         Some(C::List(list)) => listing::list(&list),

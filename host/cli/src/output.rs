@@ -33,7 +33,7 @@ impl Outputs {
     /// From the policy's `[[output]]` blocks and the flags, which win over them.
     pub(crate) fn decide(policy: &Policy, arguments: &RunArgs) -> Result<Self, CliError> {
         let mut outputs: Vec<Output> = Vec::new();
-        for block in &policy.outputs {
+        for block in policy.outputs.iter().filter(|_| !arguments.only_stdout) {
             let block = &block.value;
             let format = match block.format.value {
                 seaworthy_policy::Format::Human => Format::Human,
@@ -129,22 +129,30 @@ impl Output {
     }
 
     fn human(&self, global: &Global) -> HumanOptions {
-        let terminal = self.path.is_none() && std::io::stdout().is_terminal();
-        let colour = match global.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => {
-                self.path.is_none() && anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
-            }
-        };
-        let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|columns| *columns >= 40);
-        HumanOptions {
-            style: if colour { Style::Colour } else { Style::Plain },
-            width: if terminal { columns.unwrap_or(WIDTH) } else { WIDTH },
-            verbose: global.verbose > 0,
-            // A file is the whole report; only the terminal is spared.
-            quiet: global.quiet && self.path.is_none(),
+        let options = human_options(global);
+        if self.path.is_none() {
+            return options;
         }
+        // A file is the whole report; only the terminal is spared.
+        let style = if global.color == Color::Always { Style::Colour } else { Style::Plain };
+        HumanOptions { style, width: WIDTH, quiet: false, ..options }
+    }
+}
+
+/// How text for people is shown on stdout.
+pub(crate) fn human_options(global: &Global) -> HumanOptions {
+    let terminal = std::io::stdout().is_terminal();
+    let colour = match global.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never,
+    };
+    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|columns| *columns >= 40);
+    HumanOptions {
+        style: if colour { Style::Colour } else { Style::Plain },
+        width: if terminal { columns.unwrap_or(WIDTH) } else { WIDTH },
+        verbose: global.verbose > 0,
+        quiet: global.quiet,
     }
 }
 

@@ -4,12 +4,13 @@ use crate::args::{Arguments, SchemaArgs, SchemaOf};
 use crate::error::CliError;
 use anyhow::Context as _;
 use clap::CommandFactory as _;
-use seaworthy_model::{ComponentDescriptor, ExitCode};
+use seaworthy_model::{Compared, ComponentDescriptor, ExitCode};
 
 pub(crate) fn schema(arguments: SchemaArgs) -> Result<ExitCode, CliError> {
     let schema = match arguments.of {
         SchemaOf::Checks => seaworthy_policy::schema(),
         SchemaOf::Report => seaworthy_report::schema(),
+        SchemaOf::Comparison => schemars::schema_for!(Compared).to_value(),
         SchemaOf::Descriptor => schemars::schema_for!(ComponentDescriptor).to_value(),
     };
     let text = serde_json::to_string_pretty(&schema).context("the schema cannot be printed")?;

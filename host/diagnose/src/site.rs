@@ -1,3 +1,4 @@
+use crate::address::Place;
 use crate::rows::{Row, rows};
 use ipnet::IpNet;
 use seaworthy_model::{Observation, Report, RunRecord};
@@ -25,6 +26,10 @@ pub(crate) struct Site {
 pub(crate) struct Host {
     pub(crate) listeners: Option<Vec<Listener>>,
     pub(crate) addresses: Vec<IpAddr>,
+    /// What it could connect to, as it was asked for.
+    pub(crate) reached: Vec<Place>,
+    /// Names that it could look up.
+    pub(crate) resolved: Vec<String>,
 }
 
 /// A TCP socket that listens.
@@ -67,7 +72,16 @@ impl Site {
                 let interfaces = rows(seen(), "interfaces").unwrap_or_default();
                 let addresses =
                     interfaces.iter().filter_map(|row| bare(row.get("address")?)).filter(|ip| !ip.is_loopback());
-                Host { listeners: listeners(seen()), addresses: addresses.collect() }
+                let answered = |probe: &'static str, key: &'static str| {
+                    let of_probe = seen().filter(move |o| o.probe == probe && o.failure.is_none());
+                    of_probe.filter_map(move |o| o.asked.get(key)?.as_str())
+                };
+                let reached = answered("swarm.dial", "address").chain(answered("tcp.connect", "target"));
+                let reached: Vec<Place> = reached.filter_map(Place::read).collect();
+                // A name that was connected to was looked up.
+                let by_name = reached.iter().map(|place| place.host.clone());
+                let resolved = answered("dns.resolve", "name").map(str::to_owned).chain(by_name).collect();
+                Host { listeners: listeners(seen()), addresses: addresses.collect(), reached, resolved }
             }),
         }
     }

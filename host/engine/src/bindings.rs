@@ -1,7 +1,7 @@
 //! Generated from `wit/`. Both worlds share the types and the host traits of the
 //! interfaces that they have in common.
 
-/// `seaworthy:credentials/check`: `seaworthy:check/check` and what came after it.
+/// `seaworthy:path/check`: `seaworthy:check/check` and what came after it.
 pub(crate) mod check {
     wasmtime::component::bindgen!({
         path: [
@@ -14,8 +14,9 @@ pub(crate) mod check {
             "../../wit/check-0.1.0",
             "../../wit/sharing-0.1.0",
             "../../wit/credentials-0.1.0",
+            "../../wit/path-0.1.0",
         ],
-        world: "seaworthy:credentials/check",
+        world: "seaworthy:path/check",
         imports: { default: async | trappable },
         exports: { default: async },
         require_store_data_send: true,
@@ -55,5 +56,5 @@ pub(crate) mod adapter {
 
 pub(crate) use check::seaworthy::{
     cache as wit_cache, credentials as wit_credentials, env as wit_env, kit as wit_kit, net as wit_net, p2p as wit_p2p,
-    sharing as wit_sharing, types as wit_types,
+    path as wit_path, sharing as wit_sharing, types as wit_types,
 };

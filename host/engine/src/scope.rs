@@ -1,7 +1,8 @@
 use crate::validate::cut;
-use seaworthy_model::{Denial, Failure, Grants, HostPattern, Limits, Observation, ObservationId, Permit, Plan};
+use seaworthy_model::{Denial, Failure, Grants, Limits, Observation, ObservationId, Permit, Plan, Surroundings};
 use seaworthy_p2p::{Node, NodeConfig, SharedSecret};
 use seaworthy_probe::http::Connections;
+use seaworthy_probe::system;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -29,17 +30,17 @@ pub(crate) struct RunScope {
     recording: bool,
     node: OnceCell<Result<Node, Failure>>,
     secrets: Arc<Mutex<BTreeMap<String, Derived>>>,
-    gateways: OnceLock<Vec<IpAddr>>,
+    surroundings: OnceLock<Surroundings>,
     /// Salts fingerprints, so that they say "equal" within a report and nothing outside it.
     pub(crate) salt: [u8; 16],
     /// What the system probes need besides the machine.
-    pub(crate) system: seaworthy_probe::system::Context,
+    pub(crate) system: system::Context,
 }
 
 impl RunScope {
     pub(crate) fn new(plan: Plan, sink: Arc<dyn seaworthy_model::EventSink>) -> Self {
         Self {
-            system: seaworthy_probe::system::Context { environment: plan.environment.clone() },
+            system: system::Context { environment: plan.environment.clone() },
             plan,
             started: Instant::now(),
             sink,
@@ -47,7 +48,7 @@ impl RunScope {
             recording: true,
             node: OnceCell::new(),
             secrets: Arc::default(),
-            gateways: OnceLock::new(),
+            surroundings: OnceLock::new(),
             salt: rand::random(),
         }
     }
@@ -88,8 +89,12 @@ impl RunScope {
         Some((source, key.clone()))
     }
 
-    fn gateways(&self) -> &[IpAddr] {
-        self.gateways.get_or_init(|| seaworthy_probe::system::routes::gateways().unwrap_or_default())
+    /// What this machine is configured with, read once for a run.
+    fn surroundings(&self) -> &Surroundings {
+        self.surroundings.get_or_init(|| Surroundings {
+            gateways: system::routes::gateways().unwrap_or_default(),
+            nameservers: system::resolver::nameservers(),
+        })
     }
 }
 
@@ -298,10 +303,11 @@ impl Permit for Scope {
 
     fn connect(&self, host: &str, address: SocketAddr) -> Result<(), Failure> {
         let rules = &self.step.grants.net;
-        // The routing tables are read only for a rule that is about them.
-        let by_route = rules.iter().any(|rule| rule.host == HostPattern::Gateway);
-        let gateways = if by_route { self.run.gateways() } else { &[] };
-        if rules.iter().any(|rule| rule.allows(host, address, gateways)) {
+        let nothing = Surroundings::default();
+        // Routes and resolv.conf are read only for a rule that is about them.
+        let asked = rules.iter().any(|rule| rule.host.depends_on_surroundings());
+        let around = if asked { self.run.surroundings() } else { &nothing };
+        if rules.iter().any(|rule| rule.allows(host, address, around)) {
             return Ok(());
         }
         Err(self.step.deny("net", &address.to_string()))

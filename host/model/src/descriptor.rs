@@ -78,7 +78,10 @@ pub struct CapabilityRequest {
     /// `net`, `dns`, `env`, `system`, `read`, `p2p`, `cache` or `secret`.
     pub capability: String,
     /// As in `grant.*` of checks.toml; for `net` also `{target}` (the addresses of
-    /// the step's targets) and `{target-host}` (any port of their hosts).
+    /// the step's targets), `{target-host}` (any port of their hosts), `{nameservers}`
+    /// (port 53 of the name servers in /etc/resolv.conf) and `{proxies}` (where
+    /// HTTP_PROXY, HTTPS_PROXY and ALL_PROXY lead); for `read` also `{target}` (the
+    /// files that their details name).
     pub scope: Vec<String>,
     /// Why, for whoever grants it.
     pub reason: String,

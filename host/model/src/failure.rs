@@ -61,6 +61,7 @@ impl Failure {
             (Some(101), _) | (_, K::NetworkUnreachable) => "network-unreachable",
             (Some(99), _) | (_, K::AddrNotAvailable) => "address-not-available",
             (Some(98), _) | (_, K::AddrInUse) => "address-in-use",
+            (Some(90), _) => "message-too-long",
             (Some(110), _) | (_, K::TimedOut) => "timeout",
             (Some(24 | 23), _) => "too-many-open-files",
             (Some(13 | 1), _) | (_, K::PermissionDenied) => "permission-denied",

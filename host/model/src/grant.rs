@@ -139,6 +139,18 @@ pub enum HostPattern {
     Net(IpNet),
     /// `{gateway}`: the default gateway of this machine.
     Gateway,
+    /// `{nameservers}`: the name servers that this machine is configured with.
+    Nameservers,
+}
+
+/// What this machine's own configuration names: what `{gateway}` and
+/// `{nameservers}` stand for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The default gateways.
+    pub gateways: Vec<IpAddr>,
+    /// The name servers of /etc/resolv.conf.
+    pub nameservers: Vec<IpAddr>,
 }
 
 /// Ports of a grant.
@@ -149,6 +161,11 @@ pub enum PortPattern {
     /// One port.
     One(u16),
 }
+
+/// As it is written in a grant.
+const NAMESERVERS: &str = "{nameservers}";
+/// The port of a name server in resolv.conf, which has no room for another one.
+const DNS: u16 = 53;
 
 /// Why a grant cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -172,14 +189,15 @@ impl NetRule {
     /// *Behaviour*: the decision is made on the resolved address. Link-local and
     /// metadata addresses need a rule that names them; loopback needs a rule
     /// that names it or the name `localhost`, so a public name that resolves to
-    /// either (DNS rebinding) is refused.
+    /// either (DNS rebinding) is refused. `{nameservers}` names those addresses,
+    /// wherever they are: the resolver of a container or of systemd is on loopback.
     #[must_use]
-    pub fn allows(&self, host: &str, address: SocketAddr, gateways: &[IpAddr]) -> bool {
+    pub fn allows(&self, host: &str, address: SocketAddr, around: &Surroundings) -> bool {
         let port = match self.port {
             PortPattern::Any => true,
             PortPattern::One(port) => port == address.port(),
         };
-        port && self.host.allows(host, address.ip(), gateways)
+        port && self.host.allows(host, address.ip(), around)
     }
 
     /// Whether `host` may be reached through a proxy, which resolves the name
@@ -188,7 +206,7 @@ impl NetRule {
     #[must_use]
     pub fn allows_by_name(&self, host: &str, port: u16) -> bool {
         if let Ok(ip) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
-            return self.allows(host, SocketAddr::new(ip, port), &[]);
+            return self.allows(host, SocketAddr::new(ip, port), &Surroundings::default());
         }
         let by_name = matches!(self.host, HostPattern::Any | HostPattern::Name(_) | HostPattern::Suffix(_));
         let port_fits = self.port == PortPattern::Any || self.port == PortPattern::One(port);
@@ -215,17 +233,24 @@ impl HostPattern {
             HostPattern::Name(n) => *n == name,
             HostPattern::Suffix(s) => name.strip_suffix(s.as_str()).is_some_and(|rest| rest.ends_with('.')),
             HostPattern::Net(net) => name.parse::<IpAddr>().is_ok_and(|ip| net.contains(&ip)),
-            HostPattern::Gateway => false,
+            HostPattern::Gateway | HostPattern::Nameservers => false,
         }
     }
 
-    fn allows(&self, host: &str, ip: IpAddr, gateways: &[IpAddr]) -> bool {
+    /// Whether [`Surroundings`] say what it stands for.
+    #[must_use]
+    pub fn depends_on_surroundings(&self) -> bool {
+        matches!(self, HostPattern::Gateway | HostPattern::Nameservers)
+    }
+
+    fn allows(&self, host: &str, ip: IpAddr, around: &Surroundings) -> bool {
         let ip = canonical(ip);
         match self {
             HostPattern::Net(net) => {
                 net.contains(&ip) && (!guarded(ip) || net.prefix_len() == net.max_prefix_len() || net_is_guarded(net))
             }
-            HostPattern::Gateway => gateways.contains(&ip),
+            HostPattern::Gateway => around.gateways.contains(&ip),
+            HostPattern::Nameservers => around.nameservers.iter().any(|server| canonical(*server) == ip),
             HostPattern::Any => !is_metadata(ip),
             HostPattern::Name(name) => {
                 self.allows_lookup(host)
@@ -280,6 +305,9 @@ impl FromStr for HostPattern {
         if text == "{gateway}" {
             return Ok(HostPattern::Gateway);
         }
+        if text == NAMESERVERS {
+            return Ok(HostPattern::Nameservers);
+        }
         if let Some(suffix) = text.strip_prefix("*.") {
             if suffix.is_empty() || suffix.contains('*') {
                 return Err(fail("`*` stands for whole leading labels only"));
@@ -310,6 +338,12 @@ impl FromStr for NetRule {
         if text == "*" {
             return Ok(NetRule { host: HostPattern::Any, port: PortPattern::Any });
         }
+        if text == NAMESERVERS {
+            return Ok(NetRule { host: HostPattern::Nameservers, port: PortPattern::One(DNS) });
+        }
+        if text.starts_with(NAMESERVERS) {
+            return Err(fail("name servers are asked on port 53, so `{nameservers}` takes no port"));
+        }
         let (host, port) = text.rsplit_once(':').ok_or_else(|| fail("the port is missing"))?;
         let host = match host.strip_prefix('[') {
             Some(rest) => rest.strip_suffix(']').ok_or_else(|| fail("`]` is missing"))?,
@@ -336,6 +370,7 @@ impl std::fmt::Display for HostPattern {
             },
             HostPattern::Net(net) => write!(f, "{net}"),
             HostPattern::Gateway => f.write_str("{gateway}"),
+            HostPattern::Nameservers => f.write_str(NAMESERVERS),
         }
     }
 }
@@ -343,6 +378,7 @@ impl std::fmt::Display for HostPattern {
 impl std::fmt::Display for NetRule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.port {
+            _ if self.host == HostPattern::Nameservers => self.host.fmt(f),
             PortPattern::Any => write!(f, "{}:*", self.host),
             PortPattern::One(port) => write!(f, "{}:{port}", self.host),
         }
@@ -383,6 +419,16 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn alone() -> Surroundings {
+        Surroundings::default()
+    }
+
+    /// A gateway and a name server at the same address.
+    fn around(address: &str) -> Surroundings {
+        let address = vec![address.parse().unwrap()];
+        Surroundings { gateways: address.clone(), nameservers: address }
+    }
+
     fn at(text: &str) -> SocketAddr {
         text.parse().unwrap()
     }
@@ -390,37 +436,50 @@ mod tests {
     #[test]
     fn a_name_does_not_reach_metadata_or_loopback() {
         let r = rule("cache.example.com:80");
-        assert!(r.allows("cache.example.com", at("203.0.113.7:80"), &[]));
-        assert!(!r.allows("cache.example.com", at("169.254.169.254:80"), &[]));
-        assert!(!r.allows("cache.example.com", at("127.0.0.1:80"), &[]));
-        assert!(!r.allows("cache.example.com", at("0.0.0.0:80"), &[]));
-        assert!(!r.allows("cache.example.com", at("[::]:80"), &[]));
-        assert!(!rule("0.0.0.0/0:80").allows("x", at("0.0.0.0:80"), &[]));
+        assert!(r.allows("cache.example.com", at("203.0.113.7:80"), &alone()));
+        assert!(!r.allows("cache.example.com", at("169.254.169.254:80"), &alone()));
+        assert!(!r.allows("cache.example.com", at("127.0.0.1:80"), &alone()));
+        assert!(!r.allows("cache.example.com", at("0.0.0.0:80"), &alone()));
+        assert!(!r.allows("cache.example.com", at("[::]:80"), &alone()));
+        assert!(!rule("0.0.0.0/0:80").allows("x", at("0.0.0.0:80"), &alone()));
         assert!(r.allows_by_name("cache.example.com", 80) && !r.allows_by_name("other.example.com", 80));
         assert!(!rule("0.0.0.0/0:*").allows_by_name("metadata.test", 80), "a block says nothing about names");
-        assert!(!r.allows("cache.example.com", at("[::ffff:127.0.0.1]:80"), &[]));
-        assert!(!r.allows("other.example.com", at("203.0.113.7:80"), &[]));
-        assert!(!r.allows("cache.example.com", at("203.0.113.7:81"), &[]));
+        assert!(!r.allows("cache.example.com", at("[::ffff:127.0.0.1]:80"), &alone()));
+        assert!(!r.allows("other.example.com", at("203.0.113.7:80"), &alone()));
+        assert!(!r.allows("cache.example.com", at("203.0.113.7:81"), &alone()));
     }
 
     #[test]
     fn blocks_and_suffixes() {
-        assert!(rule("10.0.0.0/8:*").allows("10.2.3.4", at("10.2.3.4:1"), &[]));
-        assert!(!rule("0.0.0.0/0:80").allows("x", at("169.254.169.254:80"), &[]));
-        assert!(rule("127.0.0.0/8:80").allows("x", at("127.0.0.1:80"), &[]));
-        assert!(rule("169.254.169.254:80").allows("x", at("169.254.169.254:80"), &[]));
-        assert!(rule("*.x.test:1").allows("a.x.test", at("10.0.0.1:1"), &[]));
-        assert!(!rule("*.x.test:1").allows("x.test", at("10.0.0.1:1"), &[]));
-        assert!(!rule("*.x.test:1").allows("ax.test", at("10.0.0.1:1"), &[]));
-        assert!(rule("{gateway}:*").allows("172.17.0.1", at("172.17.0.1:9"), &["172.17.0.1".parse().unwrap()]));
+        assert!(rule("10.0.0.0/8:*").allows("10.2.3.4", at("10.2.3.4:1"), &alone()));
+        assert!(!rule("0.0.0.0/0:80").allows("x", at("169.254.169.254:80"), &alone()));
+        assert!(rule("127.0.0.0/8:80").allows("x", at("127.0.0.1:80"), &alone()));
+        assert!(rule("169.254.169.254:80").allows("x", at("169.254.169.254:80"), &alone()));
+        assert!(rule("*.x.test:1").allows("a.x.test", at("10.0.0.1:1"), &alone()));
+        assert!(!rule("*.x.test:1").allows("x.test", at("10.0.0.1:1"), &alone()));
+        assert!(!rule("*.x.test:1").allows("ax.test", at("10.0.0.1:1"), &alone()));
+        assert!(rule("{gateway}:*").allows("172.17.0.1", at("172.17.0.1:9"), &around("172.17.0.1")));
+    }
+
+    #[test]
+    fn name_servers_are_reached_where_they_are_and_on_their_port() {
+        let r = rule("{nameservers}");
+        for server in ["127.0.0.11", "127.0.0.53", "169.254.20.10", "10.0.0.2"] {
+            let address = SocketAddr::new(server.parse().unwrap(), 53);
+            assert!(r.allows(server, address, &around(server)), "{server}");
+            assert!(!r.allows(server, address, &alone()), "{server}");
+            assert!(!r.allows(server, SocketAddr::new(address.ip(), 80), &around(server)), "{server}");
+        }
+        assert!(!r.allows("127.0.0.1", at("127.0.0.1:53"), &around("127.0.0.53")));
+        assert!(!r.host.allows_lookup("example.com") && !r.allows_by_name("example.com", 53));
     }
 
     #[test]
     fn what_is_written_reads_back() {
-        for text in ["a.b:1", "*.a.b:443", "10.0.0.0/8:*", "[::1]:9100", "*:*", "{gateway}:*"] {
+        for text in ["a.b:1", "*.a.b:443", "10.0.0.0/8:*", "[::1]:9100", "*:*", "{gateway}:*", "{nameservers}"] {
             assert_eq!(rule(text).to_string(), text);
         }
-        for bad in ["a.b", "a.b:0x1", "*a.b:1", "http://a:1", "10.0.0.0/40:1"] {
+        for bad in ["a.b", "a.b:0x1", "*a.b:1", "http://a:1", "10.0.0.0/40:1", "{nameservers}:80"] {
             assert!(bad.parse::<NetRule>().is_err(), "{bad}");
         }
     }

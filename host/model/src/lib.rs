@@ -7,6 +7,7 @@
 #![deny(missing_docs)]
 
 mod cause;
+mod compared;
 mod descriptor;
 mod environment;
 mod event;
@@ -26,6 +27,10 @@ mod size;
 mod status;
 
 pub use cause::{Cause, Diagnosis};
+pub use compared::{
+    AddressDifference, COMPARED_SCHEMA_VERSION, CauseDifference, CheckDifference, Compared, FactDifference, Found,
+    Relation, Side,
+};
 pub use descriptor::{
     CapabilityRequest, CheckDescriptor, CodeDescriptor, ComponentDescriptor, ComponentKind, DESCRIPTOR_SCHEMA_VERSION,
     FactDescriptor,
@@ -37,7 +42,7 @@ pub use failure::Failure;
 pub use finding::{Confidence, Disposition, Finding, Level, Remediation, RemedyStep, Risk, Snippet};
 pub use gate::{Comparison, ErrorRule, FailOn, Gate, GateRules, Threshold, Verdict, Waiver, WaiverRules};
 pub use glob::{glob_matches, glob_matches_ignoring_case};
-pub use grant::{Denial, Grants, HostPattern, NetRule, NetRuleError, Permit, PermitAll, PortPattern};
+pub use grant::{Denial, Grants, HostPattern, NetRule, NetRuleError, Permit, PermitAll, PortPattern, Surroundings};
 pub use layer::Layer;
 pub use observation::{Observation, ObservationId};
 pub use plan::{

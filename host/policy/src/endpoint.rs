@@ -1,4 +1,4 @@
-use seaworthy_model::{HostPattern, NetRule, PortPattern, Target};
+use seaworthy_model::{Environment, HostPattern, NetRule, PortPattern, Target};
 use std::net::IpAddr;
 
 /// Where an address text leads: a host, and a port where it has one.
@@ -43,6 +43,31 @@ impl Endpoint {
         let urls = details.flat_map(|(_, value)| value.split(',')).map(str::trim);
         let urls = urls.filter(|text| text.starts_with("http://") || text.starts_with("https://"));
         target.addresses.iter().map(String::as_str).chain(urls).filter_map(Self::read).collect()
+    }
+
+    /// Where the proxies are that HTTP_PROXY, HTTPS_PROXY and ALL_PROXY name, in either case.
+    ///
+    /// *Behaviour*: a proxy without a port counts at both ports that clients take
+    /// then: that of its scheme, and 1080 as curl does.
+    pub(crate) fn proxies(environment: &Environment) -> Vec<Self> {
+        let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+        let texts = names.iter().flat_map(|name| {
+            [(*name).to_owned(), name.to_ascii_lowercase()].map(|name| environment.text(&name).unwrap_or_default())
+        });
+        let mut found = Vec::new();
+        for text in texts.map(str::trim).filter(|text| !text.is_empty()) {
+            let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+            let Ok(url) = url::Url::parse(&full) else { continue };
+            let ports = match url.port() {
+                Some(port) => vec![port],
+                None => url.port_or_known_default().into_iter().chain([1080]).collect(),
+            };
+            for port in ports {
+                let endpoint = url.host_str().and_then(|host| Self::of(host, Some(port)));
+                found.extend(endpoint.filter(|endpoint| !found.contains(endpoint)));
+            }
+        }
+        found
     }
 
     fn of(host: &str, port: Option<u16>) -> Option<Self> {
@@ -95,6 +120,23 @@ fn multiaddr(text: &str) -> Option<Endpoint> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn proxies_of_the_environment_are_found_in_either_case() {
+        let found = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+            let found = Endpoint::proxies(&Environment::from_pairs(pairs));
+            found.iter().filter_map(Endpoint::exact).map(|rule| rule.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            found(&[("http_proxy", "http://u:p@proxy.test:3128/"), ("HTTPS_PROXY", "proxy.test:3128")]),
+            ["proxy.test:3128"]
+        );
+        assert_eq!(found(&[("ALL_PROXY", "socks5://[::1]:9050")]), ["[::1]:9050"]);
+        assert_eq!(found(&[("all_proxy", "socks5h://p.test")]), ["p.test:1080"]);
+        assert_eq!(found(&[("HTTPS_PROXY", "https://p.test")]), ["p.test:443", "p.test:1080"]);
+        assert_eq!(found(&[("HTTP_PROXY", " "), ("https_proxy", "http://a b")]), Vec::<String>::new());
+    }
 
     #[test]
     fn address_texts_lead_somewhere() {

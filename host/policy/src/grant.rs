@@ -9,6 +9,8 @@ use seaworthy_model::{CapabilityRequest, Denial, Grants, HostPattern, NetRule, P
 const TARGET: &str = "{target}";
 /// Any port of the target's hosts, in a request.
 const TARGET_HOST: &str = "{target-host}";
+/// The proxies that the environment names, in a request.
+const PROXIES: &str = "{proxies}";
 /// The folder of a storage tier, in a request.
 const DIRECTORY: &str = "{directory}";
 
@@ -19,6 +21,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) plugin: Option<(&'a str, &'a GrantBlock)>,
     /// Where its targets lead.
     pub(crate) endpoints: &'a [Endpoint],
+    /// Where the proxies of the environment are.
+    pub(crate) proxies: &'a [Endpoint],
     /// Folder of a storage tier.
     pub(crate) directory: Option<&'a str>,
 }
@@ -82,9 +86,10 @@ impl Asking<'_> {
                 Some(add(&mut grants.dns, allowed) || names.is_empty())
             }
             "read" => {
-                let own = wanted == DIRECTORY;
+                // The paths that a target names are added by whoever knows the target.
+                let own = wanted == DIRECTORY || wanted == TARGET;
                 let paths = match self.directory {
-                    Some(directory) if own => {
+                    Some(directory) if wanted == DIRECTORY => {
                         vec![directory.to_owned(), format!("{}/**", directory.trim_end_matches('/'))]
                     }
                     None if own => Vec::new(),
@@ -119,6 +124,7 @@ impl Asking<'_> {
         match wanted {
             TARGET => Some((self.endpoints.iter().filter_map(Endpoint::exact).collect(), true)),
             TARGET_HOST => Some((self.endpoints.iter().map(Endpoint::any_port).collect(), false)),
+            PROXIES => Some((self.proxies.iter().filter_map(Endpoint::exact).collect(), false)),
             _ => Some((vec![wanted.parse().ok()?], false)),
         }
     }
@@ -186,6 +192,7 @@ fn meet_host(a: &HostPattern, b: &HostPattern) -> Option<HostPattern> {
             }
         }
         (HostPattern::Gateway, HostPattern::Gateway) => Some(HostPattern::Gateway),
+        (HostPattern::Nameservers, HostPattern::Nameservers) => Some(HostPattern::Nameservers),
         _ => None,
     }
 }
@@ -235,7 +242,7 @@ mod tests {
     fn a_bundled_component_gets_what_it_asks_for() {
         let endpoints =
             [Endpoint::read("/dns4/peer.test/tcp/9100").unwrap(), Endpoint::read("/ip4/10.0.0.1/tcp/1").unwrap()];
-        let asking = Asking { plugin: None, endpoints: &endpoints, directory: None };
+        let asking = Asking { plugin: None, endpoints: &endpoints, proxies: &[], directory: None };
         let got = asking
             .judge(&[request("net", &["{target}", "{target-host}", "{gateway}:*"]), request("env", &["CACHE_*"])]);
         assert_eq!(
@@ -255,7 +262,7 @@ mod tests {
             ..GrantBlock::default()
         };
         let endpoints = [Endpoint::read("s3.test:443").unwrap()];
-        let asking = Asking { plugin: Some(("acme", &block)), endpoints: &endpoints, directory: None };
+        let asking = Asking { plugin: Some(("acme", &block)), endpoints: &endpoints, proxies: &[], directory: None };
         let got = asking.judge(&[
             request("net", &["{target}", "*:3128", "10.0.0.0/8:80", "{target-host}", "evil.test:1"]),
             request("env", &["HTTPS_PROXY", "GITHUB_TOKEN"]),
@@ -277,14 +284,41 @@ mod tests {
     #[test]
     fn what_is_granted_and_not_requested_is_not_given() {
         let block = GrantBlock { net: at(&["*:*"]), env: at(&["*"]), ..GrantBlock::default() };
-        let asking = Asking { plugin: Some(("acme", &block)), endpoints: &[], directory: None };
+        let asking = Asking { plugin: Some(("acme", &block)), endpoints: &[], proxies: &[], directory: None };
         assert_eq!(asking.judge(&[]).grants, Grants::default());
         assert_eq!(asking.judge(&[request("net", &["a.test:1"])]).grants.net, ["a.test:1".parse().unwrap()]);
     }
 
     #[test]
+    fn proxies_are_those_of_the_environment() {
+        let proxies = [Endpoint::read("proxy.test:3128").unwrap(), Endpoint::read("127.0.0.1:8080").unwrap()];
+        let wanted = [request("net", &["{proxies}", "{nameservers}"])];
+        let bundled = Asking { plugin: None, endpoints: &[], proxies: &proxies, directory: None };
+        assert_eq!(texts(&bundled.judge(&wanted).grants.net), ["proxy.test:3128", "127.0.0.1:8080", "{nameservers}"]);
+        // Where there is no proxy there is nothing to refuse.
+        let direct = Asking { proxies: &[], ..bundled };
+        assert_eq!(texts(&direct.judge(&wanted).grants.net), ["{nameservers}"]);
+        assert!(direct.judge(&wanted).refused.is_empty());
+    }
+
+    #[test]
+    fn a_plugin_gets_proxies_and_name_servers_when_they_are_granted() {
+        let proxies = [Endpoint::read("proxy.test:3128").unwrap()];
+        let wanted = [request("net", &["{proxies}", "{nameservers}"])];
+        for (granted, got) in [
+            (&["{proxies}", "{nameservers}"][..], &["proxy.test:3128", "{nameservers}"][..]),
+            (&["proxy.test:3128"], &["proxy.test:3128"]),
+            (&["other.test:3128"], &[]),
+        ] {
+            let block = GrantBlock { net: at(granted), ..GrantBlock::default() };
+            let asking = Asking { plugin: Some(("acme", &block)), endpoints: &[], proxies: &proxies, directory: None };
+            assert_eq!(texts(&asking.judge(&wanted).grants.net), got, "{granted:?}");
+        }
+    }
+
+    #[test]
     fn nonsense_is_an_error_of_the_component() {
-        let asking = Asking { plugin: None, endpoints: &[], directory: None };
+        let asking = Asking { plugin: None, endpoints: &[], proxies: &[], directory: None };
         assert_eq!(asking.judge(&[request("net", &["no-port"]), request("magic", &["x"])]).nonsense.len(), 2);
     }
 
@@ -292,7 +326,7 @@ mod tests {
     fn asking_for_everything_gets_what_is_granted() {
         // `*` asked and one address granted: the address, no more.
         let block = GrantBlock { net: at(&["169.254.169.254:80"]), ..GrantBlock::default() };
-        let asking = Asking { plugin: Some(("acme", &block)), endpoints: &[], directory: None };
+        let asking = Asking { plugin: Some(("acme", &block)), endpoints: &[], proxies: &[], directory: None };
         assert_eq!(texts(&asking.judge(&[request("net", &["*"])]).grants.net), ["169.254.169.254:80"]);
     }
 }

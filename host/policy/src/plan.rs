@@ -69,6 +69,7 @@ pub fn plan(policy: &Policy, request: &PlanRequest<'_>) -> Result<Plan, PolicyEr
         components: BTreeMap::new(),
         judged: BTreeSet::new(),
         errors: Vec::new(),
+        proxies: Endpoint::proxies(&environment),
         environment,
     };
     planner.facts = policy.variable_facts(&planner.environment);
@@ -106,8 +107,8 @@ pub fn plan(policy: &Policy, request: &PlanRequest<'_>) -> Result<Plan, PolicyEr
     })
 }
 
-/// What a check's own targets grant, as far as it asks: the secrets that they name, and
-/// the names that their buckets have.
+/// What a check's own targets grant, as far as it asks: the secrets that they name, the
+/// names that their buckets have, and the files among their details.
 fn own(targets: &[Target], endpoints: &[Endpoint], descriptor: &CheckDescriptor, judged: &mut Granted) {
     let asks = |capability: &str| descriptor.requests.iter().any(|r| r.capability == capability);
     let details = targets.iter().flat_map(|target| &target.details);
@@ -120,12 +121,24 @@ fn own(targets: &[Target], endpoints: &[Endpoint], descriptor: &CheckDescriptor,
         judged.refused.retain(|r| r.denial.capability != "secret" || !labels.contains(&r.denial.wanted));
         add(&mut judged.grants.secret, labels);
     }
-    if descriptor.requests.iter().any(|r| r.capability == "net" && r.scope.iter().any(|scope| scope == "{target}")) {
+    let asks_own = |capability: &str| {
+        descriptor.requests.iter().any(|r| r.capability == capability && r.scope.iter().any(|s| s == "{target}"))
+    };
+    if asks_own("read") {
+        add(&mut judged.grants.read, details.clone().filter_map(|(key, path)| file_of(key, path)).collect());
+    }
+    if asks_own("net") {
         let buckets = details.filter(|(key, _)| *key == "bucket");
         for (_, bucket) in buckets {
             add(&mut judged.grants.net, Endpoint::of_bucket(bucket, endpoints));
         }
     }
+}
+
+/// The file that a detail names: an absolute path, taken literally.
+fn file_of(key: &str, path: &str) -> Option<String> {
+    let is_file = path.starts_with('/') && !path.ends_with("/**") && !path.split('/').any(|part| part == "..");
+    (is_file && !key.starts_with("credentials.")).then(|| path.to_owned())
 }
 
 /// Needs on checks that were filtered out no longer decide.
@@ -172,6 +185,7 @@ struct Planner<'a> {
     /// Places of the policy that some check gets as a setting.
     judged: BTreeSet<String>,
     errors: Vec<PolicyError>,
+    proxies: Vec<Endpoint>,
 }
 
 impl Planner<'_> {
@@ -198,7 +212,8 @@ impl Planner<'_> {
             ComponentSource::Builtin(_) => None,
             ComponentSource::File(_) => Some((name, policy.plugins.get(name).map_or(&nothing, |p| &p.value.grant))),
         };
-        let mut judged = Asking { plugin, endpoints: &endpoints, directory: None }.judge(&descriptor.requests);
+        let asking = Asking { plugin, endpoints: &endpoints, proxies: &self.proxies, directory: None };
+        let mut judged = asking.judge(&descriptor.requests);
         own(&targets, &endpoints, descriptor, &mut judged);
         for what in judged.nonsense {
             let message = format!("`{}` asks for {what}, which is not a capability", check.used_as.value);

@@ -99,7 +99,8 @@ fn tier(
         };
         let directory = config.get("directory").and_then(Value::as_str);
         let Granted { grants: judged, refused: more, nonsense } =
-            Asking { plugin, endpoints: &endpoints, directory }.judge(&descriptor.requests);
+            Asking { plugin, endpoints: &endpoints, proxies: &Endpoint::proxies(environment), directory }
+                .judge(&descriptor.requests);
         let place = block.and_then(|b| b.adapter.place());
         for what in nonsense {
             let message = format!("adapter `{adapter}` asks for {what}, which is not a capability");

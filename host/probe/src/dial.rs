@@ -81,7 +81,7 @@ pub(crate) fn most_telling(failures: impl IntoIterator<Item = Failure>) -> Optio
 /// `icmp-code`, `icmp-from`), `tcp` (a RST), `local` (our own kernel).
 pub(crate) async fn connect(address: SocketAddr, deadline: Instant) -> Result<TcpStream, Failure> {
     let start = Instant::now();
-    let local = |e: &std::io::Error| describe(Failure::from_io("connect", e).with("origin", "local"), address, start);
+    let local = |e: &std::io::Error| here("connect", e, address, start);
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))
         .map_err(|e| local(&e))?;
     icmp::listen(&socket, address, true);
@@ -89,13 +89,13 @@ pub(crate) async fn connect(address: SocketAddr, deadline: Instant) -> Result<Tc
     if let Err(error) = socket.connect(&SockAddr::from(address)) {
         // EINPROGRESS is 115 on Linux.
         if error.raw_os_error() != Some(115) {
-            return Err(describe(failed(&socket, &error, address), address, start));
+            return Err(ended(&socket, &error, "connect", address, start));
         }
     }
     let stream = TcpStream::from_std(socket.into()).map_err(|e| local(&e))?;
     match tokio::time::timeout_at(deadline, established(&stream)).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => return Err(describe(failed(&stream, &error, address), address, start)),
+        Ok(Err(error)) => return Err(ended(&stream, &error, "connect", address, start)),
         Err(_) => {
             let failure = Failure::timeout(
                 "connect",
@@ -122,11 +122,29 @@ async fn established(stream: &TcpStream) -> std::io::Result<()> {
     }
 }
 
-fn failed<S: AsFd>(socket: &S, error: &std::io::Error, address: SocketAddr) -> Failure {
-    let failure = Failure::from_io("connect", error);
+/// What our own kernel refused, before anything was sent.
+pub(crate) fn here(stage: &str, error: &std::io::Error, address: SocketAddr, start: Instant) -> Failure {
+    describe(Failure::from_io(stage, error).with("origin", "local"), address, start)
+}
+
+/// What ended a connect or a connected UDP socket, and who said so.
+pub(crate) fn ended<S: AsFd>(
+    socket: &S,
+    error: &std::io::Error,
+    stage: &str,
+    address: SocketAddr,
+    start: Instant,
+) -> Failure {
+    describe(failed(socket, error, stage, address), address, start)
+}
+
+fn failed<S: AsFd>(socket: &S, error: &std::io::Error, stage: &str, address: SocketAddr) -> Failure {
+    let failure = Failure::from_io(stage, error);
     let Some(message) = icmp::read(socket) else {
         let origin = match failure.kind.as_str() {
-            "connection-refused" | "connection-reset" => "tcp",
+            // Only a connect hears of a RST here; a datagram is refused by ICMP alone.
+            "connection-refused" | "connection-reset" if stage == "connect" => "tcp",
+            "connection-refused" => "icmp",
             _ => "local",
         };
         return failure.with("origin", origin);
@@ -158,7 +176,8 @@ fn describe(mut failure: Failure, address: SocketAddr, start: Instant) -> Failur
         (Some("tcp"), _) => ", by a RST".to_owned(),
         _ => String::new(),
     };
-    failure.message = format!("connect to {address}: {} after {} ms{by}", failure.message, start.elapsed().as_millis());
+    let what = if failure.stage == "connect" { "connect" } else { "a datagram" };
+    failure.message = format!("{what} to {address}: {} after {} ms{by}", failure.message, start.elapsed().as_millis());
     failure.with("address", address.to_string())
 }
 

@@ -1,7 +1,8 @@
 //! Native probes of the machine and the network.
 //!
 //! *What*: one module for each interface of the contract that looks at the
-//! world (`seaworthy:net`, `seaworthy:env/system`). A probe takes plain data and
+//! world (`seaworthy:net`, `seaworthy:path`,
+//! `seaworthy:env/system`). A probe takes plain data and
 //! gives plain data or a [`Failure`](seaworthy_model::Failure); recording an
 //! observation, and deciding what it means, is somebody else's task.
 //!
@@ -22,11 +23,18 @@ mod dial;
 mod icmp;
 mod no_proxy;
 mod target;
+mod tcp_state;
+mod udp;
 
 pub mod certificate;
+pub mod datagram;
 pub mod dns;
+pub mod flow;
 pub mod http;
+pub mod name_server;
 pub mod proxy;
+pub mod proxy_choice;
+pub mod proxy_connect;
 pub mod system;
 pub mod tcp;
 pub mod tls;

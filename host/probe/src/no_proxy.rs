@@ -34,12 +34,12 @@ fn takes(entry: &str, host: &str, address: Option<IpAddr>, port: u16) -> bool {
     !wanted.is_empty() && (host == wanted || below(host, &wanted))
 }
 
-fn below(host: &str, domain: &str) -> bool {
+pub(crate) fn below(host: &str, domain: &str) -> bool {
     !domain.is_empty() && host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
 }
 
 /// `name:80` and `[::1]:80`; a bare IPv6 address has no port.
-fn split_port(entry: &str) -> (&str, Option<u16>) {
+pub(crate) fn split_port(entry: &str) -> (&str, Option<u16>) {
     if entry.parse::<IpAddr>().is_ok() || entry.parse::<IpNet>().is_ok() {
         return (entry, None);
     }

@@ -147,29 +147,44 @@ async fn one(attempt: &Attempt, target: &Target, address: SocketAddr, deadline: 
 /// Sends the payload and reads. A reset while writing is how reading ended: the
 /// connection was made, and that is what was asked.
 async fn exchange(mut stream: TcpStream, attempt: &Attempt, deadline: Instant) -> (Vec<u8>, ReadEnd) {
-    let mut received = Vec::new();
     if !attempt.payload.is_empty() {
         match timeout_at(deadline, stream.write_all(&attempt.payload)).await {
             Ok(Ok(())) => {}
-            Ok(Err(_)) => return (received, ReadEnd::Reset),
-            Err(_) => return (received, ReadEnd::Timeout),
+            Ok(Err(_)) => return (Vec::new(), ReadEnd::Reset),
+            Err(_) => return (Vec::new(), ReadEnd::Timeout),
         }
     }
     let wanted = usize::try_from(attempt.read_max).unwrap_or(usize::MAX);
+    let (received, _, read_end) = read(&mut stream, wanted, wanted, deadline).await;
+    (received, read_end)
+}
+
+/// Reads up to `wanted` bytes: the first `kept` of them, how many there were, and
+/// how it ended.
+pub(crate) async fn read(
+    stream: &mut TcpStream,
+    wanted: usize,
+    kept: usize,
+    deadline: Instant,
+) -> (Vec<u8>, usize, ReadEnd) {
+    let (mut received, mut count) = (Vec::new(), 0);
     if wanted == 0 {
-        return (received, ReadEnd::NotAsked);
+        return (received, count, ReadEnd::NotAsked);
     }
     let mut buffer = vec![0_u8; wanted.min(64 * 1024)];
-    while received.len() < wanted {
-        let until = if received.is_empty() { deadline } else { deadline.min(Instant::now() + QUIET) };
-        let room = (wanted - received.len()).min(buffer.len());
+    while count < wanted {
+        let until = if count == 0 { deadline } else { deadline.min(Instant::now() + QUIET) };
+        let room = (wanted - count).min(buffer.len());
         match timeout_at(until, stream.read(&mut buffer[..room])).await {
-            Ok(Ok(0)) => return (received, ReadEnd::Closed),
-            Ok(Ok(read)) => received.extend_from_slice(&buffer[..read]),
-            Ok(Err(_)) => return (received, ReadEnd::Reset),
-            Err(_) if received.is_empty() => return (received, ReadEnd::Timeout),
-            Err(_) => return (received, ReadEnd::Data),
+            Ok(Ok(0)) => return (received, count, ReadEnd::Closed),
+            Ok(Ok(read)) => {
+                received.extend_from_slice(&buffer[..read.min(kept.saturating_sub(count))]);
+                count += read;
+            }
+            Ok(Err(_)) => return (received, count, ReadEnd::Reset),
+            Err(_) if count == 0 => return (received, count, ReadEnd::Timeout),
+            Err(_) => return (received, count, ReadEnd::Data),
         }
     }
-    (received, ReadEnd::Data)
+    (received, count, ReadEnd::Data)
 }

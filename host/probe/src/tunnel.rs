@@ -10,7 +10,7 @@ use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::{HOST, PROXY_AUTHORIZATION};
-use hyper::{Method, Request};
+use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use seaworthy_model::{Failure, Permit};
 use std::net::SocketAddr;
@@ -98,14 +98,14 @@ pub(crate) fn permitted(
 }
 
 /// A proxy resolves the name itself, so nothing but name and port can be judged here.
-fn permit_by_name(target: &Target, permit: &dyn Permit) -> Result<(), Failure> {
+pub(crate) fn permit_by_name(target: &Target, permit: &dyn Permit) -> Result<(), Failure> {
     match target.literal() {
         Some(address) => permit.connect(&target.host, SocketAddr::new(address, target.port)),
         None => permit.connect_by_name(&target.host, target.port),
     }
 }
 
-async fn shake(
+pub(crate) async fn shake(
     stream: Box<dyn Stream>,
     host: &str,
     roots: &Roots,
@@ -126,8 +126,35 @@ async fn ask_for_tunnel(
     deadline: Instant,
     mover: &mut JoinSet<()>,
 ) -> Result<Box<dyn Stream>, Failure> {
-    let broken =
-        |what: &str| Failure::new("protocol", "proxy", format!("{} {what}", proxy.label)).with("proxy", &proxy.label);
+    let answer = ask(stream, target, proxy, deadline, mover).await?;
+    let status = answer.status;
+    answer.stream.ok_or_else(|| {
+        broken(proxy, &format!("answered {status} to CONNECT {target}"))
+            .with("proxy-status", status.as_u16().to_string())
+    })
+}
+
+/// What a proxy said to CONNECT.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// The tunnel, when there is one.
+    pub(crate) stream: Option<Box<dyn Stream>>,
+}
+
+fn broken(proxy: &Proxy, what: &str) -> Failure {
+    Failure::new("protocol", "proxy", format!("{} {what}", proxy.label)).with("proxy", &proxy.label)
+}
+
+/// Asks a proxy, that `stream` leads to, for a tunnel to `target`.
+pub(crate) async fn ask(
+    stream: Box<dyn Stream>,
+    target: &Target,
+    proxy: &Proxy,
+    deadline: Instant,
+    mover: &mut JoinSet<()>,
+) -> Result<Answer, Failure> {
+    let broken = |what: &str| broken(proxy, what);
     let slow = || {
         Failure::timeout("proxy", format!("{} did not answer CONNECT {target} in time", proxy.label))
             .with("proxy", &proxy.label)
@@ -151,14 +178,13 @@ async fn ask_for_tunnel(
             .send_request(request)
             .await
             .map_err(|e| broken(&format!("gave no answer to CONNECT {target}: {e}")))?;
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
         if !status.is_success() {
-            let failure = broken(&format!("answered {status} to CONNECT {target}"));
-            return Err(failure.with("proxy-status", status.as_u16().to_string()));
+            return Ok(Answer { status, headers, stream: None });
         }
         let upgraded =
             hyper::upgrade::on(response).await.map_err(|e| broken(&format!("broke the tunnel to {target}: {e}")))?;
-        Ok(Box::new(TokioIo::new(upgraded)) as Box<dyn Stream>)
+        Ok(Answer { status, headers, stream: Some(Box::new(TokioIo::new(upgraded))) })
     };
     timeout_at(deadline, exchange).await.unwrap_or_else(|_| Err(slow()))
 }

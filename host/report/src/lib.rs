@@ -17,6 +17,7 @@
 mod advice;
 mod asked;
 mod assemble;
+mod compare;
 pub mod github;
 mod human;
 mod json;
@@ -27,7 +28,8 @@ pub mod safe;
 mod strings;
 
 pub use assemble::assemble;
-pub use human::{HumanOptions, Style, human};
+pub use compare::{compare, relation};
+pub use human::{HumanOptions, Style, compared_human, human};
 pub use json::{ReadError, json, read, schema};
 pub use junit::{JunitError, WarnAs, junit};
 pub use redact::{RedactError, RedactMode, RedactRules, Redactions, Redactor};

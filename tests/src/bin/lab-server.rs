@@ -4,6 +4,8 @@
 //! * `http`: answers every connection as a web server would, whatever was sent.
 //! * `silent`: accepts, keeps the connection and says nothing.
 //! * `names`: a name server (UDP) that knows no name.
+//!
+//! `lab-server rivals QUESTIONS`: prints what other tools complain about from here.
 
 use anyhow::{Context, Result, bail};
 use std::io::{Read, Write};
@@ -24,6 +26,10 @@ fn main() -> Result<()> {
             each_connection(&address, move |stream| kept.push(stream))
         }
         "names" => answer_names(&address),
+        "rivals" => {
+            println!("{}", serde_json::to_string(&seaworthy_tests::rivals::answer(&address)?)?);
+            Ok(())
+        }
         other => bail!("no service is called {other}"),
     }
 }

@@ -82,6 +82,11 @@ impl Container {
         run
     }
 
+    pub(super) fn as_command(&self, lab: &Lab) -> Seaworthy {
+        let name = self.name.clone().unwrap_or_else(|| lab.unique("run"));
+        self.command(lab, "--rm", &name)
+    }
+
     pub(super) fn start(&self, lab: &Lab) -> Result<Running> {
         let name = self.name.clone().unwrap_or_else(|| lab.unique("start"));
         let mut running = Running {

@@ -13,14 +13,16 @@ mod engine;
 mod firewall;
 mod namespace;
 mod sweep;
+mod wire;
 
 pub use container::{Container, Network, Running};
 pub use firewall::Rule;
+pub use namespace::Namespace;
+pub use wire::Wire;
 
 use crate::{NoStage, Peer, PeerOptions, Run, Seaworthy, Stand, binary, workspace_root};
 use anyhow::{Context, Result};
 use engine::Engine;
-use namespace::Namespace;
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -110,6 +112,18 @@ impl Lab {
     #[must_use]
     pub fn docker<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Seaworthy {
         self.engine.docker(args)
+    }
+
+    /// The namespace that is the lab's host; none where that is the machine itself.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&Namespace> {
+        self.namespace.as_ref()
+    }
+
+    /// `docker run --rm` of a container, as a command.
+    #[must_use]
+    pub fn command(&self, container: &Container) -> Seaworthy {
+        container.as_command(self)
     }
 
     /// Command that runs another one on the lab's host.

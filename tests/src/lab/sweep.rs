@@ -18,8 +18,7 @@ pub(super) fn stale_labs() {
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some(owner) = name.strip_prefix("lab-") else { continue };
-        // A process that has ended and is not yet reaped has no command line.
-        if std::fs::read(Path::new("/proc").join(owner).join("cmdline")).is_ok_and(|line| !line.is_empty()) {
+        if is_running(owner) {
             continue;
         }
         end_engine(&entry.path());
@@ -27,6 +26,23 @@ pub(super) fn stale_labs() {
         remove(&entry.path());
         end_rules(&format!("seaworthy-lab={owner}"));
     }
+}
+
+/// Deletes the network namespaces of tests that have ended.
+pub(super) fn stale_namespaces() {
+    let Ok(entries) = std::fs::read_dir("/run/netns") else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.strip_prefix("swlab-").and_then(|rest| rest.split('-').next());
+        if owner.is_some_and(|owner| !is_running(owner)) {
+            namespace::delete(&name);
+        }
+    }
+}
+
+/// A process that has ended and is not yet reaped has no command line.
+fn is_running(process: &str) -> bool {
+    std::fs::read(Path::new("/proc").join(process).join("cmdline")).is_ok_and(|line| !line.is_empty())
 }
 
 /// Ends the engine that keeps its state below `folder`, and its containerd.

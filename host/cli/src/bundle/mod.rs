@@ -7,14 +7,16 @@ mod content;
 
 pub(crate) use args::BundleArgs;
 
-use crate::args::{Global, RunArgs};
+use crate::args::Global;
+use crate::compare;
 use crate::error::CliError;
-use crate::run::{Run, examine, read_report};
+use crate::run::Sight;
 use crate::signals::Stop;
 use crate::{configuration, output};
 use anyhow::Context as _;
 use content::{Content, Entry};
 use seaworthy_model::ExitCode;
+use seaworthy_policy::Overrides;
 use seaworthy_report::{Redactions, safe};
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -25,30 +27,32 @@ pub(crate) fn bundle(global: &Global, arguments: &BundleArgs) -> Result<ExitCode
 }
 
 async fn line(global: &Global, arguments: &BundleArgs) -> Result<ExitCode, CliError> {
-    let mut stop = Stop::listen().context("cannot listen for signals")?;
+    let stop = Stop::listen().context("cannot listen for signals")?;
     let environment = configuration::environment();
-    let run_arguments =
-        RunArgs { config: arguments.config.clone(), host_report: arguments.host_report.clone(), ..RunArgs::default() };
-    let flags = configuration::overrides(&run_arguments);
-    let policy = configuration::load_policy(&arguments.config, &environment, &flags)?;
-    let examined = if arguments.reports.is_empty() {
-        let run = Run { global, arguments: &run_arguments, policy: &policy };
-        Some(examine(&run, &mut environment.clone(), &stop, |_, _| Ok(())).await?)
+    let config = &arguments.config;
+    let flags = Overrides { profile: config.profile.clone(), vars: config.vars.clone(), ..Overrides::default() };
+    let policy = configuration::load_policy(config, &environment, &flags)?;
+    let seen = if arguments.reports.is_empty() {
+        let host_report = match arguments.host_report.clone().or_else(|| policy.host_report(&environment)) {
+            Some(path) => Some(Box::new(compare::read(&path)?)),
+            None => None,
+        };
+        let sight = Sight { policy: &policy, flags: &flags, environment: &environment, embedded: false };
+        Some(sight.report(global, host_report, None, &stop).await?)
     } else {
         None
     };
     // The run's own, so that the same secret is the same token in every file.
-    let redactor = match &examined {
-        Some(examined) => examined.redactor.clone(),
+    let redactor = match &seen {
+        Some(seen) => seen.redactor.clone(),
         None => Arc::new(output::redactor(&policy, &policy.environment(&environment))?),
     };
     let mut content = Content::new(&redactor);
-    if let Some(examined) = examined {
-        content.report("report", &examined.report, &examined.hidden)?;
-        examined.end(&mut stop).await?;
+    if let Some(seen) = seen {
+        content.report("report", &seen.report, &seen.hidden)?;
     }
     for (number, path) in arguments.reports.iter().enumerate() {
-        let report = read_report(path, "the report")?;
+        let report = compare::read(path)?;
         content.report(&format!("report-{}", number + 1), &report, &Redactions::default())?;
     }
     if let Some(signal) = stop.exit_code() {

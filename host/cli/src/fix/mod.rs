@@ -9,9 +9,10 @@ mod surroundings;
 
 pub(crate) use args::FixArgs;
 
-use crate::args::{Global, RunArgs};
+use crate::args::Global;
+use crate::compare;
 use crate::error::CliError;
-use crate::run::{Run, examine, read_report};
+use crate::run::Sight;
 use crate::signals::Stop;
 use crate::{configuration, vantage};
 use anyhow::Context as _;
@@ -19,6 +20,7 @@ use args::FixFormat;
 use files::{Outcome, State};
 use proof::{Proof, Verdict};
 use seaworthy_model::{ExitCode, Report};
+use seaworthy_policy::Overrides;
 use seaworthy_remedy::{Proposal, propose};
 use serde_json::{Value, json};
 
@@ -27,24 +29,24 @@ pub(crate) fn fix(global: &Global, arguments: &FixArgs) -> Result<ExitCode, CliE
 }
 
 async fn line(global: &Global, arguments: &FixArgs) -> Result<ExitCode, CliError> {
-    let mut stop = Stop::listen().context("cannot listen for signals")?;
+    let stop = Stop::listen().context("cannot listen for signals")?;
     let environment = configuration::environment();
-    let run_arguments =
-        RunArgs { config: arguments.config.clone(), host_report: arguments.host_report.clone(), ..RunArgs::default() };
-    let flags = configuration::overrides(&run_arguments);
-    let policy = configuration::load_policy(&arguments.config, &environment, &flags)?;
-    let run = Run { global, arguments: &run_arguments, policy: &policy };
+    let config = &arguments.config;
+    let flags = Overrides { profile: config.profile.clone(), vars: config.vars.clone(), ..Overrides::default() };
+    let policy = configuration::load_policy(config, &environment, &flags)?;
     let (report, here) = match &arguments.report {
         Some(path) => {
-            let report = read_report(path, "the report")?;
+            let report = compare::read(path)?;
             let here = proof::is_here(&report, &vantage::facts(&environment));
             (report, here)
         }
         None => {
-            let examined = examine(&run, &mut environment.clone(), &stop, |_, _| Ok(())).await?;
-            let report = examined.report.clone();
-            examined.end(&mut stop).await?;
-            (report, true)
+            let host_report = match arguments.host_report.clone().or_else(|| policy.host_report(&environment)) {
+                Some(path) => Some(Box::new(compare::read(&path)?)),
+                None => None,
+            };
+            let sight = Sight { policy: &policy, flags: &flags, environment: &environment, embedded: false };
+            (sight.report(global, host_report, None, &stop).await?.report, true)
         }
     };
     if let Some(signal) = stop.exit_code() {
@@ -55,7 +57,7 @@ async fn line(global: &Global, arguments: &FixArgs) -> Result<ExitCode, CliError
     let proposal = propose(&report, &around, arguments.cause.as_deref());
     let outcomes = files::handle(&proposal, arguments);
     let proofs = match arguments.apply {
-        true => Some(proof::prove(&run, &proposal, &outcomes, here, &mut stop).await?),
+        true => Some(proof::prove(global, config, &proposal, &outcomes, here, &stop).await?),
         false => None,
     };
     let text = match arguments.format {

@@ -1,12 +1,12 @@
 //! Whether a cause is gone once its change is made.
 
 use super::files::{Outcome, State};
-use crate::args::RunArgs;
+use crate::args::{ConfigArgs, Global};
 use crate::error::CliError;
-use crate::run::{Run, examine};
+use crate::run::Sight;
 use crate::signals::Stop;
 use seaworthy_model::{Environment, Origin, Report, Status};
-use seaworthy_policy::Policy;
+use seaworthy_policy::Overrides;
 use seaworthy_remedy::{Fix, Kind, Proposal};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -52,17 +52,18 @@ pub(super) fn is_here(report: &Report, facts: &BTreeMap<String, String>) -> bool
 /// Runs the checks that prove what was written, with the new variables, and says of
 /// each cause whether it is gone.
 pub(super) async fn prove(
-    run: &Run<'_>,
+    global: &Global,
+    config: &ConfigArgs,
     proposal: &Proposal,
     outcomes: &[Outcome],
     here: bool,
-    stop: &mut Stop,
+    stop: &Stop,
 ) -> Result<Vec<Proof>, CliError> {
     let ready: Vec<&Fix> = proposal.fixes.iter().filter(|fix| here && sets_variables(fix, outcomes)).collect();
     let mut ids: Vec<String> = ready.iter().filter_map(|fix| fix.verified_by.clone()).collect();
     ids.sort();
     ids.dedup();
-    let report = if ids.is_empty() { None } else { Some(again(run, ids, proposal, outcomes, stop).await?) };
+    let report = if ids.is_empty() { None } else { Some(again(global, config, ids, proposal, outcomes, stop).await?) };
     Ok(proposal.fixes.iter().map(|fix| proof(fix, outcomes, report.as_ref(), here)).collect())
 }
 
@@ -78,11 +79,12 @@ fn written<'a>(fix: &'a Fix, outcomes: &'a [Outcome]) -> impl Iterator<Item = &'
 }
 
 async fn again(
-    run: &Run<'_>,
+    global: &Global,
+    config: &ConfigArgs,
     ids: Vec<String>,
     proposal: &Proposal,
     outcomes: &[Outcome],
-    stop: &mut Stop,
+    stop: &Stop,
 ) -> Result<Report, CliError> {
     let mut environment = crate::configuration::environment();
     let hold = |cause: &str| {
@@ -100,16 +102,12 @@ async fn again(
         }
     }
     let environment = without(environment, &unset(proposal));
-    let arguments = RunArgs { ids, ..run.arguments.clone() };
-    let flags = crate::configuration::overrides(&arguments);
+    let flags =
+        Overrides { profile: config.profile.clone(), vars: config.vars.clone(), select: ids, ..Overrides::default() };
     // Once more, as the policy takes values from the environment.
-    let policy: Policy = crate::configuration::load_policy(&arguments.config, &environment, &flags)?;
-    let run = Run { global: run.global, arguments: &arguments, policy: &policy };
-    let mut environment = environment;
-    let examined = examine(&run, &mut environment, stop, |_, _| Ok(())).await?;
-    let report = examined.report.clone();
-    examined.end(stop).await?;
-    Ok(report)
+    let policy = crate::configuration::load_policy(config, &environment, &flags)?;
+    let sight = Sight { policy: &policy, flags: &flags, environment: &environment, embedded: false };
+    Ok(sight.report(global, None, None, stop).await?.report)
 }
 
 /// Variables that a change takes away.

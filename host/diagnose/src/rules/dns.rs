@@ -7,7 +7,7 @@ use seaworthy_model::Confidence;
 pub(super) const RULES: &[Rule] = &[
     Rule::of(faults::DNS_NAME_NOT_FOUND)
         .when(|scene, symptom| match symptom.code() {
-            "peer.dns-not-found" | "dns.not-found" => Some(symptom.finding.confidence),
+            "peer.dns-not-found" | "dns.not-found" | "dns.no-such-name" => Some(symptom.finding.confidence),
             "docker.name-on-default-bridge" => {
                 let fails = scene.has("peer.dns-not-found", symptom.finding.target.as_deref());
                 Some(if fails { Confidence::Certain } else { symptom.finding.confidence })

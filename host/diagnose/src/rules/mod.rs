@@ -24,6 +24,7 @@ mod storacha;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod vantage;
 
 use crate::rule::Rule;
 
@@ -37,6 +38,8 @@ static RULES: &[&[Rule]] = &[
     ipfs::RULES,
     address::RULES,
     docker::RULES,
+    // Two vantage points tell more than one.
+    vantage::RULES,
     dns::RULES,
     listener::RULES,
     firewall::RULES,

@@ -10,6 +10,8 @@ mod python;
 mod record;
 mod records;
 mod remedies;
+mod reread;
 mod s3;
 mod storacha;
+mod surroundings;
 mod tiers;

@@ -197,7 +197,11 @@ pub(crate) fn host(listeners: &[(&str, u16)]) -> Report {
         "severity": "info", "duration_s": 0.0, "flaky": false, "attempts": [], "findings": [], "facts": [], "needs": [],
         "evidence": [observed("docker.network-mode", "system.inspect", json!({"topic": "listeners"}), json!(rows))],
     });
-    let check: CheckResult = serde_json::from_value(check).unwrap();
+    report(vec![serde_json::from_value(check).unwrap()])
+}
+
+/// A report of these checks.
+pub(crate) fn report(checks: Vec<CheckResult>) -> Report {
     let report = json!({
         "schema_version": "1.0", "run_id": "host", "started": "2026-01-01T00:00:00Z", "duration_s": 0.0, "interrupted": false,
         "tool": {"name": "seaworthy", "version": "0.1.0"},
@@ -205,7 +209,7 @@ pub(crate) fn host(listeners: &[(&str, u16)]) -> Report {
         "vantage": {"name": "host", "facts": {}}, "plugins": [],
         "gate": {"verdict": "pass", "exit_code": 0, "reasons": []},
         "summary": {"total": 1, "pass": 1, "warn": 0, "fail": 0, "error": 0, "skip": 0, "waived": 0, "observations": 1},
-        "causes": [], "checks": [check], "waivers": [],
+        "causes": [], "checks": checks, "waivers": [],
     });
     serde_json::from_value(report).unwrap()
 }

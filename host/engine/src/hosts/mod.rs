@@ -3,11 +3,15 @@
 
 mod caches;
 mod credentials;
+mod datagrams;
 mod dns;
 mod files;
+mod flows;
 mod http;
 mod kit;
+mod names;
 pub(crate) mod peers;
+mod proxies;
 mod secrets;
 mod sharing;
 mod storage;
@@ -47,6 +51,11 @@ fn failure(failure: &Failure) -> wit::Failure {
 /// Microseconds of a duration.
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds of a duration.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Pairs as a JSON object, for observations.

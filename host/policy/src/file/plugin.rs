@@ -31,7 +31,7 @@ pub struct PluginBlock {
 #[derive(Clone, Debug, Default, JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GrantBlock {
-    /// `host:port`, `*.example.com:443`, `10.0.0.0/8:*`, `{gateway}:*`, `{target-host}`.
+    /// `host:port`, `*.example.com:443`, `10.0.0.0/8:*`, `{gateway}:*`, `{target-host}`, `{nameservers}`, `{proxies}`.
     #[schemars(with = "Vec<String>", default)]
     pub net: Vec<At<String>>,
     /// Names that may be looked up.
@@ -147,7 +147,7 @@ fn digest(value: &DeValue<'_>) -> Result<String, Wrong> {
 fn read_grant(reader: &mut Reader<'_>, mut block: Block<'_, '_>) -> GrantBlock {
     let net = |v: &DeValue<'_>| {
         let text = prose(v)?;
-        if !matches!(text.as_str(), "{target}" | "{target-host}") {
+        if !matches!(text.as_str(), "{target}" | "{target-host}" | "{proxies}") {
             text.parse::<NetRule>().map_err(|e| Wrong::value(format!("holds a bad grant: {e}")))?;
         }
         Ok(text)

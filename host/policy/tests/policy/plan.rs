@@ -304,10 +304,12 @@ version = 1
 source = "file:acme.wasm"
 [vars]
 my-key = { env = "MY_KEY", type = "secret" }
+log = { env = "LOG", type = "path" }
+unset = { env = "UNSET", type = "path" }
 [targets.store]
 kind = "s3"
 url = "http://minio:9000"
-details = { bucket = "builds" }
+details = { bucket = "builds", log = "${log}", outside = "/var/../etc/shadow", folder = "/etc/**", event = "${unset}" }
 credentials = { key = "${my-key}" }
 [[check]]
 id = "asks"
@@ -318,14 +320,19 @@ id = "asks-not"
 use = "acme:asks-not"
 target = "store"
 "#;
-    let asks = check("asks", vec![request("net", &["{target}"]), request("secret", &["s3-key"])]);
-    let asks_not = check("asks-not", vec![request("env", &["X"])]);
-    let plan = Case::file(file).env(&[("MY_KEY", "k")]).plugin("acme", component("acme", vec![asks, asks_not]));
+    let own = [request("net", &["{target}"]), request("secret", &["s3-key"]), request("read", &["{target}"])];
+    let asks = check("asks", own.into());
+    let asks_not = check("asks-not", vec![request("env", &["X"]), request("read", &["/tmp/cache.log"])]);
+    let plan = Case::file(file)
+        .env(&[("MY_KEY", "k"), ("LOG", "/tmp/cache.log")])
+        .plugin("acme", component("acme", vec![asks, asks_not]));
     let plan = plan.plan().unwrap();
     let asks = &step(&plan, "asks").grants;
     assert_eq!(asks.secret, ["my-key"], "the target's own, and not what it asks for by another name");
     assert_eq!(texts(&asks.net), ["minio:9000", "builds.minio:9000"]);
+    assert_eq!(asks.read, ["/tmp/cache.log"], "files taken literally, no folders and no ways out");
     let asks_not = &step(&plan, "asks-not").grants;
+    assert!(asks_not.read.is_empty(), "{asks_not:?}");
     assert!(asks_not.secret.is_empty() && asks_not.net.is_empty(), "{asks_not:?}");
 }
 

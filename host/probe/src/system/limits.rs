@@ -6,6 +6,9 @@ pub(crate) fn inspect() -> Row {
     let nofile = limit(Resource::RLIMIT_NOFILE);
     let nproc = limit(Resource::RLIMIT_NPROC);
     let own = text("/proc/self/cgroup").unwrap_or_default();
+    let sockets = text("/proc/net/sockstat").unwrap_or_default();
+    let counters = text("/proc/net/snmp").unwrap_or_default();
+    let files = text("/proc/sys/fs/file-nr").unwrap_or_default();
     RowBuilder::default()
         .known("nofile-soft", nofile.as_ref().map(|l| &l.0))
         .known("nofile-hard", nofile.as_ref().map(|l| &l.1))
@@ -16,7 +19,12 @@ pub(crate) fn inspect() -> Row {
             "port-range",
             text("/proc/sys/net/ipv4/ip_local_port_range").map(|t| t.split_whitespace().collect::<Vec<_>>().join("-")),
         )
-        .known("time-wait", time_wait(&text("/proc/net/sockstat").unwrap_or_default()))
+        .known("time-wait", tcp_sockets(&sockets, "tw"))
+        .known("tcp-in-use", tcp_sockets(&sockets, "inuse"))
+        .known("udp-checksum-errors", counter(&counters, "Udp:", "InCsumErrors"))
+        .known("udp-buffer-errors", counter(&counters, "Udp:", "RcvbufErrors"))
+        .known("file-handles", files.split_whitespace().next())
+        .known("file-handles-max", files.split_whitespace().nth(2))
         .known("conntrack-count", text("/proc/sys/net/netfilter/nf_conntrack_count"))
         .known("conntrack-max", text("/proc/sys/net/netfilter/nf_conntrack_max"))
         .known("memory-max", controlled(&own, "memory", "memory.max", "memory.limit_in_bytes"))
@@ -35,11 +43,20 @@ fn limit(resource: Resource) -> Option<(String, String)> {
     getrlimit(resource).ok().map(|(soft, hard)| (shown(soft), shown(hard)))
 }
 
-fn time_wait(sockstat: &str) -> Option<u64> {
+/// A number of the line `TCP:` of /proc/net/sockstat.
+fn tcp_sockets(sockstat: &str, name: &str) -> Option<u64> {
     let tcp = sockstat.lines().find_map(|l| l.strip_prefix("TCP:"))?;
     let mut words = tcp.split_whitespace();
-    words.find(|w| *w == "tw")?;
+    words.find(|w| *w == name)?;
     words.next()?.parse().ok()
+}
+
+/// A counter of /proc/net/snmp, where each protocol has a line of names and one of numbers.
+fn counter(snmp: &str, protocol: &str, name: &str) -> Option<u64> {
+    let mut lines = snmp.lines().filter(|line| line.starts_with(protocol));
+    let (names, numbers) = (lines.next()?, lines.next()?);
+    let place = names.split_whitespace().position(|word| word == name)?;
+    numbers.split_whitespace().nth(place)?.parse().ok()
 }
 
 /// A file of our control group: version 2 first, then version 1, each in our own
@@ -70,17 +87,26 @@ mod tests {
     #[test]
     fn the_limits_that_every_linux_has_are_there() {
         let row = inspect();
-        for key in ["nofile-soft", "nofile-hard", "fd-count", "port-range", "ip-forward"] {
+        for key in
+            ["nofile-soft", "nofile-hard", "fd-count", "port-range", "ip-forward", "tcp-in-use", "file-handles-max"]
+        {
             assert!(row.iter().any(|(k, v)| k == key && !v.is_empty()), "{key}: {row:?}");
         }
     }
 
     #[test]
-    fn time_wait_is_read_from_its_own_field() {
-        assert_eq!(
-            time_wait("sockets: used 9\nTCP: inuse 5 orphan 0 tw 28231 alloc 8 mem 1\nUDP: inuse 1 mem 0"),
-            Some(28231)
-        );
-        assert_eq!(time_wait("UDP: inuse 1 mem 0"), None);
+    fn sockets_are_read_from_their_own_field() {
+        let sockstat = "sockets: used 9\nTCP: inuse 5 orphan 0 tw 28231 alloc 8 mem 1\nUDP: inuse 1 mem 0";
+        assert_eq!((tcp_sockets(sockstat, "tw"), tcp_sockets(sockstat, "inuse")), (Some(28231), Some(5)));
+        assert_eq!(tcp_sockets("UDP: inuse 1 mem 0", "inuse"), None);
+    }
+
+    #[test]
+    fn counters_are_found_by_their_name() {
+        let snmp = "Tcp: InErrs\nTcp: 4\nUdp: InDatagrams RcvbufErrors InCsumErrors\nUdp: 10 2 7\nUdpLite: InCsumErrors\nUdpLite: 9";
+        assert_eq!(counter(snmp, "Udp:", "InCsumErrors"), Some(7));
+        assert_eq!(counter(snmp, "Udp:", "RcvbufErrors"), Some(2));
+        // Kernels before 3.13 do not count it.
+        assert_eq!(counter("Udp: InDatagrams\nUdp: 10", "Udp:", "InCsumErrors"), None);
     }
 }

@@ -4,16 +4,20 @@
 mod directory;
 mod entries;
 mod executables;
+mod kernel;
 mod limits;
 mod listeners;
 mod neighbours;
 mod netlink;
+mod paths;
 mod port;
 mod process;
 mod processes;
 mod python;
 mod registry;
 mod row;
+mod trust_store;
+mod uptime;
 
 pub mod container;
 pub mod interfaces;
@@ -33,18 +37,20 @@ pub struct Context {
 }
 
 /// The topics that [`inspect`] knows, in alphabetical order.
-pub const TOPICS: [&str; 18] = [
+pub const TOPICS: [&str; 22] = [
     "container",
     "directory",
     "entries",
     "executables",
     "hosts",
     "interfaces",
+    "kernel",
     "libraries",
     "limits",
     "lines",
     "listeners",
     "neighbours",
+    "paths",
     "peer-registry",
     "port",
     "process",
@@ -52,6 +58,8 @@ pub const TOPICS: [&str; 18] = [
     "python",
     "resolver",
     "routes",
+    "trust-store",
+    "uptime",
 ];
 
 /// Looks at one topic. Arguments may repeat; those that a topic does not know
@@ -76,6 +84,10 @@ pub fn inspect(topic: &str, arguments: &[(String, String)], context: &Context) -
         "listeners" => listeners::inspect(),
         "limits" => Ok(vec![limits::inspect()]),
         "process" => Ok(vec![process::inspect(context)]),
+        "kernel" => Ok(vec![kernel::inspect(context)]),
+        "trust-store" => Ok(trust_store::inspect(context)),
+        "uptime" => Ok(vec![uptime::inspect()]),
+        "paths" => paths::inspect(&arguments),
         "python" => Ok(python::inspect(&arguments, context)),
         "executables" => Ok(executables::inspect(&arguments, context)),
         "libraries" => Ok(executables::inspect_libraries(&arguments, context)),
@@ -143,7 +155,7 @@ mod tests {
         for topic in TOPICS {
             let outcome = inspect(topic, &[], &context);
             match topic {
-                "directory" | "entries" | "lines" | "peer-registry" | "port" => {
+                "directory" | "entries" | "lines" | "paths" | "peer-registry" | "port" => {
                     assert_eq!(outcome.unwrap_err().kind, "invalid", "{topic}");
                 }
                 _ => {

@@ -1,6 +1,7 @@
 //! Programs that run here, as far as they can be told apart from their names.
 
 use super::{Arguments, Row, RowBuilder};
+use procfs::Current;
 use seaworthy_model::{Failure, glob_matches};
 use std::ffi::OsStr;
 
@@ -14,15 +15,17 @@ const VARIABLES: [(&str, &str); 3] =
 /// The processes of this process namespace whose name matches one of the globs
 /// `name`; all without one.
 ///
-/// *Behaviour*: rows `pid`, `name`, `uid`, `script` (what an interpreter was told to
-/// run: a file, or the module of `-m`; never its arguments), and the cache's
-/// settings `enable-p2p`, `listen-port`, `runner-name` where this user may see them.
+/// *Behaviour*: rows `pid`, `name`, `uid`, `age-s` (seconds since it started), `script`
+/// (what an interpreter was told to run: a file, or the module of `-m`; never its
+/// arguments), and the cache's settings `enable-p2p`, `listen-port`, `runner-name`
+/// where this user may see them.
 ///
 /// # Errors
 /// When /proc cannot be read.
 pub(crate) fn inspect(arguments: &Arguments<'_>) -> Result<Vec<Row>, Failure> {
     let globs = arguments.all("name");
     let all = procfs::process::all_processes().map_err(|e| super::procfs_failure("/proc", &e))?;
+    let up = procfs::Uptime::current().ok().map(|uptime| uptime.uptime_duration().as_secs());
     let mut rows = Vec::new();
     for process in all.flatten() {
         let Ok(status) = process.stat() else { continue };
@@ -35,6 +38,7 @@ pub(crate) fn inspect(arguments: &Arguments<'_>) -> Result<Vec<Row>, Failure> {
             .put("pid", process.pid)
             .put("name", &status.comm)
             .known("uid", process.uid().ok())
+            .known("age-s", up.and_then(|up| up.checked_sub(status.starttime / procfs::ticks_per_second())))
             .known("script", script);
         for (name, key) in VARIABLES {
             row = row.known(key, environment.get(OsStr::new(name)).map(|value| value.to_string_lossy()));
@@ -100,6 +104,8 @@ mod tests {
         let _ = child.wait();
         let row = row.expect("the child");
         assert!(row.contains(&("enable-p2p".into(), "true".into())), "{row:?}");
+        let age = row.iter().find(|(key, _)| key == "age-s").and_then(|(_, value)| value.parse::<u64>().ok());
+        assert!(age.is_some_and(|age| age < 30), "{row:?}");
         assert!(row.iter().all(|(_, value)| !value.contains("do-not-show")), "{row:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Row, RowBuilder};
 use seaworthy_model::Failure;
+use std::net::{IpAddr, Ipv4Addr};
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 const HOSTS: &str = "/etc/hosts";
@@ -43,6 +44,22 @@ pub fn parse_resolv_conf(text: &str) -> ResolvConf {
         }
     }
     conf
+}
+
+/// The addresses of the name servers: what a grant's `{nameservers}` means.
+///
+/// *Behaviour*: without any, the C library asks the machine itself (resolv.conf(5)).
+#[must_use]
+pub fn nameservers() -> Vec<IpAddr> {
+    asked(&std::fs::read_to_string(RESOLV_CONF).unwrap_or_default())
+}
+
+fn asked(resolv_conf: &str) -> Vec<IpAddr> {
+    let servers = parse_resolv_conf(resolv_conf).nameservers;
+    if servers.is_empty() {
+        return vec![Ipv4Addr::LOCALHOST.into()];
+    }
+    servers.iter().filter_map(|server| server.parse().ok()).collect()
 }
 
 /// Reads the text of a hosts file.
@@ -96,6 +113,15 @@ mod tests {
         assert_eq!(conf.search, ["a.test", "b.test"]);
         assert_eq!(conf.options, ["edns0", "ndots:0"]);
         assert_eq!(parse_resolv_conf(""), ResolvConf::default());
+    }
+
+    #[test]
+    fn without_name_servers_the_machine_itself_is_asked() {
+        assert_eq!(
+            asked("nameserver 127.0.0.53\nnameserver fe80::1%eth0\n"),
+            ["127.0.0.53".parse::<IpAddr>().unwrap()]
+        );
+        assert_eq!(asked("search a.test\n"), ["127.0.0.1".parse::<IpAddr>().unwrap()]);
     }
 
     #[test]

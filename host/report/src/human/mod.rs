@@ -1,6 +1,8 @@
+mod compared;
 mod page;
 mod problem;
 
+pub use compared::compared_human;
 pub(crate) use problem::explained;
 
 use crate::asked::Asked;

@@ -3,6 +3,7 @@
 
 mod advice;
 mod built;
+mod compare;
 mod formats;
 mod injection;
 mod redaction;

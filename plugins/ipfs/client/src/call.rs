@@ -82,6 +82,18 @@ impl Call {
         Self::new("swarm/peers")
     }
 
+    /// Limits of its network resources, and how much of each is used (Kubo 0.19).
+    #[must_use]
+    pub fn swarm_resources() -> Self {
+        Self::new("swarm/resources")
+    }
+
+    /// The routing tables of its DHTs; answers in lines.
+    #[must_use]
+    pub fn routing_tables() -> Self {
+        Self::new("stats/dht")
+    }
+
     /// Connects it to a peer.
     #[must_use]
     pub fn swarm_connect(address: &str) -> Self {

@@ -15,6 +15,7 @@ mod answer;
 mod call;
 pub mod content;
 pub mod gateway;
+pub mod network;
 pub mod pinning;
 mod refusal;
 mod version;

@@ -34,7 +34,7 @@ pub use fault::{Fault, FaultKind, MAX_SKEW_S};
 pub use key::{KeyTooLong, MAX_KEY_BYTES, Names};
 pub use listing::{Listed, Listing};
 pub use record::{Damage, MAX_METADATA_BYTES, MetadataTooLarge, Record};
-pub use request::{Condition, Request};
+pub use request::{Checksum, Condition, Request};
 pub use signing::{Piece, Scope, SecretName, Vault, hex, sign};
 pub use store::{Access, NotAStore, Signed, Store};
 pub use timestamp::{amz_date, instant};

@@ -191,7 +191,8 @@ impl Store {
         let mut headers = request.headers;
         let mut secret_headers = Vec::new();
         if let Access::Signed { session_token } = self.access {
-            let (date, payload) = (amz_date(now_ms), hex(&Sha256::digest(&request.body)));
+            let (date, payload) =
+                (amz_date(now_ms), request.payload.map_or_else(|| hex(&Sha256::digest(&request.body)), str::to_owned));
             headers.push(("x-amz-date".into(), date.clone()));
             headers.push(("x-amz-content-sha256".into(), payload.clone()));
             if session_token {

@@ -1,6 +1,9 @@
-/// `host:port` of an address in any of the notations that targets are written in:
-/// `host:port`, `scheme://host[:port]/path`, `/ip4/1.2.3.4/tcp/9100/...`.
-pub(crate) fn socket(address: &str) -> Option<String> {
+//! Addresses of targets, in any of the notations that they are written in.
+
+/// `host:port` of an address, written as `host:port`, `scheme://host[:port]/path` or
+/// `/ip4/1.2.3.4/tcp/9100/...`. None for one that names no port.
+#[must_use]
+pub fn socket(address: &str) -> Option<String> {
     if let Some((host, port)) = multiaddr(address) {
         let brackets = host.contains(':');
         return Some([if brackets { "[" } else { "" }, host, if brackets { "]:" } else { ":" }, port].concat());
@@ -22,7 +25,8 @@ pub(crate) fn socket(address: &str) -> Option<String> {
 }
 
 /// The host of an address in any of these notations; a bare name is its own host.
-pub(crate) fn host(address: &str) -> &str {
+#[must_use]
+pub fn host(address: &str) -> &str {
     if let Some((host, _)) = multiaddr(address) {
         return host;
     }

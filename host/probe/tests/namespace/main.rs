@@ -1,6 +1,9 @@
-//! What a firewall, an absent neighbour and silence look like, measured against a
-//! network namespace. Needs root, `ip` and `iptables`; where they are missing the
+//! What a firewall, an absent neighbour, silence and a path that loses large packets
+//! look like, measured against network namespaces. Needs root, `ip` and `iptables`; where they are missing the
 //! trials are reported as ignored, with the reason in their name.
+
+mod path;
+mod server;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use seaworthy_model::{Failure, PermitAll};
@@ -10,6 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some(server::WORD) {
+        return server::run();
+    }
     let arguments = Arguments::from_args();
     let (bench, missing) = match Bench::new() {
         Ok(bench) => (Some(Arc::new(bench)), None),
@@ -19,7 +25,7 @@ fn main() {
         }
     };
     type Case = (&'static str, fn(&Bench) -> Result<(), Failed>);
-    let cases: [Case; 7] = [
+    let cases: [Case; 13] = [
         ("icmp reject is refused by icmp", |b| b.rejected("10.231.77.2:1001", "connection-refused", ("3", "3"))),
         ("icmp host-prohibited is unreachable by icmp", |b| {
             b.rejected("10.231.77.2:1002", "host-unreachable", ("3", "10"))
@@ -29,6 +35,12 @@ fn main() {
         ("drop is silence", Bench::dropped),
         ("an absent neighbour takes three seconds", |b| b.absent("10.231.77.9:80")),
         ("an absent ipv6 neighbour takes three seconds", |b| b.absent("[fd00:77::9]:80")),
+        ("an open udp port answers", path::udp_open),
+        ("a rejected udp port is refused by icmp", path::udp_rejected),
+        ("a dropped udp port is silence", path::udp_dropped),
+        ("a name server filtered over tcp answers over udp", path::dns_over_tcp_filtered),
+        ("small bursts pass where large packets are lost", path::black_hole),
+        ("nat that forgets a connection is told by its silence", path::forgotten),
     ];
     let trials = cases.into_iter().map(|(name, case)| match &bench {
         Some(bench) => {
@@ -50,6 +62,7 @@ fn main() {
 struct Bench {
     namespace: String,
     link: String,
+    servers: Vec<server::Server>,
 }
 
 impl Bench {
@@ -58,7 +71,7 @@ impl Bench {
             return Err("needs root".to_owned());
         }
         let id = std::process::id();
-        let bench = Self { namespace: format!("swprobe{id}"), link: format!("swp{id}") };
+        let mut bench = Self { namespace: format!("swprobe{id}"), link: format!("swp{id}"), servers: Vec::new() };
         let (ns, link) = (&bench.namespace, &bench.link);
         let inner = format!("{link}i");
         run(&["ip", "netns", "add", ns])?;
@@ -78,6 +91,15 @@ impl Bench {
         rule("iptables", "1003", &["REJECT", "--reject-with", "tcp-reset"])?;
         rule("iptables", "1004", &["DROP"])?;
         rule("ip6tables", "1001", &["REJECT"])?;
+        rule("iptables", "53", &["DROP"])?;
+        let datagrams = |port: &str, target: &[&str]| {
+            inside(&[&["iptables", "-A", "INPUT", "-p", "udp", "--dport", port, "-j"], target].concat())
+        };
+        datagrams("1101", &["REJECT"])?;
+        datagrams("1102", &["REJECT", "--reject-with", "icmp-admin-prohibited"])?;
+        datagrams("1104", &["DROP"])?;
+        let server = server::Server::start(ns)?;
+        bench.servers.push(server);
         Ok(bench)
     }
 
@@ -128,6 +150,8 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
+        // First what lives in the namespace, which would keep it.
+        self.servers.clear();
         // The veth pair goes with the namespace; after an early failure there may be nothing to remove.
         let _ = run(&["ip", "link", "del", &self.link]);
         if let Err(error) = run(&["ip", "netns", "del", &self.namespace]) {

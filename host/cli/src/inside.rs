@@ -1,0 +1,212 @@
+//! `run --in docker:NAME`: the suite as a container sees it, without changing that
+//! container, read together with a run on this machine.
+//!
+//! A throwaway container of the same image joins the network, the processes and the
+//! volumes of the one that is asked about, gets its variables, user and limits, and runs
+//! this very binary, which is mounted into it. That takes no more rights than
+//! `docker run`, and it works where the image holds nothing but the job. What the
+//! container wrote into its own file system since it started is not seen.
+
+mod engine;
+mod place;
+
+pub(crate) use engine::Engine;
+pub(crate) use place::Place;
+
+use crate::args::{Global, RunArgs};
+use crate::configuration;
+use crate::error::CliError;
+use anyhow::Context as _;
+use engine::{Container, Described};
+use seaworthy_model::{Environment, Origin, Report};
+use seaworthy_policy::Policy;
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// Where the throwaway container finds the binary and what belongs to this run.
+const MOUNT: &str = "/seaworthy.run";
+
+/// Runs in `place`, with `host` as the report of this machine.
+///
+/// # Errors
+/// Where the engine cannot be asked, the container is not there or does not run, or
+/// what ran in it printed no report.
+pub(crate) async fn run(
+    global: &Global,
+    arguments: &RunArgs,
+    place: &Place,
+    described: Described,
+    policy: &Policy,
+    host: &Report,
+) -> Result<Report, CliError> {
+    let folder = tempfile::Builder::new().prefix("seaworthy-").tempdir().context("no folder for this run")?;
+    // The user of the container reads what is in it; nobody else gets to it, as the
+    // engine mounts the files and not their path.
+    let report = folder.path().join("host-report.json");
+    std::fs::write(&report, seaworthy_report::json(host).context("the host's report")?).context("the host's report")?;
+    std::fs::set_permissions(&report, std::fs::Permissions::from_mode(0o444)).context("the host's report")?;
+    let variables = folder.path().join("variables");
+    let left_out = described.write_environment(&variables)?;
+    for name in left_out {
+        eprintln!("note: {name} is not passed on: its value has more than one line");
+    }
+    let mut command = place.engine.command();
+    command.args(["run", "--rm", "--entrypoint"]).arg(format!("{MOUNT}/seaworthy"));
+    command.arg("--env-file").arg(&variables);
+    command.args(mounts(policy, &report)?);
+    command.args(described.options(arguments.network.as_deref()));
+    command.arg(&described.image);
+    command.args(inner_arguments(global, arguments, policy, place)?);
+    let output = tokio::task::spawn_blocking(move || command.stderr(std::process::Stdio::inherit()).output())
+        .await
+        .context("the engine's command was lost")?
+        .map_err(|error| CliError::Config(format!("cannot run `{}`: {error}", place.engine)))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    seaworthy_report::read(&text).map_err(|error| match output.status.code() {
+        // Of the engine itself: it could not start the container, or not the binary in it.
+        Some(code @ 125..=127) => CliError::Config(format!(
+            "`{} run` ended with {code}, as said above: seaworthy could not be started in {place}. It has to be the static build \
+             (`cargo build --target x86_64-unknown-linux-musl`, or the published binary), on a path that the engine's own machine has",
+            place.engine
+        )),
+        Some(code) if text.trim().is_empty() => {
+            CliError::Config(format!("the run in {place} ended with {code} and printed no report, as said above"))
+        }
+        _ => CliError::Config(format!("the run in {place}: {error}")),
+    })
+}
+
+/// The variables of this machine, and those of the container that it has not: a host
+/// that looks at the same peers can be compared with.
+pub(crate) fn environment_of_host(mut environment: Environment, container: &Container) -> Environment {
+    for (name, value) in &container.environment {
+        if name.starts_with("CACHE_") && environment.get(name).is_none() {
+            environment.set(name.clone(), value.clone(), Origin::Flag);
+        }
+    }
+    environment
+}
+
+/// The binary, the host's report and the policy's folder: that one under its own path,
+/// so that the report names files as they are called here.
+fn mounts(policy: &Policy, report: &Path) -> Result<Vec<OsString>, CliError> {
+    let binary = std::env::current_exe().context("cannot tell where this program is")?;
+    let mut mounts = vec![
+        bind(&binary, Path::new(&format!("{MOUNT}/seaworthy")))?,
+        bind(report, Path::new(&format!("{MOUNT}/host-report.json")))?,
+    ];
+    if let Some(folder) = policy_file(policy)?.as_deref().and_then(Path::parent) {
+        mounts.push(bind(folder, folder)?);
+    }
+    Ok(mounts.into_iter().flat_map(|mount| ["--mount".into(), mount]).collect())
+}
+
+fn bind(from: &Path, to: &Path) -> Result<OsString, CliError> {
+    for path in [from, to] {
+        if path.as_os_str().as_encoded_bytes().contains(&b',') {
+            return Err(CliError::Usage(format!("{} cannot be mounted: its path holds a comma", path.display())));
+        }
+    }
+    let mut mount = OsString::from("type=bind,readonly,source=");
+    mount.push(from);
+    mount.push(",target=");
+    mount.push(to);
+    Ok(mount)
+}
+
+/// The policy's file with its whole path; none for the embedded suite.
+fn policy_file(policy: &Policy) -> Result<Option<PathBuf>, CliError> {
+    if policy.path == "embedded" {
+        return Ok(None);
+    }
+    let path = std::path::absolute(&policy.path).with_context(|| policy.path.clone())?;
+    Ok(Some(path))
+}
+
+/// The flags of this run, for the one inside.
+fn inner_arguments(
+    global: &Global,
+    arguments: &RunArgs,
+    policy: &Policy,
+    place: &Place,
+) -> Result<Vec<OsString>, CliError> {
+    let mut inner: Vec<OsString> = vec!["run".into(), "--format".into(), "json".into(), "--only-stdout".into()];
+    let mut flag = |name: &str, value: OsString| inner.extend([name.into(), value]);
+    flag("--host-report", format!("{MOUNT}/host-report.json").into());
+    flag("--vantage", arguments.vantage.clone().unwrap_or_else(|| place.to_string()).into());
+    if let Some(path) = policy_file(policy)? {
+        flag("--config", path.into());
+    }
+    let millis = |duration: std::time::Duration| format!("{}ms", duration.as_millis());
+    let optional = [
+        ("--profile", arguments.config.profile.clone()),
+        ("--jobs", arguments.jobs.map(|jobs| jobs.to_string())),
+        ("--timeout", arguments.timeout.map(millis)),
+        ("--deadline", arguments.deadline.map(millis)),
+        ("--retries", arguments.retries.map(|retries| retries.to_string())),
+        ("--fail-on", arguments.fail_on.clone()),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            flag(name, value.into());
+        }
+    }
+    let repeated = [("--tag", &arguments.tag), ("--target", &arguments.target), ("--skip", &arguments.skip)];
+    for (name, values) in repeated {
+        for value in values {
+            flag(name, value.into());
+        }
+    }
+    for (name, value) in &arguments.config.vars {
+        flag("--var", format!("{name}={value}").into());
+    }
+    let switches = [
+        ("--report-only", arguments.report_only),
+        ("--allow-writes", arguments.allow_writes),
+        ("--offline", arguments.offline),
+        ("--quiet", global.quiet),
+    ];
+    inner.extend(switches.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.into()));
+    inner.push("--".into());
+    inner.extend(arguments.ids.iter().map(Into::into));
+    Ok(inner)
+}
+
+/// Writes `pairs` as the file of `--env-file`, for its owner alone; the names of those
+/// that such a file cannot hold.
+fn write_variables(path: &Path, pairs: &[(String, String)]) -> Result<Vec<String>, CliError> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .context("the container's variables")?;
+    let mut left_out = Vec::new();
+    for (name, value) in pairs {
+        if value.contains(['\n', '\r']) {
+            left_out.push(name.clone());
+        } else {
+            writeln!(file, "{name}={value}").context("the container's variables")?;
+        }
+    }
+    Ok(left_out)
+}
+
+/// What the engine says of `place`.
+pub(crate) async fn describe(place: &Place) -> Result<Described, CliError> {
+    let place = place.clone();
+    tokio::task::spawn_blocking(move || place.engine.describe(&place.name))
+        .await
+        .context("the engine's command was lost")?
+}
+
+/// The environment that this machine is looked at with, for the run inside `described`.
+pub(crate) fn host_environment(described: &Described) -> Environment {
+    let own = configuration::environment();
+    match &described.container {
+        Some(container) => environment_of_host(own, container),
+        None => own,
+    }
+}

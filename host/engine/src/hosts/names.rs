@@ -1,0 +1,62 @@
+use crate::bindings::wit_path::names;
+use crate::scope::Scope;
+use crate::state::State;
+use futures::future::join_all;
+use seaworthy_probe::name_server as probe;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Records of an answer that an observation shows.
+const SHOWN: usize = 16;
+
+impl names::Host for State {
+    async fn ask(&mut self, questions: Vec<names::Question>) -> wasmtime::Result<Vec<names::Seen>> {
+        let scope = self.scope.clone();
+        let asked: Vec<String> = questions.iter().map(|q| format!("{} {} {}", q.server, q.kind, q.name)).collect();
+        let _doing = scope.step.enter("names.ask", &asked.join(", "), questions.len())?;
+        Ok(join_all(questions.into_iter().map(|question| ask(&scope, question))).await)
+    }
+}
+
+async fn ask(scope: &Scope, question: names::Question) -> names::Seen {
+    let timeout = scope.step.clamp(question.timeout);
+    let asked = json!({ "server": question.server, "transport": question.transport, "name": question.name,
+                        "kind": question.kind, "timeout-ms": super::millis(timeout) });
+    let (server, name) = (question.server.clone(), question.name.clone());
+    let seen = match question.transport.parse() {
+        Ok(transport) => {
+            let question = probe::Question {
+                server: question.server,
+                transport,
+                name: question.name,
+                kind: question.kind,
+                timeout,
+            };
+            probe::ask(&question, scope).await
+        }
+        Err(failure) => probe::Seen { elapsed: Duration::ZERO, outcome: Err(failure) },
+    };
+    let id = scope.record("names.ask", asked, seen.outcome.as_ref().map(shown), seen.elapsed);
+    names::Seen {
+        id,
+        server,
+        name,
+        elapsed: super::micros(seen.elapsed),
+        outcome: seen.outcome.map_err(|failure| super::failure(&failure)).map(|reply| names::Reply {
+            code: reply.code,
+            truncated: reply.truncated,
+            answers: reply
+                .answers
+                .into_iter()
+                .map(|entry| names::Entry { name: entry.name, kind: entry.kind, ttl: entry.ttl, data: entry.data })
+                .collect(),
+            details: reply.details.into_iter().collect(),
+        }),
+    }
+}
+
+fn shown(reply: &probe::Reply) -> Value {
+    let entries = reply.answers.iter().take(SHOWN);
+    let entries: Vec<Value> = entries.map(|e| json!([e.name, e.ttl, e.kind, e.data])).collect();
+    json!({ "code": reply.code, "truncated": reply.truncated, "answers": entries, "details": reply.details })
+}

@@ -1,0 +1,7 @@
+//! Container runtimes and what they allow.
+
+use seaworthy_tests::faults::Scene;
+
+pub(crate) fn scenes() -> Vec<Scene> {
+    Vec::new()
+}

@@ -1,0 +1,7 @@
+//! Storacha's service and gateways.
+
+use seaworthy_tests::faults::Scene;
+
+pub(crate) fn scenes() -> Vec<Scene> {
+    Vec::new()
+}

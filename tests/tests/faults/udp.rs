@@ -1,0 +1,7 @@
+//! UDP and QUIC.
+
+use seaworthy_tests::faults::Scene;
+
+pub(crate) fn scenes() -> Vec<Scene> {
+    Vec::new()
+}
