@@ -78,7 +78,8 @@ fn condition(condition: &Condition) -> String {
 }
 
 fn also(also: &Also) -> String {
-    format!("Also {{ code: {:?}, detail: {:?}, is: &{:?} }}", also.code, also.detail, also.is)
+    let layers = join(&also.layers, |layer| format!("Layer::{}", camel(layer)));
+    format!("Also {{ code: {:?}, layers: &[{layers}], detail: {:?}, is: &{:?} }}", also.code, also.detail, also.is)
 }
 
 fn remedy(remedy: &Remedy) -> String {

@@ -48,11 +48,14 @@ pub(crate) struct Condition {
     pub(crate) not: Vec<String>,
 }
 
-/// Findings on other targets that a cause brings about too. A code may end in `*`.
+/// Findings on other targets that a cause brings about too: those of a code, which may
+/// end in `*`, or of some layers, but for what is on loopback.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Also {
-    pub(crate) code: String,
+    pub(crate) code: Option<String>,
+    #[serde(default)]
+    pub(crate) layers: Vec<String>,
     pub(crate) detail: Option<String>,
     #[serde(default)]
     pub(crate) is: Vec<String>,
@@ -176,8 +179,14 @@ impl Record {
                 );
             }
         }
-        if let Some(wrong) = self.also.iter().find(|also| also.detail.is_some() == also.is.is_empty()) {
-            return Err(format!("`also` of {} has both `detail` and `is`, or neither", wrong.code));
+        for also in &self.also {
+            if also.code.is_some() != also.layers.is_empty() {
+                return Err("`also` has one of `code` and `layers`".into());
+            }
+            if also.detail.is_some() == also.is.is_empty() {
+                return Err("`also` has both `detail` and `is`, or neither".into());
+            }
+            also.layers.iter().try_for_each(|layer| one_of("layers", layer, &LAYERS))?;
         }
         Ok(())
     }

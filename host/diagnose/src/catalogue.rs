@@ -46,20 +46,11 @@ impl CauseDescriptor {
             self.proof
         );
         for remedy in &self.remedies {
-            let _ = write!(text, "\n{}. {}\n", remedy.title, remedy.why);
-            for step in &remedy.steps {
-                let _ = writeln!(text, "- {}", step.text);
-                let piece = step.command.as_deref().or(step.snippet.as_ref().map(|snippet| snippet.text.as_str()));
-                for line in piece.into_iter().flat_map(str::lines) {
-                    let _ = writeln!(text, "      {line}");
-                }
-            }
+            let _ = writeln!(text, "\n{}", paragraph(remedy));
         }
         if !self.sources.is_empty() {
-            text.push_str("\n## Sources\n\n");
-            for source in self.sources {
-                let _ = writeln!(text, "- {source}");
-            }
+            let lines: String = self.sources.iter().map(|source| format!("- {source}\n")).collect();
+            let _ = write!(text, "\n## Sources\n\n{lines}");
         }
         text
     }
@@ -75,6 +66,24 @@ pub fn catalogue() -> &'static [CauseDescriptor] {
         pages.sort_by_key(|page| page.code);
         pages
     })
+}
+
+/// A remedy with its steps.
+fn paragraph(remedy: &Remediation) -> String {
+    let mut text = format!("{}. {}\n\n", remedy.title, remedy.why);
+    for step in &remedy.steps {
+        let _ = writeln!(text, "- {}", step.text);
+        let piece = step.command.as_deref().or(step.snippet.as_ref().map(|snippet| snippet.text.trim()));
+        if let Some(piece) = piece {
+            // Code in a list stands below the text, and four further in.
+            let lines: String = piece.lines().map(|line| format!("      {line}\n")).collect();
+            let _ = write!(text, "\n{lines}\n");
+        }
+    }
+    if let Some(cost) = &remedy.tradeoff {
+        let _ = writeln!(text, "- What it costs: {cost}");
+    }
+    text.trim_end().to_owned()
 }
 
 fn descriptor(fault: &'static Fault) -> CauseDescriptor {

@@ -66,10 +66,13 @@ pub(crate) struct Condition {
     pub(crate) not: &'static [&'static str],
 }
 
-/// A finding on another target that follows. A code may end in `*`.
+/// A finding on another target that follows.
 #[derive(Debug)]
 pub(crate) struct Also {
-    pub(crate) code: &'static str,
+    /// May end in `*`.
+    pub(crate) code: Option<&'static str>,
+    /// In place of a code: all of these layers, but for what is on loopback.
+    pub(crate) layers: &'static [Layer],
     pub(crate) detail: Option<&'static str>,
     pub(crate) is: &'static [&'static str],
 }
@@ -143,10 +146,11 @@ impl Condition {
 
 impl Also {
     pub(crate) fn covers(&self, symptom: &Symptom<'_>) -> bool {
-        let code = match self.code.strip_suffix('*') {
-            Some(start) => symptom.code().starts_with(start),
-            None => symptom.code() == self.code,
+        let named = match self.code.map(|code| (code, code.strip_suffix('*'))) {
+            Some((_, Some(start))) => symptom.code().starts_with(start),
+            Some((code, None)) => symptom.code() == code,
+            None => self.layers.contains(&symptom.finding.layer) && !symptom.is_on_loopback(),
         };
-        code && self.detail.is_none_or(|key| symptom.detail(key).is_some_and(|value| self.is.contains(&value)))
+        named && self.detail.is_none_or(|key| symptom.detail(key).is_some_and(|value| self.is.contains(&value)))
     }
 }

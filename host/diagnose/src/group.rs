@@ -111,18 +111,23 @@ fn join(scene: &Scene<'_>, groups: &mut Vec<Group>, index: usize, reading: &Read
 /// says of itself, then the findings that only sum others up.
 fn absorb(scene: &Scene<'_>, mut groups: Vec<Group>) -> Vec<Group> {
     groups.sort_by_key(|group| (group.layer, group.code(scene).to_owned(), group.roots.first().copied()));
-    for taker in 0..groups.len() {
-        let Some(rule) = groups[taker].rule else { continue };
-        if groups[taker].roots.is_empty() {
-            continue;
-        }
+    // Who has the roots of each group; a group without roots left speaks for who took them,
+    // so that what follows from a consequence follows from its cause.
+    let mut heirs: Vec<usize> = (0..groups.len()).collect();
+    for speaker in 0..groups.len() {
+        let Some(rule) = groups[speaker].rule else { continue };
+        let taker = heirs[speaker];
         let level = groups[taker].level(scene);
         for giver in 0..groups.len() {
-            if giver != taker {
-                give(&mut groups, giver, taker, |index| {
-                    let symptom = &scene.symptoms[index];
-                    symptom.finding.level <= level && rule.brings(symptom)
-                });
+            if heirs[giver] != giver || giver == taker {
+                continue;
+            }
+            give(&mut groups, giver, taker, |index| {
+                let symptom = &scene.symptoms[index];
+                symptom.finding.level <= level && rule.brings(symptom)
+            });
+            if groups[giver].roots.is_empty() {
+                heirs.iter_mut().filter(|heir| **heir == giver).for_each(|heir| *heir = taker);
             }
         }
     }

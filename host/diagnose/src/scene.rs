@@ -183,6 +183,12 @@ impl Symptom<'_> {
         self.finding.target.as_deref().unwrap_or(&self.step.id)
     }
 
+    /// Whether its address never leaves the network namespace.
+    pub(crate) fn is_on_loopback(&self) -> bool {
+        let loopback = |place: &Place| place.host == "localhost" || place.ip().is_some_and(|ip| ip.is_loopback());
+        self.place.as_ref().is_some_and(loopback)
+    }
+
     /// The port in its address; the cache's own where there is none.
     pub(crate) fn port(&self) -> u16 {
         self.place.as_ref().and_then(|place| place.port).unwrap_or(9100)

@@ -7,24 +7,19 @@ use crate::scene::{Scene, Symptom, Whereabouts, is_docker_pool};
 use seaworthy_model::{Confidence, Level, Remediation, Risk};
 
 pub(super) const RULES: &[Rule] = &[
-    Rule::of(faults::DOCKER_NO_NETWORK)
-        .when(|scene, symptom| match symptom.code() {
-            "docker.no-network" => Some(symptom.finding.confidence),
-            code if scene.site.mode.as_deref() == Some("none")
-                && (code.starts_with("peer.dns")
-                    || matches!(
-                        code,
-                        "peer.no-route" | "peer.host-down" | "peer.silent" | "docker.host-name-unresolved"
-                    )) =>
-            {
-                Some(Confidence::Certain)
-            }
-            _ => None,
-        })
-        .also(|symptom| {
-            symptom.code().starts_with("peer.dns")
-                || matches!(symptom.code(), "peer.no-route" | "docker.host-name-unresolved" | "peers.none-reachable")
-        }),
+    Rule::of(faults::DOCKER_NO_NETWORK).when(|scene, symptom| match symptom.code() {
+        "docker.no-network" => Some(symptom.finding.confidence),
+        code if scene.site.mode.as_deref() == Some("none")
+            && (code.starts_with("peer.dns")
+                || matches!(
+                    code,
+                    "peer.no-route" | "peer.host-down" | "peer.silent" | "docker.host-name-unresolved"
+                )) =>
+        {
+            Some(Confidence::Certain)
+        }
+        _ => None,
+    }),
     Rule::of(faults::DOCKER_LOOPBACK_IN_BRIDGE)
         .when(|scene, symptom| match symptom.code() {
             "docker.loopback-peer" => Some(symptom.finding.confidence),

@@ -47,15 +47,22 @@ fn accepted(condition: &Condition) -> &'static str {
     condition.is.first().copied().unwrap_or("neither-of-these")
 }
 
-/// A run in which a record's finding is there, and all that must hold beside it.
-fn scene_of(fault: &Fault, code: &str, target: Option<&str>) -> RunRecord {
-    let some = |key: fn(&Condition) -> Option<&'static str>| -> Vec<(&str, &str)> {
-        fault.when.iter().filter_map(|condition| Some((key(condition)?, accepted(condition)))).collect()
-    };
-    let mut findings = vec![finding(code, fault.layer, target, &some(|condition| condition.detail))];
+/// Keys of a kind that a record's conditions ask for, each with a value that holds.
+fn asked(fault: &Fault, key: fn(&Condition) -> Option<&'static str>) -> Vec<(&'static str, &'static str)> {
+    fault.when.iter().filter_map(|condition| Some((key(condition)?, accepted(condition)))).collect()
+}
+
+/// A record's finding, and the findings that must be there beside it.
+fn findings_of(fault: &Fault, code: &str, target: Option<&str>) -> Vec<Value> {
+    let mut findings = vec![finding(code, fault.layer, target, &asked(fault, |condition| condition.detail))];
     let beside = fault.when.iter().filter_map(|condition| condition.finding);
     findings.extend(beside.map(|code| finding(code, Layer::Cache, Some("beside"), &[])));
-    run(&findings, &some(|condition| condition.fact))
+    findings
+}
+
+/// A run in which a record's finding is there, and all that must hold beside it.
+fn scene_of(fault: &Fault, code: &str, target: Option<&str>) -> RunRecord {
+    run(&findings_of(fault, code, target), &asked(fault, |condition| condition.fact))
 }
 
 fn texts(cause: &Cause) -> Vec<&str> {
@@ -118,6 +125,64 @@ fn a_record_is_the_cause_of_its_findings() {
     }
 }
 
+/// Two records with their findings in one run; none where they cannot hold together,
+/// or one of them says that it brings the other about.
+fn both(one: &Fault, other: &Fault, targets: [&str; 2]) -> Option<Vec<String>> {
+    let mut facts = asked(one, |condition| condition.fact);
+    for (key, value) in asked(other, |condition| condition.fact) {
+        match facts.iter().find(|(known, _)| *known == key) {
+            Some((_, same)) if *same != value => return None,
+            Some(_) => {}
+            None => facts.push((key, value)),
+        }
+    }
+    let mut findings = findings_of(one, one.findings[0], Some(targets[0]));
+    findings.extend(findings_of(other, other.findings[0], Some(targets[1])));
+    let record = run(&findings, &facts);
+    let scene = Scene::of(&record, None);
+    let follows =
+        |fault: &Fault| fault.also.iter().any(|also| scene.symptoms.iter().any(|symptom| also.covers(symptom)));
+    let shared = one.findings.iter().any(|code| other.findings.contains(code));
+    if shared || follows(one) || follows(other) {
+        return None;
+    }
+    Some(explain(record.clone(), None).causes.into_iter().map(|cause| cause.code).collect())
+}
+
+#[test]
+fn two_faults_at_once_are_both_found() {
+    let mut pairs = 0;
+    for (at, one) in faults::RULES.iter().enumerate() {
+        for other in &faults::RULES[at + 1..] {
+            let (one, other) = (one.fault, other.fault);
+            let Some(causes) = both(one, other, ["a.test:1", "b.test:2"]) else { continue };
+            pairs += 1;
+            for fault in [one, other] {
+                assert!(causes.iter().any(|code| code == fault.code), "{} and {}: {causes:?}", one.code, other.code);
+            }
+        }
+    }
+    assert!(pairs > 100, "only {pairs} pairs were tried");
+}
+
+/// On one target the lower layer explains what it can bring about; on one layer both stay.
+#[test]
+fn the_lower_layer_explains_and_siblings_stay() {
+    for one in faults::RULES {
+        for other in faults::RULES {
+            let (one, other) = (one.fault, other.fault);
+            if one.code == other.code || one.layer > other.layer {
+                continue;
+            }
+            let Some(causes) = both(one, other, ["a.test:1"; 2]) else { continue };
+            let has = |fault: &Fault| causes.iter().any(|code| code == fault.code);
+            let explained = one.layer < other.layer && one.explains_from <= other.layer;
+            assert!(has(one), "{} is not found beside {}: {causes:?}", one.code, other.code);
+            assert_eq!(has(other), !explained, "{} beside {}: {causes:?}", other.code, one.code);
+        }
+    }
+}
+
 #[test]
 fn what_is_not_known_is_no_condition_that_holds() {
     for rule in faults::RULES.iter().filter(|rule| !rule.fault.when.is_empty()) {
@@ -150,7 +215,7 @@ const SPECIMEN: Fault = Fault {
         Condition { fact: None, detail: Some("kind"), finding: None, is: &["timeout", "reset"], not: &[] },
         Condition { fact: Some("network-mode"), detail: None, finding: None, is: &[], not: &["host"] },
     ],
-    also: &[Also { code: "cache.*", detail: Some("adapter"), is: &["s3"] }],
+    also: &[Also { code: Some("cache.*"), layers: &[], detail: Some("adapter"), is: &["s3"] }],
     message: Some(&[
         value("targets", "", None),
         Part::Text(" in "),

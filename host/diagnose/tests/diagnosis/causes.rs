@@ -608,6 +608,33 @@ fn a_tier_on_the_peers_follows_from_the_peers() {
 }
 
 #[test]
+fn a_container_without_a_network_is_one_cause() {
+    let site = [("container-kind", "docker"), ("in-container", "true"), ("network-mode", "none")];
+    let store = |code: &str| finding(code, Layer::Tls).at("https://s3.example.test");
+    let mut record = suite(
+        &site,
+        vec![finding("docker.no-network", Layer::Interface)],
+        vec![peer("peer.no-route", GATEWAY), peer("peer.dns-failure", "/dns4/cache/tcp/1"), none_reachable()],
+    );
+    let tier = finding("cache.open-failed", Layer::Cache).at("s3").detail("adapter", "s3");
+    record.steps.push(step("s3.store", "s3/store", vec![store("s3.proxy")]));
+    record.steps.push(step("cache.initialization", "cache/initialization", vec![tier]));
+    let elsewhere =
+        ["dns.silent", "proxy.unreachable", "api.unreachable"].map(|code| finding(code, Layer::Tcp).at(code));
+    record.steps.push(step("net.more", "net/more", elsewhere.to_vec()));
+    let diagnosis = diagnose(record.clone(), None);
+    assert_eq!(causes(&diagnosis), [("docker.no-network", Certain)], "{:#?}", diagnosis.causes);
+    assert_eq!(diagnosis.causes[0].explains.len(), 9);
+    // What fails on loopback, or by itself, is another matter.
+    let node = finding("node.refused", Layer::Tcp).at("http://127.0.0.1:5001");
+    record.steps.push(step("other", "x/y", vec![node]));
+    let secret = finding("secret.missing", Layer::Identity);
+    record.steps.push(step("p2p.encryption", "p2p/encryption", vec![secret]));
+    let codes: Vec<String> = diagnose(record, None).causes.into_iter().map(|cause| cause.code).collect();
+    assert_eq!(codes, ["docker.no-network", "node.refused", "secret.missing"]);
+}
+
+#[test]
 fn what_no_rule_knows_is_its_own_cause() {
     let acme = || finding("acme.bad", Layer::Tls).at("proxy");
     let mut record = record::record(vec![

@@ -61,6 +61,12 @@ fn a_wrong_record_is_named_with_its_file_and_code() {
             "names one of",
         ),
         ("fold = \"target\"", "fold = \"target\"\nwhen = [{ fact = \"a\" }]", "one of `is` and `not`"),
+        (
+            "fold = \"target\"",
+            "fold = \"target\"\nalso = [{ detail = \"a\", is = [\"b\"] }]",
+            "one of `code` and `layers`",
+        ),
+        ("fold = \"target\"", "fold = \"target\"\nalso = [{ layers = [\"ip\"] }]", "`layers` is one of"),
         ("[[fault.remedies]]\nid", "[[fault.more]]\nid", "more"),
     ] {
         assert!(GOOD.contains(old), "{old}");
