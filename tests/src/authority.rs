@@ -1,3 +1,5 @@
+//! Certificates for scenes: authorities, and what servers show.
+
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, KeyPair, date_time_ymd};

@@ -9,9 +9,12 @@
 
 #![deny(missing_docs)]
 
+pub mod authority;
 mod binary;
 mod caddy;
+mod certified;
 pub mod faults;
+mod forward_proxy;
 mod guests;
 mod kubo;
 pub mod lab;
@@ -24,11 +27,13 @@ mod origin;
 mod peer;
 mod proxy;
 mod python;
+mod python_client;
 mod reading;
 mod relay;
 pub mod rivals;
 mod scene;
 mod scripted;
+mod scripted_store;
 mod served;
 mod servers;
 mod services;
@@ -38,6 +43,8 @@ mod workspace;
 
 pub use binary::{Run, Seaworthy, Started, binary};
 pub use caddy::{CADDY_TOKEN, Caddy};
+pub use certified::Certified;
+pub use forward_proxy::{ForwardProxy, Way};
 pub use guests::{build_guests, digest};
 pub use kubo::{Kubo, KuboOptions};
 pub use link::{Link, Traffic};
@@ -46,11 +53,13 @@ pub use object_store::{Make, ObjectStore};
 pub use origin::{Heard, Origin, Said};
 pub use peer::{Peer, PeerOptions};
 pub use proxy::{CachingProxy, Client, Got, ProxyOptions};
+pub use python_client::{PythonClient, registry_entry};
 pub use python::{PythonOptions, PythonPeer};
 pub use reading::Reading;
 pub use relay::{Behaviour, Relay};
 pub use scene::{NoStage, Scene, run_scenes};
 pub use scripted::{Asked, Scripted, Told};
+pub use scripted_store::{store_denying, store_says};
 pub use served::{Answer, ServedPeer};
 pub use servers::{Announced, Spoken, server};
 pub use services::{SilentPorts, Stand};

@@ -17,6 +17,8 @@ seaworthy_check_sdk::descriptor!();
 
 /// S3 refuses requests that are signed so far away, in milliseconds.
 const S3: i64 = 900_000;
+/// Peers refuse entries that are made so far in the future, in milliseconds.
+const PEERS: i64 = 60_000;
 /// More sources than this say nothing more, and would not be asked all at once.
 const SOURCES: usize = 16;
 
@@ -47,6 +49,8 @@ struct Source {
     /// As the target is written.
     address: String,
     says: Option<Says>,
+    /// A peer of the cache, which refuses entries from the future.
+    peer: bool,
     /// Why it says nothing.
     silent: String,
 }
@@ -111,7 +115,7 @@ fn ask_web(addresses: &[String], timeout: u32) -> Vec<Source> {
             Err(failure) => refused(failure, started).ok_or_else(|| failure.message.clone()),
         };
         let silent = says.as_ref().err().cloned().unwrap_or_default();
-        Source { id: seen.id, address: address.clone(), says: says.ok(), silent }
+        Source { id: seen.id, address: address.clone(), says: says.ok(), peer: false, silent }
     };
     addresses.iter().zip(seen).map(source).collect()
 }
@@ -169,7 +173,8 @@ fn ask_peers(addresses: &[String], secret: &str, timeout: u32) -> Vec<Source> {
         let failure = rung.and_then(|rung| rung.outcome.as_ref().err()).or(peer.outcome.as_ref().err());
         let silent =
             failure.map_or_else(|| "the peer does not say its time".to_owned(), |failure| failure.message.clone());
-        Source { id: rung.map_or(peer.id, |rung| rung.id), address: address.clone(), says, silent }
+        let id = rung.map_or(peer.id, |rung| rung.id);
+        Source { id, address: address.clone(), says, peer: true, silent }
     };
     addresses.iter().zip(ladder::climb(&attempts)).map(source).collect()
 }
@@ -200,6 +205,8 @@ fn report(sources: &[Source], limits: Limits, evidence: Evidence) -> Outcome {
             findings.inconclusive(reason, evidence)
         }
         Verdict::Agreed { offset, apart, bound } => {
+            let peers = sources.iter().any(|source| source.peer && source.says.is_some());
+            let limits = if peers { Limits { fail: limits.fail.min(PEERS), ..limits } } else { limits };
             let level = judge::level(offset, limits);
             findings.fact(facts::CLOCK_VERDICT, if level.is_some() { "wrong" } else { "right" }, &evidence);
             if !bound {
@@ -272,6 +279,7 @@ mod tests {
             id: 1,
             address: format!("http://{at}.test/"),
             says: ms.map(|ms| Says::Offset { ms, uncertain: 500 }),
+            peer: false,
             silent: "no answer".into(),
         };
         let sources: Vec<Source> = offsets.iter().enumerate().map(source).collect();
@@ -299,6 +307,22 @@ mod tests {
         {
             assert!(unknown.findings.is_empty() && unknown.summary.contains("source"), "{}", unknown.summary);
         }
+    }
+
+    #[test]
+    fn a_minute_is_too_much_where_peers_are_asked() {
+        let source = |at: usize, peer: bool| Source {
+            id: 1,
+            address: format!("{at}"),
+            says: Some(Says::Offset { ms: 90_000, uncertain: 500 }),
+            peer,
+            silent: String::new(),
+        };
+        let level = |peer: bool| {
+            let outcome = report(&[source(0, false), source(1, peer), source(2, false)], LIMITS, Evidence::one(1));
+            outcome.findings[0].level.clone()
+        };
+        assert_eq!((level(false).as_str(), level(true).as_str()), ("warn", "fail"));
     }
 
     #[test]

@@ -56,9 +56,21 @@ fn read(text: String, hop: Hop, seen: &tcp::Seen, answer: Option<&dns::Seen>) ->
         Some(ip) => vec![ip],
         None => resolved.map(|a| a.addresses.iter().filter_map(|text| ip::parse(text)).collect()).unwrap_or_default(),
     };
-    let tried = seen.tried.iter().filter_map(|tried| Some((host_of(&tried.address)?, reply(&tried.outcome)))).collect();
+    let addresses: Vec<IpAddr> = addresses.into_iter().filter(|address| hop.means(*address)).collect();
+    let tried: Vec<(IpAddr, Reply)> = seen
+        .tried
+        .iter()
+        .filter_map(|tried| Some((host_of(&tried.address)?, reply(&tried.outcome))))
+        .filter(|(address, _)| hop.means(*address))
+        .collect();
+    // Of a name that means one family, the other's answer says nothing.
+    let best = match (hop.only_ipv4, tried.iter().find(|(_, reply)| reply.shows_life()).or(tried.first())) {
+        (Some(_), Some((_, reply))) => *reply,
+        (Some(_), None) => Reply::Untried,
+        (None, _) => reply(&seen.outcome),
+    };
     let ids = std::iter::once(seen.id).chain(answer.map(|answer| answer.id)).collect();
-    Probe { text, hop, addresses, tried, reply: reply(&seen.outcome), seen: ids }
+    Probe { text, hop, addresses, tried, reply: best, seen: ids }
 }
 
 /// The address in `1.2.3.4:9100` or `[::1]:9100`.

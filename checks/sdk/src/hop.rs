@@ -18,6 +18,9 @@ pub enum Transport {
 pub struct Hop {
     /// A name, or an address without brackets.
     pub host: String,
+    /// Whether only addresses of IPv4 (`/dns4/`), or of IPv6 (`/dns6/`), are meant; none
+    /// where any will do.
+    pub only_ipv4: Option<bool>,
     /// The port; that of the scheme where none is written.
     pub port: u16,
     /// Over what.
@@ -55,6 +58,7 @@ impl Hop {
         };
         (!host.is_empty()).then(|| Self {
             host: host.into(),
+            only_ipv4: None,
             port,
             transport: Transport::Tcp,
             scheme: scheme.to_ascii_lowercase(),
@@ -72,6 +76,12 @@ impl Hop {
     #[must_use]
     pub fn with_port(&self, port: u16) -> String {
         join(&self.host, port)
+    }
+
+    /// Whether an address of its name is one that is meant.
+    #[must_use]
+    pub fn means(&self, address: IpAddr) -> bool {
+        self.only_ipv4.is_none_or(|wanted| wanted == address.is_ipv4())
     }
 
     /// The address, where the host is one.
@@ -103,6 +113,11 @@ fn multiaddr(address: &str) -> Option<Hop> {
     let after = rest.iter().rposition(|part| matches!(*part, "p2p" | "ipfs"));
     Some(Hop {
         host: (*host).into(),
+        only_ipv4: match *kind {
+            "dns4" => Some(true),
+            "dns6" => Some(false),
+            _ => None,
+        },
         port: port.parse().ok()?,
         transport,
         scheme: "libp2p".into(),
@@ -143,6 +158,14 @@ mod tests {
         ] {
             assert_eq!(Hop::parse(address).map(|e| e.socket()).as_deref(), expected, "{address}");
         }
+    }
+
+    #[test]
+    fn a_name_may_mean_one_family() {
+        let means = |text: &str, address: &str| Hop::parse(text).unwrap().means(ip::parse(address).unwrap());
+        assert!(means("/dns4/a.test/tcp/1", "10.0.0.1") && !means("/dns4/a.test/tcp/1", "fd00::1"));
+        assert!(means("/dns6/a.test/tcp/1", "fd00::1") && !means("/dns6/a.test/tcp/1", "10.0.0.1"));
+        assert!(means("/dns/a.test/tcp/1", "fd00::1") && means("a.test:1", "10.0.0.1"));
     }
 
     #[test]

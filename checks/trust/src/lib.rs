@@ -233,17 +233,23 @@ fn report(looked: &[Looked], machine: &Machine, evidence: Evidence) -> Outcome {
     let mut findings = Findings::new();
     let shown: Vec<Shown> = looked.iter().map(|one| one.shown.clone()).collect();
     let interceptors = judge::interceptors(&shown);
-    let mut unreached = Vec::new();
+    let replacing = machine.dangling.iter().find(|(name, _)| name.starts_with("SSL_CERT_"));
+    let (mut unreached, mut told) = (Vec::new(), Vec::new());
     for one in looked {
         let trusted = one.shown.native.is_ok();
-        match judge::one(&one.shown, &machine.store) {
-            Some(code) => findings.add(telling(one, code, machine, &interceptors)),
-            None if !trusted => unreached.push(one.address.as_str()),
-            None => {}
+        match (judge::one(&one.shown, &machine.store), replacing) {
+            // Nobody is trusted since the file that replaces the store is not there.
+            (Some(code), Some((name, path))) if code.code == codes::TLS_NO_ROOTS.code => {
+                findings.add(dangling(&one.address, name, path, &machine.ids));
+                told.push(*name);
+            }
+            (Some(code), _) => findings.add(telling(one, code, machine, &interceptors)),
+            (None, _) if !trusted => unreached.push(one.address.as_str()),
+            (None, _) => {}
         }
     }
-    for (name, path) in &machine.dangling {
-        findings.add(dangling(name, path, &machine.ids));
+    for (name, path) in machine.dangling.iter().filter(|(name, _)| !told.contains(name)) {
+        findings.add(dangling(name, name, path, &machine.ids));
     }
     let trusted = looked.iter().filter(|one| one.shown.native.is_ok()).count();
     findings.fact(facts::TLS_TRUSTED, trusted, &evidence);
@@ -332,12 +338,13 @@ fn named(one: &Looked) -> String {
     if one.names.is_empty() { one.detail("subject").to_owned() } else { one.names.join(", ") }
 }
 
-fn dangling(name: &str, path: &str, ids: &[u32]) -> CitedFinding {
+fn dangling(target: &str, name: &str, path: &str, ids: &[u32]) -> CitedFinding {
     let reader = BUNDLES.iter().find(|(known, _)| *known == name).map_or("programs", |(_, reader)| *reader);
     let finding = codes::TLS_BUNDLE_MISSING
-        .at(name)
+        .at(target)
         .message(format!("{name} names {path}, which does not exist: {reader} will refuse every certificate"))
         .observed(path)
+        .detail("variable", name)
         .detail("path", path)
         .detail("reader", reader);
     let cited = finding.cite(ids.first().copied().unwrap_or_default());
@@ -425,5 +432,11 @@ mod tests {
         let outcome = report(&[looked("a.test", Ok(()), Ok(()))], &machine, Evidence::one(1));
         assert_eq!(outcome.findings[0].code, "tls.bundle-missing");
         assert!(outcome.findings[0].message.contains("Node.js"));
+        let gone = vec![("SSL_CERT_FILE", "/corp.pem".to_owned())];
+        let store = Store { certificates: Some(0), replaced: Some(("SSL_CERT_FILE".into(), 0)) };
+        let machine = Machine { ids: vec![4], dangling: gone, store, ..Machine::default() };
+        let outcome = report(&[looked("a.test", Err("tls-no-roots"), Ok(()))], &machine, Evidence::one(1));
+        let told: Vec<_> = outcome.findings.iter().map(|f| (f.code.as_str(), f.target.as_deref())).collect();
+        assert_eq!(told, [("tls.bundle-missing", Some("a.test"))], "one cause, at what fails for it");
     }
 }

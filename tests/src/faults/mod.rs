@@ -24,7 +24,7 @@
 //!     let listener = world.listener(8080)?;
 //!     world.keep("server", Scripted::on(listener, move |_| Told::text(status, ""))?);
 //!     let url = format!("http://{}:8080/", world.address()?);
-//!     world.policy(&format!(
+//!     world.set_policy("example", &format!(
 //!         "[targets.example]\nkind = \"http\"\nurl = \"{url}\"\n[[check]]\nid = \"example\"\n\
 //!          use = \"bundled:net/http\"\ntarget = \"example\"\nseverity = \"critical\"\n"
 //!     ));

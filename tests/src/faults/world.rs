@@ -33,7 +33,8 @@ pub struct World {
     zone: Arc<Mutex<BTreeMap<String, Reply>>>,
     addresses: BTreeMap<usize, Vec<String>>,
     env: BTreeMap<String, String>,
-    policies: Vec<String>,
+    policies: BTreeMap<(usize, String), String>,
+    suite: bool,
     checks: Vec<String>,
     args: Vec<String>,
     before: Vec<OsString>,
@@ -57,7 +58,8 @@ impl World {
             zone: Arc::default(),
             addresses: BTreeMap::new(),
             env: BTreeMap::new(),
-            policies: Vec::new(),
+            policies: BTreeMap::new(),
+            suite: false,
             checks: Vec::new(),
             args: Vec::new(),
             before: Vec::new(),
@@ -250,6 +252,7 @@ impl World {
 
     /// Sets the scene's part of `CACHE_BOOTSTRAP_PEERS`, and P2P and its secret on.
     pub fn use_peers(&mut self, addresses: &[&str]) {
+        self.suite = true;
         self.addresses.insert(self.at, addresses.iter().map(|&a| a.to_owned()).collect());
         self.env.entry("CACHE_ENABLE_P2P".into()).or_insert_with(|| "true".into());
         self.env.entry("CACHE_P2P_SHARED_SECRET".into()).or_insert_with(|| SECRET.into());
@@ -338,12 +341,25 @@ impl World {
         self.env.remove(name);
     }
 
-    /// Adds to the runner's checks.toml; without any the default suite is run. `version = 1` is
-    /// added. The same text is added once.
+    /// Adds a part to the runner's checks.toml: `[[check]]`, `[targets.NAME]` and
+    /// `[vars.NAME]` blocks; the same part is added once. In a pair both scenes' parts
+    /// stand in one file, so ids of checks and names of targets that end in
+    /// [`World::number`] keep out of each other's way.
+    ///
+    /// *Behaviour*: `version = 1` is added. Where a scene uses peers
+    /// ([`World::use_peers`]), or no part is given, the default suite is run too.
     pub fn policy(&mut self, text: &str) {
-        if !self.policies.iter().any(|known| known == text) {
-            self.policies.push(text.to_owned());
-        }
+        self.set_policy(text, text);
+    }
+
+    /// The same, in the place of the part that had this name before.
+    pub fn set_policy(&mut self, name: &str, text: &str) {
+        self.policies.insert((self.at, name.to_owned()), text.to_owned());
+    }
+
+    /// Leaves the default suite out, although the scene uses peers.
+    pub fn without_suite(&mut self) {
+        self.suite = false;
     }
 
     /// Runs these checks only, by their ids.
@@ -358,6 +374,14 @@ impl World {
     /// A further argument of `seaworthy run`.
     pub fn arg(&mut self, argument: &str) {
         self.args.push(argument.to_owned());
+    }
+
+    /// Further arguments of `seaworthy run`; the same ones again are left out.
+    pub fn args(&mut self, arguments: &[&str]) {
+        let known = self.args.windows(arguments.len().max(1)).any(|window| window == arguments);
+        if !known {
+            self.args.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        }
     }
 
     /// Takes all such arguments away again.
@@ -442,10 +466,15 @@ impl World {
     pub fn run_command(&self, words: &[&str]) -> Result<Seaworthy> {
         let mut all = vec!["run".to_owned()];
         all.extend(self.checks.iter().cloned());
-        let text = match self.policies.as_slice() {
-            [] => default_suite()?,
-            policies => format!("version = 1\n{}", policies.join("\n")),
-        };
+        let suite = self.suite || self.policies.is_empty();
+        let head = if suite { default_suite()? } else { "version = 1\n".to_owned() };
+        let mut parts: Vec<&String> = Vec::new();
+        for part in self.policies.values().filter(|part| !part.is_empty()) {
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        let text = parts.iter().fold(head, |text, part| text + "\n" + part);
         let file = self.folder().join("checks.toml");
         std::fs::write(&file, text).with_context(|| file.display().to_string())?;
         all.extend(["-c".to_owned(), file.display().to_string()]);

@@ -124,7 +124,7 @@ fn compared(lab: &Lab) -> Result<()> {
     let gateway = peer.at(&format!("ip4/{}", lab.gateway("bridge")?))?;
     let host = record("host.json", seaworthy_tests::Peer::configure(lab.on_host(["run", "-f", "json"])?, &gateway))?;
     let port = peer.port()?;
-    let wall = lab.firewall(["-i", "docker0", "-p", "tcp", "--dport", &port.to_string(), "-j", "DROP"])?;
+    let wall = lab.firewall(&["-i", "docker0", "-p", "tcp", "--dport", &port.to_string(), "-j", "DROP"])?;
     let runner = Container::of(["run", "-f", "json"]).runner(&gateway);
     let dark = folder.path().join("dark.json");
     std::fs::write(&dark, &lab.run(&runner)?.exits(1)?.stdout)?;

@@ -141,8 +141,7 @@ fn host_report(world: &mut World) -> Result<()> {
     let run = run.env("CACHE_ENABLE_P2P", "true").env("CACHE_BOOTSTRAP_PEERS", peers);
     run.env("CACHE_P2P_SHARED_SECRET", SECRET).run()?;
     anyhow::ensure!(file.is_file(), "no host report was written");
-    world.arg("--host-report");
-    world.arg(&file.display().to_string());
+    world.args(&["--host-report", &file.display().to_string()]);
     Ok(())
 }
 

@@ -63,6 +63,10 @@ fn trust() -> Vec<Scene> {
         },
         Scene { inject: |world| stored(world, "empty.pem", ""), ..of("tls/no-roots", &["F74"], &["tls.no-roots"]) },
         Scene {
+            inject: |world| Ok(world.env("SSL_CERT_FILE", "/nonexistent/roots.pem")),
+            ..of("tls/store-that-is-not-there", &[], &["tls.bundle-missing"])
+        },
+        Scene {
             inject: |world| Ok(world.env("NODE_EXTRA_CA_CERTS", "/nonexistent/company.pem")),
             remedy: |world| Ok(world.unset("NODE_EXTRA_CA_CERTS")),
             ..of("tls/variable-without-its-file", &[], &["tls.bundle-missing"])
@@ -373,6 +377,8 @@ fn excepted(world: &mut World) -> Result<()> {
     world.policy(&checked(&format!("url = \"http://{service}/\""), ""));
     let address = world.address()?.to_string();
     world.env("NO_PROXY", &address);
+    // Node reads these variables only where it is told to.
+    world.env("NODE_USE_ENV_PROXY", "1");
     by_its_proxy(world)
 }
 

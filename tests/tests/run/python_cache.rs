@@ -5,13 +5,14 @@
 use crate::Loopback;
 use anyhow::{Context, Result, bail, ensure};
 use seaworthy_model::{Level, Report};
-use seaworthy_tests::{Peer, PeerOptions, Reading, Scene, Seaworthy, Stand, scratch, workspace_root};
+use seaworthy_tests::{
+    Peer, PeerOptions, PythonClient, Reading, Scene, Seaworthy, Stand, registry_entry, scratch, workspace_root,
+};
 use std::ffi::OsString;
 use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use tempfile::TempDir;
 
 pub(crate) fn scenes() -> Vec<Scene<Loopback>> {
     vec![
@@ -39,58 +40,27 @@ pub(crate) fn scenes() -> Vec<Scene<Loopback>> {
     ]
 }
 
-/// What a complete client has.
-const COMPLETE: [(&str, &str); 5] = [
-    ("libp2p", "0.8.1"),
-    ("cryptography", "46.0.1"),
-    ("multiformats", "0.3.1"),
-    ("py_multihash", "3.0.0"),
-    ("ipfs_accelerate_py", "0.0.45"),
-];
-/// A source of a release that can talk to the others.
-const WITH_P2P: &str = "PROTOCOL = '/github-cache/1.0.0'\nON = os.environ.get('CACHE_ENABLE_P2P')\n";
 /// A well-formed id that belongs to nobody.
 const NOBODY: &str = "12D3KooWSahP5pFRCEfaziPEba7urXGeif6T1y8jmodzdFUvzBHj";
 
 /// A place with an interpreter that would fail if anybody ran it.
 struct Client {
-    root: TempDir,
+    python: PythonClient,
 }
 
 impl Client {
     fn with(packages: &[(&str, &str)], source: &str) -> Result<Self> {
-        let root = scratch()?;
-        let bin = root.path().join("bin");
-        let site = root.path().join("lib/python3.12/site-packages");
-        std::fs::create_dir_all(&bin)?;
-        std::fs::create_dir_all(site.join("ipfs_accelerate_py"))?;
-        let binary = bin.join("python3.12");
-        std::fs::write(&binary, "#!/bin/false\n")?;
-        std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755))?;
-        symlink("python3.12", bin.join("python3"))?;
-        for (name, version) in packages {
-            let info = site.join(format!("{name}-{version}.dist-info"));
-            std::fs::create_dir_all(&info)?;
-            std::fs::write(info.join("METADATA"), format!("Name: {name}\nVersion: {version}\n"))?;
-        }
-        std::fs::write(site.join("ipfs_accelerate_py/cache.py"), source)?;
-        let record = site.join("ipfs_accelerate_py-0.0.45.dist-info/RECORD");
-        if record.parent().is_some_and(Path::is_dir) {
-            std::fs::write(record, "ipfs_accelerate_py/cache.py,,\n")?;
-        }
-        Ok(Self { root })
+        Ok(Self { python: PythonClient::with(packages, source)? })
     }
 
     fn complete() -> Result<Self> {
-        Self::with(&COMPLETE, WITH_P2P)
+        Ok(Self { python: PythonClient::complete()? })
     }
 
     /// A run in which this is the only Python, with a home of its own.
     fn run(&self, checks: &[&str]) -> Result<Seaworthy> {
         let args = ["run", "-f", "json", "--report-only"].iter().chain(checks);
-        let home = self.root.path().join("home");
-        std::fs::create_dir_all(&home)?;
-        Ok(Seaworthy::new(args)?.env("PATH", self.root.path().join("bin")).env("HOME", home))
+        Ok(Seaworthy::new(args)?.env("PATH", self.python.bin()).env("HOME", self.python.home()?))
     }
 
     fn report(&self, checks: &[&str], variables: &[(&str, &str)]) -> Result<Report> {
@@ -205,7 +175,7 @@ fn running_without_socket(_: &Loopback) -> Result<()> {
 
 fn ignored_switch(_: &Loopback) -> Result<()> {
     let on = [("CACHE_ENABLE_P2P", "true")];
-    let client = Client::with(&COMPLETE, "# CACHE_ENABLE_P2P is retired\n")?;
+    let client = Client::with(&PythonClient::COMPLETE, "# CACHE_ENABLE_P2P is retired\n")?;
     let report = client.report(DEPENDENCIES, &on)?;
     names(&report, "dependencies.flag-ignored")?;
     let command = commands(&report, "dependencies.flag-ignored")?;
@@ -305,7 +275,7 @@ fn public_address(_: &Loopback) -> Result<()> {
     let folder = scratch()?;
     let client = Client::complete()?;
     let path = std::env::var("PATH").unwrap_or_default();
-    let path = format!("{}:{path}", client.root.path().join("bin").display());
+    let path = format!("{}:{path}", client.python.bin().display());
     let run = |vanishing: bool, variables: &[(&str, &str)]| -> Result<Report> {
         let run =
             client.run(&["docker.network-mode"])?.env("PATH", &path).through(&secluded(folder.path(), vanishing)?);
@@ -328,11 +298,11 @@ fn public_address(_: &Loopback) -> Result<()> {
 }
 
 fn look_alike_package(_: &Loopback) -> Result<()> {
-    let packages = COMPLETE.map(|(name, version)| match name {
+    let packages = PythonClient::COMPLETE.map(|(name, version)| match name {
         "multiformats" => ("py_multiformats_cid", "0.4.4"),
         _ => (name, version),
     });
-    let report = Client::with(&packages, WITH_P2P)?.report(DEPENDENCIES, &[])?;
+    let report = Client::with(&packages, PythonClient::WITH_P2P)?.report(DEPENDENCIES, &[])?;
     names(&report, "dependencies.look-alike")?;
     let command = commands(&report, "dependencies.look-alike")?;
     ensure!(
@@ -343,8 +313,8 @@ fn look_alike_package(_: &Loopback) -> Result<()> {
 }
 
 fn both_multihashes(_: &Loopback) -> Result<()> {
-    let packages: Vec<_> = COMPLETE.into_iter().chain([("pymultihash", "0.8.2")]).collect();
-    let report = Client::with(&packages, WITH_P2P)?.report(DEPENDENCIES, &[])?;
+    let packages: Vec<_> = PythonClient::COMPLETE.into_iter().chain([("pymultihash", "0.8.2")]).collect();
+    let report = Client::with(&packages, PythonClient::WITH_P2P)?.report(DEPENDENCIES, &[])?;
     names(&report, "dependencies.conflict")?;
     let command = commands(&report, "dependencies.conflict")?;
     ensure!(command.contains("uninstall -y pymultihash") && command.contains("py-multihash"), "{command}");
@@ -352,8 +322,8 @@ fn both_multihashes(_: &Loopback) -> Result<()> {
 }
 
 fn unquoted_requirement(_: &Loopback) -> Result<()> {
-    let old = COMPLETE.map(|(name, version)| if name == "libp2p" { (name, "0.4.0") } else { (name, version) });
-    let client = Client::with(&old, WITH_P2P)?;
+    let old = PythonClient::COMPLETE.map(|(name, version)| if name == "libp2p" { (name, "0.4.0") } else { (name, version) });
+    let client = Client::with(&old, PythonClient::WITH_P2P)?;
     let workspace = scratch()?;
     let workflows = workspace.path().join(".github/workflows");
     std::fs::create_dir_all(&workflows)?;
@@ -378,20 +348,6 @@ fn unquoted_requirement(_: &Loopback) -> Result<()> {
     let report = run()?;
     report.no_cause("dependencies.unquoted-requirement")?;
     names(&report, "dependencies.too-old")
-}
-
-/// Writes a registry's entry as the bootstrap helper does, a minute old.
-fn entry(folder: &Path, file: &str, runner: &str, id: &str, address: &str) -> Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
-    let seen =
-        Command::new("date").args(["-u", "-d", &format!("@{}", now - 60), "+%Y-%m-%dT%H:%M:%S.000000"]).output()?;
-    let seen = String::from_utf8(seen.stdout)?;
-    let text = serde_json::json!({
-        "peer_id": id, "runner_name": runner, "public_ip": null, "listen_port": 9100, "multiaddr": address,
-        "last_seen": seen.trim(), "metadata": {},
-    });
-    std::fs::write(folder.join(file), text.to_string()).context("the registry")
 }
 
 fn registry(folder: &Path, variables: &[(&str, &str)]) -> Result<Report> {
@@ -424,7 +380,7 @@ fn private_registry(_: &Loopback) -> Result<()> {
 
 fn two_registries(_: &Loopback) -> Result<()> {
     let (host, own) = (scratch()?, scratch()?);
-    entry(host.path(), "peer_b.json", "b", NOBODY, "/ip4/192.0.2.9/tcp/9100")?;
+    registry_entry(host.path(), "peer_b.json", "b", NOBODY, "/ip4/192.0.2.9/tcp/9100")?;
     let of = |folder: &Path, more: &[&str]| -> Result<Seaworthy> {
         let args = ["run", "cache.initialization", "-f", "json", "--report-only"].iter().chain(more);
         Ok(Seaworthy::new(args)?.env("IPFS_ACCELERATE_P2P_CACHE_DIR", folder))
@@ -437,21 +393,21 @@ fn two_registries(_: &Loopback) -> Result<()> {
     let same = of(host.path(), &["--host-report", &given])?.run()?.exits(0)?.report()?;
     same.no_cause("cache.registry-not-shared")?;
     // The same name in both, with another identity.
-    entry(own.path(), "peer_b.json", "b", "12D3KooWOther", "/ip4/192.0.2.8/tcp/9100")?;
+    registry_entry(own.path(), "peer_b.json", "b", "12D3KooWOther", "/ip4/192.0.2.8/tcp/9100")?;
     names(&of(own.path(), &["--host-report", &given])?.run()?.exits(0)?.report()?, "cache.runner-name-twice")
 }
 
 fn same_name(_: &Loopback) -> Result<()> {
     let folder = scratch()?;
-    entry(folder.path(), "peer_a.json", "runner-1", NOBODY, "/ip4/192.0.2.9/tcp/9100")?;
+    registry_entry(folder.path(), "peer_a.json", "runner-1", NOBODY, "/ip4/192.0.2.9/tcp/9100")?;
     registry(folder.path(), &[("RUNNER_NAME", "runner-2")])?.no_cause("cache.runner-name-twice")?;
-    entry(folder.path(), "peer_b.json", "runner-1", "12D3KooWOther", "/ip4/192.0.2.8/tcp/9100")?;
+    registry_entry(folder.path(), "peer_b.json", "runner-1", "12D3KooWOther", "/ip4/192.0.2.8/tcp/9100")?;
     let report = registry(folder.path(), &[])?;
     names(&report, "cache.runner-name-twice")?;
     ensure!(report.cause("cache.runner-name-twice")?.target.as_deref() == Some("runner-1"), "{}", report.digest());
     // Under our own name, at an address that is none of ours.
     std::fs::remove_file(folder.path().join("peer_b.json"))?;
-    entry(folder.path(), "peer_a.json", "runner-1", NOBODY, "/ip4/10.254.254.254/tcp/9100")?;
+    registry_entry(folder.path(), "peer_a.json", "runner-1", NOBODY, "/ip4/10.254.254.254/tcp/9100")?;
     names(&registry(folder.path(), &[("RUNNER_NAME", "runner-1")])?, "cache.runner-name-twice")
 }
 
@@ -459,7 +415,7 @@ fn dead_entry(_: &Loopback) -> Result<()> {
     let folder = scratch()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = format!("/ip4/127.0.0.1/tcp/{}/p2p/{NOBODY}", listener.local_addr()?.port());
-    entry(folder.path(), "peer_a.json", "a", NOBODY, &address)?;
+    registry_entry(folder.path(), "peer_a.json", "a", NOBODY, &address)?;
     registry(folder.path(), &[])?.no_cause("identity.ended-process")?;
     drop(listener);
     let report = registry(folder.path(), &[])?;
@@ -482,7 +438,7 @@ fn stale_identity(_: &Loopback) -> Result<()> {
         let run = Seaworthy::new(["run", "net.connectivity", "cache.initialization", "-f", "json", "--report-only"])?;
         Peer::configure(run, &address).env("IPFS_ACCELERATE_P2P_CACHE_DIR", more).run()?.exits(0)?.report()
     };
-    entry(folder.path(), "peer_a.json", "a", NOBODY, &address)?;
+    registry_entry(folder.path(), "peer_a.json", "a", NOBODY, &address)?;
     let report = run(folder.path())?;
     names(&report, "identity.ended-process")?;
     ensure!(commands(&report, "identity.ended-process")?.contains(peer.id()), "{}", report.digest());
@@ -495,7 +451,7 @@ fn undialable_entry(_: &Loopback) -> Result<()> {
     let folder = scratch()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = format!("/ip4/0.0.0.0/tcp/{}/p2p/{NOBODY}", listener.local_addr()?.port());
-    entry(folder.path(), "peer_a.json", "a", NOBODY, &address)?;
+    registry_entry(folder.path(), "peer_a.json", "a", NOBODY, &address)?;
     let report = registry(folder.path(), &[])?;
     names(&report, "cache.registry-undialable")?;
     ensure!(commands(&report, "cache.registry-undialable")?.contains("CACHE_ADVERTISE_IP"), "{}", report.digest());

@@ -3,7 +3,9 @@
 use crate::place::{Place, fact};
 use crate::{Here, on_each};
 use anyhow::{Context, Result, ensure};
-use seaworthy_tests::{Behaviour, Make, ObjectStore, Reading as _, Relay, Scene, Scripted, SilentPorts};
+use seaworthy_tests::{
+    Behaviour, Make, ObjectStore, Reading as _, Relay, Scene, Scripted, SilentPorts, store_denying, store_says,
+};
 
 pub(crate) fn scenes() -> Vec<Scene<Here>> {
     let mut scenes = on_each![
@@ -74,18 +76,12 @@ fn region() -> Result<()> {
 }
 
 fn writes_nothing() -> Result<()> {
-    let store = denying(&[], true)?;
+    let store = Scripted::start(store_denying(&[], true))?;
     let facts = Place::at(store.address())?.reading_only()?.passes()?;
     ensure!(fact(&facts, "permitted")? == "list,read", "{facts:?}");
     let asked: Vec<String> = store.asked().into_iter().map(|asked| asked.line()).collect();
     ensure!(asked.len() == 2 && asked.iter().all(|line| line.starts_with("GET ")), "{asked:?}");
     Ok(())
-}
-
-/// One error of S3, for every request.
-fn error(status: &str, headers: &str, inner: &str) -> Result<Scripted> {
-    let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error>{inner}</Error>");
-    Scripted::always(&format!("HTTP/1.1 {status}\r\nContent-Type: application/xml\r\n{headers}"), &body)
 }
 
 fn scripted() -> Result<()> {
@@ -125,7 +121,7 @@ fn scripted() -> Result<()> {
             ("status", "403"),
         ),
     ] {
-        let store = error(status, headers, inner)?;
+        let store = Scripted::start(store_says(status, headers, inner))?;
         let finding = Place::at(store.address())?.finds(code).context(code)?;
         let found = finding.details.get(detail.0).map(String::as_str);
         ensure!(found == Some(detail.1), "{code}: {} is {found:?}", detail.0);
@@ -136,44 +132,16 @@ fn scripted() -> Result<()> {
     Place::at(console.address())?.finds("s3.not-s3").map(drop)
 }
 
-/// A store on which everything is permitted but what is asked for with these methods.
-fn denying(methods: &'static [&'static str], list: bool) -> Result<Scripted> {
-    Scripted::start(move |asked| {
-        let denied = || {
-            let body = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
-            ("HTTP/1.1 403 Forbidden\r\n".to_owned(), body.to_owned())
-        };
-        let method = asked.method.as_str();
-        match method {
-            "GET" if asked.target.contains("list-type=2") => {
-                if list {
-                    (
-                        "HTTP/1.1 200 OK\r\n".into(),
-                        "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>".into(),
-                    )
-                } else {
-                    denied()
-                }
-            }
-            method if methods.contains(&method) => denied(),
-            "GET" if !list => denied(),
-            "GET" => ("HTTP/1.1 404 Not Found\r\n".into(), "<Error><Code>NoSuchKey</Code></Error>".into()),
-            "DELETE" => ("HTTP/1.1 204 No Content\r\n".into(), String::new()),
-            _ => ("HTTP/1.1 200 OK\r\n".into(), String::new()),
-        }
-    })
-}
-
 fn permissions() -> Result<()> {
     let permission = |place: Place| -> Result<String> {
         let finding = place.finds("s3.denied")?;
         finding.details.get("permission").cloned().context("no permission is named")
     };
-    let closed = denying(&["PUT"], true)?;
+    let closed = Scripted::start(store_denying(&["PUT"], true))?;
     ensure!(permission(Place::at(closed.address())?)? == "s3:PutObject", "writing");
-    let mute = denying(&["GET"], true)?;
+    let mute = Scripted::start(store_denying(&["GET"], true))?;
     ensure!(permission(Place::at(mute.address())?.reading_only()?)? == "s3:GetObject", "reading");
-    let sticky = denying(&["DELETE"], true)?;
+    let sticky = Scripted::start(store_denying(&["DELETE"], true))?;
     let report = Place::at(sticky.address())?.report()?;
     let denied = report
         .check("s3.store")?
@@ -182,7 +150,7 @@ fn permissions() -> Result<()> {
         .filter_map(|f| f.details.get("permission"))
         .any(|p| p == "s3:DeleteObject");
     ensure!(denied, "removing");
-    let blind = denying(&[], false)?;
+    let blind = Scripted::start(store_denying(&[], false))?;
     let place = Place::at(blind.address())?.reading_only()?;
     ensure!(permission(Place::at(blind.address())?.reading_only()?)? == "s3:ListBucket", "listing");
     // The tier says it too, and that a miss could not be told.

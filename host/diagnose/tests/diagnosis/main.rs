@@ -15,3 +15,4 @@ mod s3;
 mod storacha;
 mod surroundings;
 mod tiers;
+mod ways;
