@@ -50,7 +50,7 @@ pub(super) fn hinted(text: &str) -> bool {
         bytes.get(at..at + hint.len()).is_some_and(|part| part.eq_ignore_ascii_case(hint.as_bytes()))
     };
     let mut beginnings = bytes.iter().enumerate().filter(|(_, byte)| BEGINNINGS[usize::from(**byte)]);
-    beginnings.any(|(at, _)| BUILT_IN.iter().any(|(hint, _)| begins(at, hint)))
+    beginnings.any(|(at, _)| BUILT_IN.iter().any(|(hint, _, _)| begins(at, hint)))
 }
 
 /// A pattern that is compiled when a text first has what all its matches have.
