@@ -48,7 +48,7 @@ fn loopback(stage: &Stage) -> Result<()> {
     );
     ensure!(said["proofs"][0]["verdict"] == "gone", "{said}");
     let file = folder.path().join("seaworthy.env");
-    let text = std::fs::read_to_string(&file).context("no file was written")?;
+    let text = std::fs::read_to_string(&file).with_context(|| format!("no file was written: {said}"))?;
     ensure!(text.lines().any(|line| line == format!("CACHE_BOOTSTRAP_PEERS={right}")), "{text}");
     ensure!(!text.contains(SECRET) && !run.stdout.contains(SECRET));
     // Not its own word for it: a container that is started with the file passes.

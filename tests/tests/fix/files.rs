@@ -146,7 +146,11 @@ fn daemon(_: &Stage) -> Result<()> {
     ensure!(merged == json!({ "log-driver": "local", "dns": ["10.0.0.2", "8.8.8.8"], "mtu": 1400 }), "{merged}");
     ensure!(std::fs::read_to_string(folder.path().join("daemon.json.bak-1"))?.contains("[\"8.8.8.8\"]"));
     let check = ["dockerd".as_ref(), "--validate".as_ref(), "--config-file".as_ref(), path.as_os_str()];
-    Seaworthy::program(check).run()?.exits(0)?;
+    let checked = Seaworthy::program(check).run()?;
+    // Engines before 23.0 cannot check a file without starting.
+    if !checked.stderr.contains("unknown flag: --validate") {
+        checked.exits(0)?;
+    }
     // What cannot be read is left as it is.
     std::fs::write(&path, "{ // mine\n}\n")?;
     let said = fix(folder.path(), &["--apply", "--file", "daemon=daemon.json"])?;

@@ -14,7 +14,7 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
     // Credentials of a request.
     (
         "authorization",
-        r"(?i)\bauthorization\b[^A-Za-z0-9\n]{1,6}(?:basic|bearer|token)\s+([^\s,;\x22']+)",
+        r"(?i)\bauthorization\b(?:%[0-9A-Fa-f]{2}|[^A-Za-z0-9\n]){1,6}(?:basic|bearer|token)(?:\s|%20|\+)+([^\s,;\x22']+)",
         "credentials of a request",
     ),
     ("x-api-key", r"(?i)\bx-api-key\b[^A-Za-z0-9\n]{1,6}([^\s,;\x22']+)", "credentials of a request"),
