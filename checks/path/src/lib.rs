@@ -22,9 +22,9 @@ use reply::Reply;
 use seaworthy_check_sdk::env::{system, vars};
 use seaworthy_check_sdk::kit::progress;
 use seaworthy_check_sdk::net::tcp;
-use seaworthy_check_sdk::path::{flows, names};
+use seaworthy_check_sdk::path::{datagrams, flows};
 use seaworthy_check_sdk::{
-    Check, Context, ContextExt, Evidence, Findings, ObservationId, Outcome, argument, ip, query, row_value,
+    Check, Context, ContextExt, Evidence, Failure, Findings, ObservationId, Outcome, argument, ip, query, row_value,
 };
 use surroundings::{Row, Surroundings};
 
@@ -39,6 +39,8 @@ const BURST_MS: u32 = 2500;
 /// Targets that bursts are sent to; more say nothing more about the way out.
 const MOST_BURSTS: usize = 8;
 const NAME_SERVER_MS: u32 = 1500;
+/// Who serves the root? (RFC 1035, section 4.1.) Whoever answers, and whatever, is there.
+const QUESTION: [u8; 17] = [0x5a, 0x51, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1];
 /// Kept for reporting, in milliseconds.
 const MARGIN_MS: u32 = 150;
 const DEFAULT_PORT: u16 = 9100;
@@ -172,20 +174,30 @@ impl Run {
         }
         progress::step("asking the name servers beyond the gateway");
         let timeout = NAME_SERVER_MS.min(left() / 2);
-        let question = |server: &std::net::IpAddr, transport: &str| names::Question {
-            server: std::net::SocketAddr::new(*server, 53).to_string(),
-            transport: transport.into(),
-            name: ".".into(),
-            kind: "NS".into(),
+        let sockets: Vec<String> =
+            servers.iter().map(|server| std::net::SocketAddr::new(*server, 53).to_string()).collect();
+        let over_udp = sockets.iter().map(|target| datagrams::Attempt {
+            target: target.clone(),
             timeout,
-        };
-        let questions: Vec<names::Question> =
-            servers.iter().flat_map(|server| ["udp", "tcp"].map(|transport| question(server, transport))).collect();
-        let seen = names::ask(&questions);
-        self.ids.extend(seen.iter().map(|s| s.id));
-        for (server, answers) in servers.iter().zip(seen.chunks(2)) {
-            let spoke = answers.iter().any(|a| a.outcome.as_ref().err().is_none_or(|f| f.kind != "timeout"));
-            self.beside.name_servers.push((*server, spoke));
+            payload: QUESTION.to_vec(),
+            times: 3,
+            replies: 1,
+            local_port: 0,
+        });
+        let over_tcp = sockets.iter().map(|target| tcp::Attempt {
+            target: target.clone(),
+            timeout,
+            payload: Vec::new(),
+            read_max: 0,
+        });
+        let datagrams = datagrams::send(&over_udp.collect::<Vec<_>>());
+        let connections = tcp::connect(&over_tcp.collect::<Vec<_>>());
+        // A refusal, and a message of a router, come from beyond the gateway too.
+        let spoke = |failure: Option<&Failure>| failure.is_none_or(|failure| failure.kind != "timeout");
+        for ((server, udp), tcp) in servers.iter().zip(&datagrams).zip(&connections) {
+            let heard = spoke(udp.outcome.as_ref().err()) || spoke(tcp.outcome.as_ref().err());
+            self.beside.name_servers.push((*server, heard));
+            self.ids.extend([udp.id, tcp.id]);
         }
     }
 
