@@ -12,7 +12,7 @@ const TOKEN: &str = "lK5-node-token-2Rd7Yb9S";
 pub(crate) fn scenes() -> Vec<Scene> {
     let node = |name, faults, causes| Scene {
         needs: &[Need::Kubo],
-        setup: |world| node(world, &KuboOptions::default(), ""),
+        setup: |world| start(world, &KuboOptions::default(), ""),
         remedy: back,
         ..Scene::new(name, Topology::Here, faults, causes)
     };
@@ -52,7 +52,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
                 let authorizations =
                     json!({ "ci": { "AuthSecret": format!("bearer:{TOKEN}"), "AllowedPaths": ["/api/v0"] } });
                 world.env("IPFS_API_AUTH", TOKEN);
-                node(world, &KuboOptions { authorizations: Some(authorizations), ..KuboOptions::default() }, "")
+                start(world, &KuboOptions { authorizations: Some(authorizations), ..KuboOptions::default() }, "")
             },
             inject: |world| Ok(world.env("IPFS_API_AUTH", "another-token-of-some-length")),
             remedy: |world| Ok(world.env("IPFS_API_AUTH", TOKEN)),
@@ -61,23 +61,23 @@ pub(crate) fn scenes() -> Vec<Scene> {
         Scene {
             inject: |world| {
                 let full = KuboOptions { storage_max: Some("1KB"), ..KuboOptions::default() };
-                node(world, &full, "")
+                start(world, &full, "")
             },
-            remedy: |world| node(world, &KuboOptions::default(), ""),
+            remedy: |world| start(world, &KuboOptions::default(), ""),
             ..node("ipfs/repository-full", &[], &["ipfs.no-room"])
         },
         Scene {
             setup: |world| {
                 world.only(&[]);
-                node(world, &KuboOptions::default(), "")
+                start(world, &KuboOptions::default(), "")
             },
-            inject: |world| node(world, &KuboOptions { offline: true, ..KuboOptions::default() }, "need-peers = true"),
-            remedy: |world| node(world, &KuboOptions::default(), ""),
+            inject: |world| start(world, &KuboOptions { offline: true, ..KuboOptions::default() }, "need-peers = true"),
+            remedy: |world| start(world, &KuboOptions::default(), ""),
             ..node("ipfs/offline", &["F48"], &["ipfs.alone"])
         },
         Scene {
             setup: |world| {
-                node(world, &KuboOptions::default(), "")?;
+                start(world, &KuboOptions::default(), "")?;
                 let gateway = world.kept::<Kubo>("kubo")?.gateway();
                 world.env("IPFS_GATEWAY", &format!("http://{gateway}"));
                 Ok(())
@@ -99,7 +99,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
 }
 
 /// A node behind a relay, and the check on it.
-fn node(world: &mut World, options: &KuboOptions, settings: &str) -> Result<()> {
+fn start(world: &mut World, options: &KuboOptions, settings: &str) -> Result<()> {
     let kubo = Kubo::start(options)?;
     let relay = Relay::http(kubo.rpc())?;
     world.keep("relay", relay);
@@ -107,7 +107,8 @@ fn node(world: &mut World, options: &KuboOptions, settings: &str) -> Result<()> 
     let url = url(world)?;
     at(world, &url, settings);
     world.ask(Ask::Http { url: format!("{url}/api/v0/version") });
-    world.ask(Ask::Tcp { host: "127.0.0.1".into(), port: world.kept::<Relay>("relay")?.address().port() });
+    let port = world.kept::<Relay>("relay")?.address().port();
+    world.ask(Ask::Tcp { host: "127.0.0.1".into(), port });
     Ok(())
 }
 

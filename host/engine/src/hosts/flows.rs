@@ -15,7 +15,7 @@ impl flows::Host for State {
         let targets: Vec<&str> = attempts.iter().map(|attempt| attempt.target.as_str()).collect();
         let bursts: usize = attempts.iter().map(|attempt| attempt.bursts.len()).sum();
         let _doing = scope.step.enter("flows.exchange", &targets.join(", "), attempts.len() + bursts)?;
-        let keep = super::share(KEPT, bursts);
+        let keep = super::share(scope.step.handover.batch, KEPT, bursts);
         Ok(join_all(attempts.into_iter().map(|attempt| exchange(&scope, attempt, keep))).await)
     }
 }

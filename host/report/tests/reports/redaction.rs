@@ -171,3 +171,22 @@ fn masks_tell_github_each_secret_once_and_escaped() {
         ["::add-mask::first%25line%0Asecond line", "::add-mask::first%25line", "::add-mask::second line", ""];
     assert_eq!(masks, expected.join("\n"));
 }
+
+#[test]
+fn what_was_replaced_is_counted_by_class() {
+    let redactor = redactor(RedactMode::Token);
+    let text =
+        format!("{SECRET} and {SECRET}; https://u:geheim@h/; Set-Cookie: sid=12345678; session=abc hunter2hunter2");
+    let (clean, counts) = redactor.text_counted(&text);
+    assert_eq!(clean, redactor.text(&text));
+    let counted: Vec<(&str, u64)> = counts.iter().collect();
+    let expected = [
+        ("cookie", 1),
+        ("password in a URL", 1),
+        ("pattern of the policy", 1),
+        ("value of CACHE_P2P_SHARED_SECRET", 2),
+        ("value of DEPLOY_PW", 1),
+    ];
+    assert_eq!(counted, expected, "{clean}");
+    assert_eq!(redactor.text_counted(&clean).1.total(), 0, "nothing is counted twice: {clean}");
+}
