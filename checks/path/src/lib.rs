@@ -20,11 +20,11 @@ use egress::Beside;
 use probe::Probe;
 use reply::Reply;
 use seaworthy_check_sdk::env::{system, vars};
-use seaworthy_check_sdk::kit::progress;
+use seaworthy_check_sdk::kit::{clock, progress};
 use seaworthy_check_sdk::net::tcp;
-use seaworthy_check_sdk::path::{flows, names};
+use seaworthy_check_sdk::path::{datagrams, flows};
 use seaworthy_check_sdk::{
-    Check, Context, ContextExt, Evidence, Findings, ObservationId, Outcome, argument, ip, query, row_value,
+    Check, Context, ContextExt, Evidence, Failure, Findings, ObservationId, Outcome, argument, ip, query, row_value,
 };
 use surroundings::{Row, Surroundings};
 
@@ -39,6 +39,10 @@ const BURST_MS: u32 = 2500;
 /// Targets that bursts are sent to; more say nothing more about the way out.
 const MOST_BURSTS: usize = 8;
 const NAME_SERVER_MS: u32 = 1500;
+/// For how long the counter of wrong checksums is watched, where it ever counted.
+const WATCH_MS: u32 = 1500;
+/// Who serves the root? (RFC 1035, section 4.1.) Whoever answers, and whatever, is there.
+const QUESTION: [u8; 17] = [0x5a, 0x51, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1];
 /// Kept for reporting, in milliseconds.
 const MARGIN_MS: u32 = 150;
 const DEFAULT_PORT: u16 = 9100;
@@ -73,6 +77,8 @@ struct Run {
     beside: Beside,
     findings: Findings,
     ids: Vec<ObservationId>,
+    /// Microseconds of the clock.
+    started: u64,
     /// Datagrams with wrong checksums before anything was sent.
     checksums: Option<u64>,
     large: Vec<(usize, Large)>,
@@ -96,6 +102,7 @@ fn left() -> u32 {
 
 impl Run {
     fn begin(context: &Context) -> Self {
+        let started = clock::monotonic_us();
         let mut queries: Vec<system::Query> =
             ["container", "interfaces", "routes", "limits", "listeners", "resolver"].map(|t| query(t, vec![])).into();
         if context.vantage("host-report") == Some("true") {
@@ -113,6 +120,7 @@ impl Run {
             beside: Beside { host_forwards, ..Beside::default() },
             findings: Findings::new(),
             ids,
+            started,
             checksums,
             large: Vec::new(),
             unknown: None,
@@ -172,20 +180,30 @@ impl Run {
         }
         progress::step("asking the name servers beyond the gateway");
         let timeout = NAME_SERVER_MS.min(left() / 2);
-        let question = |server: &std::net::IpAddr, transport: &str| names::Question {
-            server: std::net::SocketAddr::new(*server, 53).to_string(),
-            transport: transport.into(),
-            name: ".".into(),
-            kind: "NS".into(),
+        let sockets: Vec<String> =
+            servers.iter().map(|server| std::net::SocketAddr::new(*server, 53).to_string()).collect();
+        let over_udp = sockets.iter().map(|target| datagrams::Attempt {
+            target: target.clone(),
             timeout,
-        };
-        let questions: Vec<names::Question> =
-            servers.iter().flat_map(|server| ["udp", "tcp"].map(|transport| question(server, transport))).collect();
-        let seen = names::ask(&questions);
-        self.ids.extend(seen.iter().map(|s| s.id));
-        for (server, answers) in servers.iter().zip(seen.chunks(2)) {
-            let spoke = answers.iter().any(|a| a.outcome.as_ref().err().is_none_or(|f| f.kind != "timeout"));
-            self.beside.name_servers.push((*server, spoke));
+            payload: QUESTION.to_vec(),
+            times: 3,
+            replies: 1,
+            local_port: 0,
+        });
+        let over_tcp = sockets.iter().map(|target| tcp::Attempt {
+            target: target.clone(),
+            timeout,
+            payload: Vec::new(),
+            read_max: 0,
+        });
+        let datagrams = datagrams::send(&over_udp.collect::<Vec<_>>());
+        let connections = tcp::connect(&over_tcp.collect::<Vec<_>>());
+        // A refusal, and a message of a router, come from beyond the gateway too.
+        let spoke = |failure: Option<&Failure>| failure.is_none_or(|failure| failure.kind != "timeout");
+        for ((server, udp), tcp) in servers.iter().zip(&datagrams).zip(&connections) {
+            let heard = spoke(udp.outcome.as_ref().err()) || spoke(tcp.outcome.as_ref().err());
+            self.beside.name_servers.push((*server, heard));
+            self.ids.extend([udp.id, tcp.id]);
         }
     }
 
@@ -328,6 +346,11 @@ impl Run {
     /// Whether datagrams with wrong checksums came in since the beginning.
     fn judge_checksums(&mut self) {
         let Some(before) = self.checksums else { return };
+        // Where none was ever wrong nobody waits for the next.
+        if before > 0 {
+            let passed = u32::try_from((clock::monotonic_us() - self.started) / 1000).unwrap_or(u32::MAX);
+            clock::sleep_ms(WATCH_MS.saturating_sub(passed).min(left() / 2));
+        }
         let seen = seaworthy_check_sdk::inspect(["limits"]);
         let after = number(rows(&seen, "limits"), "udp-checksum-errors");
         let (Some(after), Some(now)) = (after, seen.first().map(|s| s.id)) else { return };
