@@ -398,7 +398,13 @@ mod tests {
     #[test]
     fn an_empty_secret_is_said_and_a_value_never_shown() {
         let secret = |length| {
-            [Setting { name: "CACHE_P2P_SHARED_SECRET".into(), value: None, present: true, default: false, length: Some(length) }]
+            [Setting {
+                name: "CACHE_P2P_SHARED_SECRET".into(),
+                value: None,
+                present: true,
+                default: false,
+                length: Some(length),
+            }]
         };
         assert_eq!(problems(Settings(&secret(0)), &[])[0].code.code, "env.no-effect");
         assert!(problems(Settings(&secret(32)), &[]).is_empty());

@@ -3,8 +3,8 @@
 
 use anyhow::{Context as _, Error, Result, ensure};
 use quick_junit::Report as JunitReport;
-use seaworthy_tests::faults::{Bench, Topology, Trick, World};
 use seaworthy_tests::authority::{Authority, GOOD};
+use seaworthy_tests::faults::{Bench, Topology, Trick, World};
 use seaworthy_tests::{Certified, Scripted, Told, store_says};
 use std::io::Write as _;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -70,9 +70,13 @@ fn look(world: &World, says: &str) -> Result<()> {
     // Else nothing is shown of it, and nothing is proven.
     let seen: serde_json::Value = serde_json::from_str(&json).context("the JSON cannot be read")?;
     ensure!(seen.to_string().contains(says), "the report holds nothing of {says:?}\n{}", run.transcript());
-    for (what, text) in
-        [("the human report", &run.stdout), ("stderr", &run.stderr), ("the log", &github), ("the summary", &summary), ("the outputs", &outputs)]
-    {
+    for (what, text) in [
+        ("the human report", &run.stdout),
+        ("stderr", &run.stderr),
+        ("the log", &github),
+        ("the summary", &summary),
+        ("the outputs", &outputs),
+    ] {
         printable(what, text)?;
         commands(what, text)?;
         ensure!(text.len() < 1 << 20, "{what} has {} bytes", text.len());
@@ -215,7 +219,9 @@ fn http(bench: &Arc<Bench>) -> Result<()> {
     let mut world = World::build(bench, Topology::Here)?;
     let line = hostile_line();
     let api = Scripted::start(move |_| Told {
-        head: format!("HTTP/1.1 418 {line}\r\nServer: {line}\r\nContent-Type: application/json; {line}\r\nX-GitHub-SSO: {line}\r\n"),
+        head: format!(
+            "HTTP/1.1 418 {line}\r\nServer: {line}\r\nContent-Type: application/json; {line}\r\nX-GitHub-SSO: {line}\r\n"
+        ),
         body: serde_json::json!({ "message": HOSTILE, "documentation_url": HOSTILE }).to_string().into_bytes(),
     })?;
     let url = api.url();

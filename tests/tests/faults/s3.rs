@@ -142,8 +142,12 @@ fn scripted() -> Vec<Scene> {
             ..store("s3/no-name-for-the-bucket", &["F81"], &["s3.virtual-host"])
         },
         Scene {
-            // Only that which stands in the variables is granted to a check.
-            setup: by_variables,
+            setup: |world| {
+                setup(world)?;
+                // A proxy of the environment needs a grant of its own.
+                let grant = format!("[plugins.bundled]\nsource = \"builtin\"\ngrant.net = [\"{}:3128\"]\n", world.address()?);
+                Ok(world.policy(&grant))
+            },
             inject: |world| {
                 let listener = world.listener(3128)?;
                 let squid = |_: &Asked| Told::text(407, "Proxy Authentication Required");

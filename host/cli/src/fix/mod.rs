@@ -17,7 +17,7 @@ use crate::signals::Stop;
 use crate::{configuration, vantage};
 use anyhow::Context as _;
 use args::FixFormat;
-use files::{Outcome, State};
+use files::Outcome;
 use proof::{Proof, Verdict};
 use seaworthy_model::{ExitCode, Report};
 use seaworthy_policy::Overrides;
@@ -137,6 +137,7 @@ fn exit(proofs: Option<&[Proof]>) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use super::files::State;
     use super::*;
 
     #[test]
