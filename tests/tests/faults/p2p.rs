@@ -117,12 +117,15 @@ fn announcing(world: &mut World, announced: Option<&str>, dial_back: bool) -> Re
          severity = \"critical\"\ntimeout = \"20s\"\n\
          with = {{ canary-bytes = 0, propagation-ms = 0, dial-back = {dial_back} }}\n"
     ));
-    let mut options = PeerOptions::on(&format!("/ip4/{}/tcp/0", world.address()?));
+    // What it announces is no way to it: the runner has the address that it listens on.
+    let here = format!("/ip4/{}/tcp/{}", world.address()?, world.free_port()?);
+    let mut options = PeerOptions::on(&here);
     if let Some(announced) = announced {
         options.arguments = vec!["--announce".into(), announced.into()];
     }
     world.serve_peer_with(options)?;
-    world.use_own_peer()?;
+    let address = format!("{here}/p2p/{}", world.peer()?.id());
+    world.use_peers(&[&address]);
     world.without_suite();
     Ok(())
 }
