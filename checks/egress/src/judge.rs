@@ -204,6 +204,12 @@ pub(crate) mod tests {
             (status(503), status(404), true),
             (failed("proxy", "timeout", None), status(200), true),
             (failed("proxy", "protocol", Some(403)), status(200), true),
+            // Not the proxy's: there is none for this target, or we cannot ask it.
+            (failed("proxy", "not-found", None), status(200), false),
+            (failed("proxy", "unsupported", None), status(200), false),
+            (failed("proxy", "cancelled", None), status(200), false),
+            (failed("proxy", "exhausted", None), status(200), false),
+            (failed("parse", "invalid", None), status(200), false),
             (status(200), status(200), false),
             (status(403), status(403), false),
             (status(404), status(200), false),

@@ -328,6 +328,37 @@ mod tests {
     }
 
     #[test]
+    fn what_we_cannot_ask_is_no_fault_of_the_proxy() {
+        let api = "https://api.github.com/";
+        let absent = || failed("proxy", "not-found", None);
+        assert!(codes(looked(api, status(200), None, Some(absent()))).is_empty(), "only Node or Python has one");
+        let mut socks = looked(api, status(200), None, Some(failed("proxy", "unsupported", None)));
+        socks.choices[0].proxy = Some("socks5h://proxy.test:1080".into());
+        assert!(codes(socks.clone()).is_empty(), "curl and Python use it");
+        socks.choices[0].proxy = Some("ftp://proxy.test:1080".into());
+        assert_eq!(codes(socks), is("proxy.unusable", "fail"));
+        let mut entry = looked("http://10.0.0.7:9000", status(200), None, Some(absent()));
+        entry.choices[0].unread = Some("10.0.0.0/8".into());
+        entry.choices[1] = Choice { proxy: None, entry: Some("10.0.0.0/8".into()), ..entry.choices[1].clone() };
+        assert_eq!(codes(entry), is("proxy.entry-unread", "warn"), "nothing failed");
+    }
+
+    #[test]
+    fn a_page_of_the_service_is_no_portal() {
+        let page = |code: u16, location: &str| Ended::Status {
+            status: code,
+            server: String::new(),
+            location: location.into(),
+            body: "<!DOCTYPE html><title>GitLab</title><a>Sign in</a>".into(),
+        };
+        let sso = "https://login.microsoftonline.com/common/oauth2";
+        // Its certificate was verified: it is the service.
+        assert!(codes(looked("https://gitlab.company.com/", page(200, ""), None, None)).is_empty());
+        assert!(codes(looked("https://grafana.company.com/", page(302, sso), None, None)).is_empty());
+        assert_eq!(codes(looked("http://minio.lan:9001", page(200, ""), None, None)), is("egress.login-page", "warn"));
+    }
+
+    #[test]
     fn one_variable_of_two() {
         let mut one = looked("https://api.github.com/", failed("connect", "timeout", None), None, None);
         one.other = Some(status(200));
