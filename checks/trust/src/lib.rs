@@ -131,7 +131,7 @@ fn paths<'a>(name: &str, value: &'a str) -> Vec<&'a str> {
 /// was not looked at may be there.
 fn gone(set: &[(&'static str, String)], rows: &[Vec<(String, String)>]) -> Vec<(&'static str, String)> {
     let missing = |path: &&str| {
-        let row = rows.iter().find(|row| row_value(row, "path") == Some(path));
+        let row = rows.iter().find(|row| row_value(row, "path") == Some(*path));
         row.is_some_and(|row| row_value(row, "exists") == Some("false"))
     };
     let all = |(name, value): &&(&'static str, String)| paths(name, value).iter().all(missing);
