@@ -134,7 +134,10 @@ fn gone(set: &[(&'static str, String)], rows: &[Vec<(String, String)>]) -> Vec<(
         let row = rows.iter().find(|row| row_value(row, "path") == Some(*path));
         row.is_some_and(|row| row_value(row, "exists") == Some("false"))
     };
-    let all = |(name, value): &&(&'static str, String)| paths(name, value).iter().all(missing);
+    let all = |(name, value): &&(&'static str, String)| {
+        let paths = paths(name, value);
+        !paths.is_empty() && paths.iter().all(missing)
+    };
     set.iter().filter(all).cloned().collect()
 }
 
@@ -397,6 +400,7 @@ mod tests {
         assert!(gone(&set("SSL_CERT_DIR", "/a:/b"), &rows).is_empty());
         assert_eq!(gone(&set("SSL_CERT_DIR", "/a:/c"), &rows).len(), 1);
         assert!(gone(&set("SSL_CERT_DIR", "/a:relative"), &rows).is_empty(), "not looked at");
+        assert!(gone(&set("SSL_CERT_DIR", ":"), &rows).is_empty(), "no folder is named");
         assert!(gone(&set("SSL_CERT_FILE", "/x:y.pem"), &rows).is_empty(), "one path with a colon");
         assert_eq!(gone(&set("SSL_CERT_FILE", "/a"), &rows).len(), 1);
         let machine = |certificates| Machine {
