@@ -22,8 +22,7 @@ impl PythonClient {
         ("ipfs_accelerate_py", "0.0.45"),
     ];
     /// A source of a release that can talk to the others.
-    pub const WITH_P2P: &'static str =
-        "PROTOCOL = '/github-cache/1.0.0'\nON = os.environ.get('CACHE_ENABLE_P2P')\n";
+    pub const WITH_P2P: &'static str = "PROTOCOL = '/github-cache/1.0.0'\nON = os.environ.get('CACHE_ENABLE_P2P')\n";
 
     /// With these packages, and this source of the cache.
     ///

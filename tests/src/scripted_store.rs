@@ -4,7 +4,11 @@
 use crate::Asked;
 
 /// One error of S3, for every request.
-pub fn store_says(status: &str, headers: &str, inner: &str) -> impl Fn(&Asked) -> (String, String) + Send + Sync + use<> {
+pub fn store_says(
+    status: &str,
+    headers: &str,
+    inner: &str,
+) -> impl Fn(&Asked) -> (String, String) + Send + Sync + use<> {
     let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/xml\r\n{headers}");
     let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error>{inner}</Error>");
     move |_| (head.clone(), body.clone())

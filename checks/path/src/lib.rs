@@ -6,6 +6,7 @@
 //! many networks drop it, and a silent ping says nothing about TCP.
 
 mod bursts;
+mod checksums;
 mod egress;
 mod family;
 mod hairpin;
@@ -16,6 +17,7 @@ mod surroundings;
 mod telling;
 
 use bursts::Large;
+use checksums::Datagrams;
 use egress::Beside;
 use probe::Probe;
 use reply::Reply;
@@ -26,6 +28,7 @@ use seaworthy_check_sdk::path::{flows, names};
 use seaworthy_check_sdk::{
     Check, Context, ContextExt, Evidence, Findings, ObservationId, Outcome, argument, ip, query, row_value,
 };
+use std::net::IpAddr;
 use surroundings::{Row, Surroundings};
 
 seaworthy_check_sdk::descriptor!();
@@ -69,15 +72,19 @@ seaworthy_check_sdk::export_check!(Path);
 struct Run {
     net: Surroundings,
     seen: Vec<system::Seen>,
+    /// Those of the container's host, where its report names them.
+    host_addresses: Vec<IpAddr>,
     probes: Vec<Probe>,
     beside: Beside,
     findings: Findings,
     ids: Vec<ObservationId>,
     /// Datagrams with wrong checksums before anything was sent.
-    checksums: Option<u64>,
+    checksums: Option<Datagrams>,
     large: Vec<(usize, Large)>,
-    /// What could not be found out.
+    /// Why silence could not be told from a dead link.
     unknown: Option<String>,
+    /// Why nothing is known of silent connections, where they were to be tried.
+    idle_unknown: Option<String>,
 }
 
 /// The rows of a topic; none where it could not be read.
@@ -89,6 +96,11 @@ fn number(rows: &[Row], key: &str) -> Option<u64> {
     rows.first().and_then(|row| row_value(row, key)).and_then(|text| text.parse().ok())
 }
 
+fn datagrams(limits: &[Row]) -> Option<Datagrams> {
+    let wrong = number(limits, "udp-checksum-errors")?;
+    Some(Datagrams { wrong, taken: number(limits, "udp-received") })
+}
+
 /// The whole time, without what is kept for reporting.
 fn left() -> u32 {
     progress::remaining_ms().saturating_sub(MARGIN_MS)
@@ -98,17 +110,22 @@ impl Run {
     fn begin(context: &Context) -> Self {
         let mut queries: Vec<system::Query> =
             ["container", "interfaces", "routes", "limits", "listeners", "resolver"].map(|t| query(t, vec![])).into();
+        let own = queries.len();
         if context.vantage("host-report") == Some("true") {
-            queries.push(query("host-report", vec![argument("topic", "limits")]));
+            queries.extend(["limits", "interfaces"].map(|topic| query("host-report", vec![argument("topic", topic)])));
         }
-        let seen = system::inspect(&queries);
+        let mut seen = system::inspect(&queries);
+        let of_host: Vec<system::Seen> = seen.split_off(own.min(seen.len()));
+        let reported = |index: usize| of_host.get(index).and_then(|s| s.outcome.as_deref().ok()).unwrap_or_default();
         let net = Surroundings::of(rows(&seen, "container"), rows(&seen, "interfaces"), rows(&seen, "routes"), &[]);
-        let checksums = number(rows(&seen, "limits"), "udp-checksum-errors");
-        let host_forwards = number(rows(&seen, "host-report"), "ip-forward").map(|value| value != 0);
-        let ids = seen.iter().map(|s| s.id).collect();
+        let checksums = datagrams(rows(&seen, "limits"));
+        let host_forwards = number(reported(0), "ip-forward").map(|value| value != 0);
+        let host_addresses = reported(1).iter().filter_map(|row| ip::parse(row_value(row, "address")?)).collect();
+        let ids = seen.iter().chain(&of_host).map(|s| s.id).collect();
         Self {
             net,
             seen,
+            host_addresses,
             probes: Vec::new(),
             beside: Beside { host_forwards, ..Beside::default() },
             findings: Findings::new(),
@@ -116,6 +133,7 @@ impl Run {
             checksums,
             large: Vec::new(),
             unknown: None,
+            idle_unknown: None,
         }
     }
 
@@ -160,7 +178,7 @@ impl Run {
     /// Name servers beyond the gateway are machines like others, and everybody has some.
     fn ask_name_servers(&mut self) {
         let rows = rows(&self.seen, "resolver");
-        let servers: Vec<std::net::IpAddr> = rows
+        let servers: Vec<IpAddr> = rows
             .iter()
             .filter_map(|row| row_value(row, "nameservers"))
             .flat_map(|servers| servers.split(','))
@@ -172,7 +190,7 @@ impl Run {
         }
         progress::step("asking the name servers beyond the gateway");
         let timeout = NAME_SERVER_MS.min(left() / 2);
-        let question = |server: &std::net::IpAddr, transport: &str| names::Question {
+        let question = |server: &IpAddr, transport: &str| names::Question {
             server: std::net::SocketAddr::new(*server, 53).to_string(),
             transport: transport.into(),
             name: ".".into(),
@@ -184,8 +202,11 @@ impl Run {
         let seen = names::ask(&questions);
         self.ids.extend(seen.iter().map(|s| s.id));
         for (server, answers) in servers.iter().zip(seen.chunks(2)) {
-            let spoke = answers.iter().any(|a| a.outcome.as_ref().err().is_none_or(|f| f.kind != "timeout"));
-            self.beside.name_servers.push((*server, spoke));
+            // UDP first, then TCP; a server that could not be asked says nothing.
+            let heard = [false, true].into_iter().zip(answers).filter_map(|(tcp, a)| reply::heard(tcp, &a.outcome));
+            if let Some(spoke) = heard.reduce(|one, other| one || other) {
+                self.beside.name_servers.push((*server, spoke));
+            }
         }
     }
 
@@ -231,6 +252,7 @@ impl Run {
             address: value(0).or_else(|| value(1)).and_then(ip::parse),
             port,
             listens: rows(&self.seen, "listeners").iter().any(listens),
+            of_host: self.host_addresses.clone(),
         };
         (own, seen.id)
     }
@@ -289,7 +311,7 @@ impl Run {
         let needed = seconds.saturating_mul(1000).saturating_add(2 * BURST_MS);
         if left() < needed {
             let text = format!("`idle` takes {} s more than the time budget of this check has left", needed / 1000);
-            self.unknown.get_or_insert(text);
+            self.idle_unknown = Some(text);
             return;
         }
         progress::step("leaving connections silent");
@@ -298,6 +320,8 @@ impl Run {
         let attempts: Vec<flows::Attempt> =
             probes.iter().map(|probe| bursts::small_and_late(probe, seconds * 1000, BURST_MS / 2)).collect();
         if attempts.is_empty() {
+            self.idle_unknown =
+                Some("no target beyond this machine could be connected to, so none was left silent".into());
             return;
         }
         let seen = flows::exchange(&attempts);
@@ -311,8 +335,10 @@ impl Run {
             })
             .collect();
         let anew = tcp::connect(&again);
+        let mut told = false;
         for ((probe, seen), anew) in probes.iter().zip(&seen).zip(&anew) {
             let survived = seen.outcome.as_ref().ok().and_then(bursts::survived);
+            told |= survived == Some(true) || survived == Some(false) && anew.outcome.is_ok();
             match survived {
                 Some(false) if anew.outcome.is_ok() => {
                     let finding = telling::idle_cut(probe, seconds);
@@ -323,23 +349,29 @@ impl Run {
             }
             self.ids.extend([seen.id, anew.id]);
         }
+        if !told {
+            self.idle_unknown = Some(format!(
+                "no connection lasted through {seconds} s of silence for a reason that could be told: the services may have ended them themselves; choose a shorter `idle`"
+            ));
+        }
     }
 
     /// Whether datagrams with wrong checksums came in since the beginning.
     fn judge_checksums(&mut self) {
         let Some(before) = self.checksums else { return };
         let seen = seaworthy_check_sdk::inspect(["limits"]);
-        let after = number(rows(&seen, "limits"), "udp-checksum-errors");
+        let after = datagrams(rows(&seen, "limits"));
         let (Some(after), Some(now)) = (after, seen.first().map(|s| s.id)) else { return };
         self.ids.push(now);
-        let Some(grown) = after.checked_sub(before).filter(|grown| *grown > 0) else { return };
+        let Some(grown) = checksums::judge(before, after, &self.net) else { return };
         let first = self.seen.iter().find(|s| s.topic == "limits").map_or(now, |s| s.id);
-        let silent: Vec<&Probe> = self.probes.iter().filter(|probe| probe.reply == Reply::Silent).collect();
+        let is_silent = |probe: &&Probe| grown.serious && probe.reply == Reply::Silent;
+        let silent: Vec<&Probe> = self.probes.iter().filter(is_silent).collect();
         for probe in &silent {
-            self.findings.add(telling::checksums(Some(probe), grown).cite(first).and(now));
+            self.findings.add(telling::checksums(Some(probe), &grown).cite(first).and(now));
         }
         if silent.is_empty() {
-            self.findings.add(telling::checksums(None, grown).cite(first).and(now));
+            self.findings.add(telling::checksums(None, &grown).cite(first).and(now));
         }
     }
 
@@ -369,8 +401,9 @@ impl Run {
         }
         // What was found counts all the same; only what was not found is in doubt.
         let doubt = self.unknown.filter(|_| self.probes.iter().any(|probe| probe.reply != Reply::Connected));
+        let doubt = doubt.or_else(|| probe::nothing_heard(&self.probes)).or(self.idle_unknown);
         Ok(match doubt {
-            Some(reason) if self.findings.is_empty() => self.findings.inconclusive(reason, evidence),
+            Some(reason) if !self.findings.any_wrong() => self.findings.inconclusive(reason, evidence),
             _ => self.findings.conclude(summary, evidence),
         })
     }

@@ -6,11 +6,8 @@ use seaworthy_tests::rivals::Ask;
 use seaworthy_tests::{CADDY_TOKEN, Scripted, Told};
 
 pub(crate) fn scenes() -> Vec<Scene> {
-    let api = |name, faults, causes| Scene {
-        setup,
-        remedy: healthy,
-        ..Scene::new(name, Topology::Wire, faults, causes)
-    };
+    let api =
+        |name, faults, causes| Scene { setup, remedy: healthy, ..Scene::new(name, Topology::Wire, faults, causes) };
     vec![
         Scene {
             inject: |world| github(world, 401, r#"{"message":"Bad credentials"}"#, ""),
@@ -45,9 +42,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
         },
         Scene { inject: |world| github(world, 502, "{}", ""), ..api("origin/out-of-order", &[], &["origin.failing"]) },
         Scene {
-            inject: |world| {
-                serve(world, |_| told(301, "", "location: https://github.com/\r\n"))
-            },
+            inject: |world| serve(world, |_| told(301, "", "location: https://github.com/\r\n")),
             ..api("origin/web-site-in-place-of-api", &[], &["origin.not-an-api"])
         },
         Scene {
@@ -77,10 +72,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
             },
             ..api("origin/no-token", &["F98"], &["origin.no-token"])
         },
-        Scene {
-            inject: |world| Ok(world.end("api")),
-            ..api("origin/not-running", &[], &["origin.unreachable"])
-        },
+        Scene { inject: |world| Ok(world.end("api")), ..api("origin/not-running", &[], &["origin.unreachable"]) },
     ]
 }
 

@@ -57,22 +57,22 @@ fn ways_out() -> Vec<Scene> {
         },
         // The look-alike: one of two machines behind the gateway is silent.
         Scene {
-            inject: |world| world.router_firewall(&["-I", "FORWARD", "-d", &world.address()?.to_string(), "-j", "DROP"]),
+            inject: |world| {
+                world.router_firewall(&["-I", "FORWARD", "-d", &world.address()?.to_string(), "-j", "DROP"])
+            },
             remedy: |world| world.router_firewall(&["-F", "FORWARD"]),
             ..two("path/one-machine-is-silent", &[], &["net.silent"])
         },
         Scene {
             setup: peer_by_name,
             inject: |world| {
-                world.wire()?.runner.ip(
-                    "link add br-0a1b2c3d4e5f type bridge\n\
+                world.wire()?.runner.ip("link add br-0a1b2c3d4e5f type bridge\n\
                      link set br-0a1b2c3d4e5f up\n\
                      link add veth1 type veth peer name veth2\n\
                      link set veth1 master br-0a1b2c3d4e5f\n\
                      link set veth1 up\n\
                      link set veth2 up\n\
-                     address add 10.77.1.1/24 dev br-0a1b2c3d4e5f\n",
-                )
+                     address add 10.77.1.1/24 dev br-0a1b2c3d4e5f\n")
             },
             remedy: |world| world.wire()?.runner.ip("link delete br-0a1b2c3d4e5f\n"),
             ..Scene::new("path/bridge-overlap", Topology::Wire, &["F16"], &["path.bridge-overlap"])
@@ -93,10 +93,8 @@ fn two_peers(world: &mut World) -> Result<()> {
     let listen = format!("/ip4/{}/tcp/0", Wire::machine(1));
     let through = world.wire()?.machines.get(1).context("no second machine")?.prefix();
     let second = Peer::start(&PeerOptions { through, ..PeerOptions::on(&listen) })?;
-    let addresses = [
-        world.peer()?.at(&format!("ip4/{}", world.address()?))?,
-        second.at(&format!("ip4/{}", Wire::machine(1)))?,
-    ];
+    let addresses =
+        [world.peer()?.at(&format!("ip4/{}", world.address()?))?, second.at(&format!("ip4/{}", Wire::machine(1)))?];
     world.use_peers(&[&addresses[0], &addresses[1]]);
     world.keep("second", second);
     Ok(())

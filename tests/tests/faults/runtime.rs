@@ -99,7 +99,8 @@ fn kernels() -> Vec<Scene> {
                 with_engine_inside(world)
             },
             inject: |world| {
-                let rules = ["iptables-legacy", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "--dport", "1", "-j", "RETURN"];
+                let rules =
+                    ["iptables-legacy", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "--dport", "1", "-j", "RETURN"];
                 world.wire()?.runner.command(&rules).map(drop)
             },
             remedy: |world| Ok(world.env("PATH", "/nowhere")),
@@ -121,14 +122,12 @@ fn with_engine_inside(world: &mut World) -> Result<()> {
 }
 
 fn networks() -> Vec<Scene> {
-    vec![
-        Scene {
-            setup: pod,
-            inject: |world| world.file("/etc/resolv.conf", &format!("nameserver {}\n", Wire::GATEWAY)),
-            remedy: cluster_dns,
-            ..Scene::new("runtime/pod-without-cluster-dns", Topology::Wire, &[], &["runtime.pod-dns"])
-        },
-    ]
+    vec![Scene {
+        setup: pod,
+        inject: |world| world.file("/etc/resolv.conf", &format!("nameserver {}\n", Wire::GATEWAY)),
+        remedy: cluster_dns,
+        ..Scene::new("runtime/pod-without-cluster-dns", Topology::Wire, &[], &["runtime.pod-dns"])
+    }]
 }
 
 /// A pod whose peer is a service of the cluster.

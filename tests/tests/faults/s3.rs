@@ -4,9 +4,7 @@
 use anyhow::Result;
 use seaworthy_tests::faults::{Need, Scene, Topology, World};
 use seaworthy_tests::rivals::Ask;
-use seaworthy_tests::{
-    Asked, Behaviour, Make, ObjectStore, Relay, Reply, Scripted, Told, store_denying, store_says,
-};
+use seaworthy_tests::{Asked, Behaviour, Make, ObjectStore, Relay, Reply, Scripted, Told, store_denying, store_says};
 use std::net::{IpAddr, SocketAddr};
 
 pub(crate) fn scenes() -> Vec<Scene> {
@@ -63,11 +61,8 @@ fn permitted(world: &mut World) -> Result<()> {
 }
 
 fn scripted() -> Vec<Scene> {
-    let store = |name, faults, causes| Scene {
-        setup,
-        remedy: permitted,
-        ..Scene::new(name, Topology::Wire, faults, causes)
-    };
+    let store =
+        |name, faults, causes| Scene { setup, remedy: permitted, ..Scene::new(name, Topology::Wire, faults, causes) };
     vec![
         Scene {
             inject: |world| serve(world, store_says("400 Bad Request", "", "<Code>ExpiredToken</Code>")),

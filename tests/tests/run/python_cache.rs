@@ -322,7 +322,8 @@ fn both_multihashes(_: &Loopback) -> Result<()> {
 }
 
 fn unquoted_requirement(_: &Loopback) -> Result<()> {
-    let old = PythonClient::COMPLETE.map(|(name, version)| if name == "libp2p" { (name, "0.4.0") } else { (name, version) });
+    let old =
+        PythonClient::COMPLETE.map(|(name, version)| if name == "libp2p" { (name, "0.4.0") } else { (name, version) });
     let client = Client::with(&old, PythonClient::WITH_P2P)?;
     let workspace = scratch()?;
     let workflows = workspace.path().join(".github/workflows");

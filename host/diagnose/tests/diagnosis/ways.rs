@@ -40,7 +40,7 @@ fn a_way_that_is_shut_explains_every_peer_behind_it() {
     };
     let diagnosis = only(with(peers, "net.path", vec![egress(FAR), egress(OTHER)]), "path.no-egress");
     says(&diagnosis, "sysctl -w net.ipv4.ip_forward=1");
-    says(&diagnosis, "DOCKER-USER -s 172.20.0.0/16 -j ACCEPT");
+    says(&diagnosis, "DOCKER-USER -s 172.20.0.0/16 -d 10.1.0.9 -p tcp --dport 9100 -j ACCEPT");
     assert!(diagnosis.causes[0].message.contains("172.20.0.1"));
     // A peer behind a firewall of its own is no matter of the way.
     let peers = vec![tcp("peer.silent", FAR), tcp("peer.rejected", OTHER)];
