@@ -241,7 +241,7 @@ impl WrongChecksums {
             let packet = [0x12, 0xb5, 0x12, 0xb5, 0, 12, 0x0b, 0xad, b'l', b'o', b's', b't'];
             while !until.load(Ordering::SeqCst) {
                 let _ = socket.send_to(&packet, &to);
-                std::thread::sleep(Duration::from_millis(50));
+                std::thread::sleep(Duration::from_millis(1));
             }
         });
         Ok(Self(ended))

@@ -102,7 +102,7 @@ fn large_buffers(world: &mut World) -> Result<()> {
     std::thread::spawn(move || {
         while socket.strong_count() > 0 {
             let _ = sender.send(&[0; 8192]);
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(Duration::from_micros(100));
         }
     });
     world.keep("deaf", alive);
