@@ -20,6 +20,8 @@ pub(crate) struct Counts {
     ports: Option<(u64, u64)>,
     time_wait: Option<u64>,
     tcp_in_use: Option<u64>,
+    /// Source ports towards the remote end that has most of them.
+    ports_to_one: Option<u64>,
     pub(crate) files_soft: Option<u64>,
     files_hard: Option<u64>,
     pub(crate) files_used: Option<u64>,
@@ -31,13 +33,41 @@ pub(crate) struct Counts {
 /// Something that ran out, or is about to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    Conntrack { used: u64, limit: u64, of_host: bool },
-    Ports { used: u64, waiting: u64, range: u64, first: u64 },
-    FewPorts { range: u64 },
-    FilesUsed { used: u64, limit: u64, of_machine: bool },
-    FilesFew { soft: u64, hard: Option<u64>, wanted: u64 },
-    Processes { limit: u64 },
-    Pools { networks: u64, none_left: bool },
+    /// Full when nothing is left; nearly so before, when nothing is dropped yet.
+    Conntrack {
+        used: u64,
+        limit: u64,
+        of_host: bool,
+        full: bool,
+    },
+    /// Known of one remote end; else of all of them, with connections that came in.
+    Ports {
+        used: u64,
+        waiting: u64,
+        range: u64,
+        first: u64,
+        to_one: bool,
+    },
+    FewPorts {
+        range: u64,
+    },
+    FilesUsed {
+        used: u64,
+        limit: u64,
+        of_machine: bool,
+    },
+    FilesFew {
+        soft: u64,
+        hard: Option<u64>,
+        wanted: u64,
+    },
+    Processes {
+        limit: u64,
+    },
+    Pools {
+        networks: u64,
+        none_left: bool,
+    },
 }
 
 fn percent(used: u64, limit: u64) -> Option<u64> {
@@ -66,6 +96,7 @@ impl Counts {
             ports,
             time_wait: number(own, "time-wait"),
             tcp_in_use: number(own, "tcp-in-use"),
+            ports_to_one: number(own, "ports-to-one"),
             files_soft: number(own, "nofile-soft"),
             files_hard: number(own, "nofile-hard"),
             files_used: number(own, "fd-count"),
@@ -81,7 +112,8 @@ impl Counts {
 
     pub(crate) fn conntrack(&self) -> Option<Verdict> {
         let (used, limit) = self.conntrack?;
-        (percent(used, limit)? >= FULL).then_some(Verdict::Conntrack { used, limit, of_host: self.conntrack_of_host })
+        let verdict = Verdict::Conntrack { used, limit, of_host: self.conntrack_of_host, full: used >= limit };
+        (percent(used, limit)? >= FULL).then_some(verdict)
     }
 
     /// How many ports connections may be made from.
@@ -90,8 +122,10 @@ impl Counts {
         last.checked_sub(first).map(|between| between + 1)
     }
 
+    /// A port may be used to each remote end, so those to one count. Where they are not
+    /// known, all sockets are no less, listeners and connections that came in among them.
     fn ports_used(&self) -> Option<u64> {
-        Some(self.time_wait? + self.tcp_in_use.unwrap_or(0))
+        self.ports_to_one.or_else(|| Some(self.time_wait? + self.tcp_in_use.unwrap_or(0)))
     }
 
     pub(crate) fn ports_percent(&self) -> Option<u64> {
@@ -108,6 +142,7 @@ impl Counts {
                 waiting: self.time_wait.unwrap_or(0),
                 range,
                 first: self.ports.map_or(0, |(first, _)| first),
+                to_one: self.ports_to_one.is_some(),
             }),
             _ if range < FEW_PORTS => Some(Verdict::FewPorts { range }),
             _ => None,
@@ -175,6 +210,7 @@ mod tests {
             ("port-range", "32768-60999"),
             ("time-wait", "14"),
             ("tcp-in-use", "30"),
+            ("ports-to-one", "12"),
             ("nofile-soft", "1024"),
             ("nofile-hard", "524288"),
             ("fd-count", "20"),
@@ -201,23 +237,35 @@ mod tests {
     }
 
     #[test]
-    fn conntrack_is_full_from_95_percent() {
-        let full = counts(&[("conntrack-count", "96"), ("conntrack-max", "100")]);
-        assert_eq!(all(&full), [Verdict::Conntrack { used: 96, limit: 100, of_host: false }]);
+    fn conntrack_is_full_at_its_limit_and_nearly_so_from_95_percent() {
+        let of = |used: &str| all(&counts(&[("conntrack-count", used), ("conntrack-max", "100")]));
+        assert_eq!(of("96"), [Verdict::Conntrack { used: 96, limit: 100, of_host: false, full: false }]);
+        assert_eq!(of("99"), [Verdict::Conntrack { used: 99, limit: 100, of_host: false, full: false }]);
+        assert_eq!(of("100"), [Verdict::Conntrack { used: 100, limit: 100, of_host: false, full: true }]);
         assert_eq!(all(&counts(&[("conntrack-count", "94"), ("conntrack-max", "100")])), []);
         let host = row(&[("conntrack-count", "100"), ("conntrack-max", "100")]);
         let own = row(&[("conntrack-count", "3"), ("conntrack-max", "100")]);
         let read = Counts::read(&own, Some(&host));
-        assert_eq!(read.conntrack(), Some(Verdict::Conntrack { used: 100, limit: 100, of_host: true }));
+        assert_eq!(read.conntrack(), Some(Verdict::Conntrack { used: 100, limit: 100, of_host: true, full: true }));
     }
 
     #[test]
-    fn ports_are_used_up_by_those_that_wait() {
-        let used = counts(&[("time-wait", "28200")]);
-        assert_eq!(all(&used), [Verdict::Ports { used: 28230, waiting: 28200, range: 28232, first: 32768 }]);
-        assert_eq!(all(&counts(&[("time-wait", "20000")])), []);
-        let few = counts(&[("port-range", "40000-40000"), ("time-wait", "0"), ("tcp-in-use", "0")]);
+    fn ports_are_used_up_to_one_remote_end() {
+        let used = counts(&[("time-wait", "28200"), ("ports-to-one", "28200")]);
+        let verdict = Verdict::Ports { used: 28200, waiting: 28200, range: 28232, first: 32768, to_one: true };
+        assert_eq!(all(&used), [verdict]);
+        assert_eq!(all(&counts(&[("ports-to-one", "20000")])), []);
+        let few = counts(&[("port-range", "40000-40000"), ("ports-to-one", "0")]);
         assert_eq!(all(&few), [Verdict::FewPorts { range: 1 }]);
+    }
+
+    #[test]
+    fn a_busy_server_uses_no_source_ports() {
+        // Connections that came in, and listeners, are in these counters too.
+        assert_eq!(all(&counts(&[("time-wait", "20000"), ("tcp-in-use", "30000")])), []);
+        let older = row(&[("port-range", "32768-60999"), ("time-wait", "20000"), ("tcp-in-use", "30000")]);
+        let found = Counts::read(&older, None).ports();
+        assert!(matches!(found, Some(Verdict::Ports { to_one: false, .. })), "{found:?}");
     }
 
     #[test]

@@ -5,31 +5,36 @@ use seaworthy_check_sdk::FindingBuilder;
 
 pub(crate) fn count(verdict: &Verdict) -> FindingBuilder {
     match verdict {
-        Verdict::Conntrack { used, limit, of_host } => {
+        Verdict::Conntrack { used, limit, of_host, full } => {
             let whose = if *of_host { " on the host" } else { "" };
-            codes::LIMITS_CONNTRACK_FULL
-                .found()
-                .message(format!(
-                    "{used} of {limit} entries of connection tracking{whose} are used: new connections are dropped without an answer"
-                ))
+            let (code, then) = if *full {
+                (codes::LIMITS_CONNTRACK_FULL, "new connections are dropped without an answer")
+            } else {
+                (codes::LIMITS_CONNTRACK_NEARLY_FULL, "once all are, new connections are dropped without an answer")
+            };
+            code.found()
+                .message(format!("{used} of {limit} entries of connection tracking{whose} are used: {then}"))
                 .observed(format!("{used} of {limit}"))
                 .expected("less than 95 percent")
                 .detail("used", used.to_string())
                 .detail("limit", limit.to_string())
                 .detail("suggested", limit.saturating_mul(2).max(262_144).to_string())
         }
-        Verdict::Ports { used, waiting, range, first } => codes::LIMITS_PORTS_EXHAUSTED
-            .found()
-            .message(format!(
-                "{used} connections are open or wait in TIME_WAIT ({waiting}), and source ports come from a range of {range}"
-            ))
-            .observed(format!("{used} of {range}"))
-            .expected("less than 95 percent")
-            .detail("used", used.to_string())
-            .detail("time-wait", waiting.to_string())
-            .detail("range", range.to_string())
-            .detail("first-port", first.to_string())
-            .likely(),
+        Verdict::Ports { used, waiting, range, first, to_one } => {
+            let to = if *to_one { " to one address and port" } else { ", some of which may have come in," };
+            let finding = codes::LIMITS_PORTS_EXHAUSTED
+                .found()
+                .message(format!(
+                    "{used} connections{to} are open or wait in TIME_WAIT ({waiting} of all), and source ports come from a range of {range}"
+                ))
+                .observed(format!("{used} of {range}"))
+                .expected("less than 95 percent")
+                .detail("used", used.to_string())
+                .detail("time-wait", waiting.to_string())
+                .detail("range", range.to_string())
+                .detail("first-port", first.to_string());
+            if *to_one { finding.likely() } else { finding.level("warn").possible() }
+        }
         Verdict::FewPorts { range } => codes::LIMITS_FEW_PORTS
             .found()
             .message(format!("connections may be made from {range} source ports only"))
@@ -147,5 +152,11 @@ mod tests {
         assert!(level(&Verdict::FilesFew { soft: 256, hard: None, wanted: 1024 }).contains("\"warn\""));
         assert!(level(&Verdict::FilesUsed { used: 9, limit: 9, of_machine: false }).contains("\"fail\""));
         assert!(level(&Verdict::Pools { networks: 28, none_left: false }).contains("\"warn\""));
+        let conntrack = |full| level(&Verdict::Conntrack { used: 99, limit: 100, of_host: false, full });
+        assert!(conntrack(false).contains("\"warn\"") && conntrack(false).contains("once all are"));
+        assert!(conntrack(true).contains("\"fail\""));
+        let ports = |to_one| level(&Verdict::Ports { used: 9, waiting: 9, range: 9, first: 1, to_one });
+        assert!(ports(false).contains("\"warn\"") && ports(false).contains("possible"));
+        assert!(ports(true).contains("\"fail\"") && ports(true).contains("likely"));
     }
 }

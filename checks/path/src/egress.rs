@@ -1,6 +1,7 @@
 use crate::probe::Probe;
 use crate::reply::Reply;
 use crate::surroundings::Surroundings;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// Nothing beyond the gateway answers.
@@ -13,6 +14,8 @@ pub(crate) struct NoEgress {
     pub(crate) gateway: IpAddr,
     /// The host's report says that it forwards nothing.
     pub(crate) certain: bool,
+    /// More than a few targets that may all be off were silent.
+    pub(crate) likely: bool,
 }
 
 /// What was learned of machines besides the targets.
@@ -26,8 +29,17 @@ pub(crate) struct Beside {
     pub(crate) host_forwards: Option<bool>,
 }
 
+/// Networks whose machines are not all off by chance.
+const NETWORKS: usize = 3;
+
 /// Machines beyond the gateway that were tried, and how many answered.
 pub(crate) fn beyond(net: &Surroundings, probes: &[Probe], beside: &Beside) -> (usize, usize) {
+    let machines = machines(net, probes, beside);
+    (machines.len(), machines.iter().filter(|(_, spoke)| *spoke).count())
+}
+
+/// They, and whether each answered.
+fn machines(net: &Surroundings, probes: &[Probe], beside: &Beside) -> Vec<(IpAddr, bool)> {
     let mut machines: Vec<(IpAddr, bool)> = Vec::new();
     let targets = probes.iter().flat_map(|probe| &probe.tried);
     let answered = targets
@@ -39,7 +51,16 @@ pub(crate) fn beyond(net: &Surroundings, probes: &[Probe], beside: &Beside) -> (
             None => machines.push((ip, spoke)),
         }
     }
-    (machines.len(), machines.iter().filter(|(_, spoke)| *spoke).count())
+    machines
+}
+
+/// How many networks machines are in: their /24, or /48 of IPv6.
+fn networks(machines: &[(IpAddr, bool)]) -> usize {
+    let network = |ip: &IpAddr| match ip {
+        IpAddr::V4(ip) => ip.octets()[..3].to_vec(),
+        IpAddr::V6(ip) => ip.octets()[..6].to_vec(),
+    };
+    machines.iter().map(|(ip, _)| network(ip)).collect::<BTreeSet<_>>().len()
 }
 
 /// Judges silence beyond the gateway. `explained` are targets for whose silence there is
@@ -48,7 +69,8 @@ pub(crate) fn judge(net: &Surroundings, probes: &[Probe], beside: &Beside, expla
     let gateway = net.gateway()?;
     let alive = beside.gateway.iter().any(|reply| reply.shows_life() || *reply == Reply::Rejected)
         || net.neighbour(gateway) == Some(true);
-    let (tried, answered) = beyond(net, probes, beside);
+    let machines = machines(net, probes, beside);
+    let answered = machines.iter().any(|(_, spoke)| *spoke);
     let silent = |probe: &Probe| {
         let mut far = probe.tried.iter().filter(|(ip, _)| net.beyond_gateway(*ip)).peekable();
         probe.reply == Reply::Silent && far.peek().is_some() && far.all(|(_, reply)| *reply == Reply::Silent)
@@ -60,12 +82,15 @@ pub(crate) fn judge(net: &Surroundings, probes: &[Probe], beside: &Beside, expla
         .map(|(index, _)| index)
         .collect();
     let certain = beside.host_forwards == Some(false) && net.in_container;
-    let enough = tried >= 2 || certain;
-    (alive && answered == 0 && enough && !targets.is_empty()).then_some(NoEgress {
+    let enough = machines.len() >= 2 || certain;
+    // Two peers may be off; a name server that everybody here uses hardly is.
+    let likely = certain || !beside.name_servers.is_empty() || networks(&machines) >= NETWORKS;
+    (alive && !answered && enough && !targets.is_empty()).then_some(NoEgress {
         targets,
-        silent: tried,
+        silent: machines.len(),
         gateway,
         certain,
+        likely,
     })
 }
 
@@ -93,7 +118,15 @@ mod tests {
         assert!(judge(&container(), &two[..1], &beside(Some(true)), &[]).is_none());
         assert!(judge(&container(), &two[..1], &beside(Some(false)), &[]).unwrap().certain);
         let server = Beside { name_servers: vec![(ip::parse("10.9.0.1").unwrap(), false)], ..beside(None) };
-        assert!(judge(&container(), &two[..1], &server, &[]).is_some());
+        assert!(judge(&container(), &two[..1], &server, &[]).is_some_and(|found| found.likely));
+    }
+
+    #[test]
+    fn two_peers_that_may_be_off_are_only_possible() {
+        let likely = |probes: &[Probe]| judge(&container(), probes, &beside(None), &[]).unwrap().likely;
+        assert!(!likely(&[silent("10.1.0.1"), silent("10.2.0.1")]));
+        assert!(!likely(&[silent("10.1.0.1"), silent("10.1.0.2"), silent("10.2.0.1")]));
+        assert!(likely(&[silent("10.1.0.1"), silent("10.2.0.1"), silent("10.3.0.1")]));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 /// What is wrong with a target's addresses of one family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// Its name has an IPv6 address and no route leads there.
+    /// Its name has an IPv6 address and no route leads there: nothing else either, or only
+    /// programs that try no second address are hurt.
     NoIpv6 { address: IpAddr, works_otherwise: bool },
     /// `localhost` is ::1 first, where nothing listens, while 127.0.0.1 serves.
     Localhost,
@@ -25,10 +26,10 @@ pub(crate) fn judge(net: &Surroundings, probe: &Probe) -> Option<Wrong> {
     }
     let tried = probe.reply_at(|ip| ip.is_ipv6());
     let unroutable = net.route(six).is_none() && matches!(tried, None | Some(Reply::NoRoute));
-    unroutable.then_some(Wrong::NoIpv6 {
-        address: six,
-        works_otherwise: probe.reply_at(|ip| ip.is_ipv4()) == Some(Reply::Connected),
-    })
+    let works_otherwise = probe.reply_at(|ip| ip.is_ipv4()) == Some(Reply::Connected);
+    // An IPv4 address that does not answer is a fault of its own, and IPv6 would not mend it.
+    let alone = !probe.addresses.iter().any(IpAddr::is_ipv4);
+    (unroutable && (works_otherwise || alone)).then_some(Wrong::NoIpv6 { address: six, works_otherwise })
 }
 
 #[cfg(test)]
@@ -49,6 +50,14 @@ mod tests {
         assert_eq!(judge(&container(), &probe("/ip6/2001:db8::1/tcp/1", &[("2001:db8::1", Reply::NoRoute)])), None);
         assert_eq!(judge(&container(), &probe("a.test:1", &[("2001:db8::1", Reply::Silent)])), None);
         assert_eq!(judge(&container(), &probe("a.test:1", &[("10.1.0.1", Reply::Connected)])), None);
+    }
+
+    #[test]
+    fn a_peer_that_is_down_is_not_a_lack_of_ipv6() {
+        for reply in [Reply::Refused, Reply::Silent, Reply::Rejected, Reply::Untried] {
+            let both = probe("a.test:1", &[("2001:db8::1", Reply::NoRoute), ("10.1.0.1", reply)]);
+            assert_eq!(judge(&container(), &both), None, "{reply:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! many networks drop it, and a silent ping says nothing about TCP.
 
 mod bursts;
+mod checksums;
 mod egress;
 mod family;
 mod hairpin;
@@ -16,33 +17,21 @@ mod surroundings;
 mod telling;
 
 use bursts::Large;
+use checksums::Datagrams;
 use egress::Beside;
 use probe::Probe;
 use reply::Reply;
 use seaworthy_check_sdk::env::{system, vars};
 use seaworthy_check_sdk::kit::{clock, progress};
 use seaworthy_check_sdk::net::tcp;
-use seaworthy_check_sdk::path::{datagrams, flows};
+use seaworthy_check_sdk::path::{flows, names};
 use seaworthy_check_sdk::{
     Check, Context, ContextExt, Evidence, Failure, Findings, ObservationId, Outcome, argument, ip, query, row_value,
 };
+use std::net::IpAddr;
 use surroundings::{Row, Surroundings};
 
 seaworthy_check_sdk::descriptor!();
-
-/// Ports of the gateway that hardly anyone serves: what it answers there, it answers itself.
-const GATEWAY_PORTS: [u16; 2] = [1, 47113];
-/// Longer than the 3.07 s after which Linux calls a neighbour dead.
-const CONNECT_MS: u32 = 3300;
-/// A burst is sent again after 0.2 s, then twice as late each time: three times by then.
-const BURST_MS: u32 = 2500;
-/// Targets that bursts are sent to; more say nothing more about the way out.
-const MOST_BURSTS: usize = 8;
-const NAME_SERVER_MS: u32 = 1500;
-/// For how long the counter of wrong checksums is watched, where it ever counted.
-const WATCH_MS: u32 = 1500;
-/// Who serves the root? (RFC 1035, section 4.1.) Whoever answers, and whatever, is there.
-const QUESTION: [u8; 17] = [0x5a, 0x51, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1];
 /// Kept for reporting, in milliseconds.
 const MARGIN_MS: u32 = 150;
 const DEFAULT_PORT: u16 = 9100;
@@ -73,6 +62,8 @@ seaworthy_check_sdk::export_check!(Path);
 struct Run {
     net: Surroundings,
     seen: Vec<system::Seen>,
+    /// Those of the container's host, where its report names them.
+    host_addresses: Vec<IpAddr>,
     probes: Vec<Probe>,
     beside: Beside,
     findings: Findings,
@@ -80,10 +71,12 @@ struct Run {
     /// Microseconds of the clock.
     started: u64,
     /// Datagrams with wrong checksums before anything was sent.
-    checksums: Option<u64>,
+    checksums: Option<Datagrams>,
     large: Vec<(usize, Large)>,
-    /// What could not be found out.
+    /// Why silence could not be told from a dead link.
     unknown: Option<String>,
+    /// Why nothing is known of silent connections, where they were to be tried.
+    idle_unknown: Option<String>,
 }
 
 /// The rows of a topic; none where it could not be read.
@@ -93,6 +86,11 @@ fn rows<'a>(seen: &'a [system::Seen], topic: &str) -> &'a [Row] {
 
 fn number(rows: &[Row], key: &str) -> Option<u64> {
     rows.first().and_then(|row| row_value(row, key)).and_then(|text| text.parse().ok())
+}
+
+fn datagrams(limits: &[Row]) -> Option<Datagrams> {
+    let wrong = number(limits, "udp-checksum-errors")?;
+    Some(Datagrams { wrong, taken: number(limits, "udp-received") })
 }
 
 /// The whole time, without what is kept for reporting.
@@ -105,17 +103,22 @@ impl Run {
         let started = clock::monotonic_us();
         let mut queries: Vec<system::Query> =
             ["container", "interfaces", "routes", "limits", "listeners", "resolver"].map(|t| query(t, vec![])).into();
+        let own = queries.len();
         if context.vantage("host-report") == Some("true") {
-            queries.push(query("host-report", vec![argument("topic", "limits")]));
+            queries.extend(["limits", "interfaces"].map(|topic| query("host-report", vec![argument("topic", topic)])));
         }
-        let seen = system::inspect(&queries);
+        let mut seen = system::inspect(&queries);
+        let of_host: Vec<system::Seen> = seen.split_off(own.min(seen.len()));
+        let reported = |index: usize| of_host.get(index).and_then(|s| s.outcome.as_deref().ok()).unwrap_or_default();
         let net = Surroundings::of(rows(&seen, "container"), rows(&seen, "interfaces"), rows(&seen, "routes"), &[]);
-        let checksums = number(rows(&seen, "limits"), "udp-checksum-errors");
-        let host_forwards = number(rows(&seen, "host-report"), "ip-forward").map(|value| value != 0);
-        let ids = seen.iter().map(|s| s.id).collect();
+        let checksums = datagrams(rows(&seen, "limits"));
+        let host_forwards = number(reported(0), "ip-forward").map(|value| value != 0);
+        let host_addresses = reported(1).iter().filter_map(|row| ip::parse(row_value(row, "address")?)).collect();
+        let ids = seen.iter().chain(&of_host).map(|s| s.id).collect();
         Self {
             net,
             seen,
+            host_addresses,
             probes: Vec::new(),
             beside: Beside { host_forwards, ..Beside::default() },
             findings: Findings::new(),
@@ -124,6 +127,7 @@ impl Run {
             checksums,
             large: Vec::new(),
             unknown: None,
+            idle_unknown: None,
         }
     }
 
@@ -168,7 +172,7 @@ impl Run {
     /// Name servers beyond the gateway are machines like others, and everybody has some.
     fn ask_name_servers(&mut self) {
         let rows = rows(&self.seen, "resolver");
-        let servers: Vec<std::net::IpAddr> = rows
+        let servers: Vec<IpAddr> = rows
             .iter()
             .filter_map(|row| row_value(row, "nameservers"))
             .flat_map(|servers| servers.split(','))
@@ -180,30 +184,23 @@ impl Run {
         }
         progress::step("asking the name servers beyond the gateway");
         let timeout = NAME_SERVER_MS.min(left() / 2);
-        let sockets: Vec<String> =
-            servers.iter().map(|server| std::net::SocketAddr::new(*server, 53).to_string()).collect();
-        let over_udp = sockets.iter().map(|target| datagrams::Attempt {
-            target: target.clone(),
+        let question = |server: &IpAddr, transport: &str| names::Question {
+            server: std::net::SocketAddr::new(*server, 53).to_string(),
+            transport: transport.into(),
+            name: ".".into(),
+            kind: "NS".into(),
             timeout,
-            payload: QUESTION.to_vec(),
-            times: 3,
-            replies: 1,
-            local_port: 0,
-        });
-        let over_tcp = sockets.iter().map(|target| tcp::Attempt {
-            target: target.clone(),
-            timeout,
-            payload: Vec::new(),
-            read_max: 0,
-        });
-        let datagrams = datagrams::send(&over_udp.collect::<Vec<_>>());
-        let connections = tcp::connect(&over_tcp.collect::<Vec<_>>());
-        // A refusal, and a message of a router, come from beyond the gateway too.
-        let spoke = |failure: Option<&Failure>| failure.is_none_or(|failure| failure.kind != "timeout");
-        for ((server, udp), tcp) in servers.iter().zip(&datagrams).zip(&connections) {
-            let heard = spoke(udp.outcome.as_ref().err()) || spoke(tcp.outcome.as_ref().err());
-            self.beside.name_servers.push((*server, heard));
-            self.ids.extend([udp.id, tcp.id]);
+        };
+        let questions: Vec<names::Question> =
+            servers.iter().flat_map(|server| ["udp", "tcp"].map(|transport| question(server, transport))).collect();
+        let seen = names::ask(&questions);
+        self.ids.extend(seen.iter().map(|s| s.id));
+        for (server, answers) in servers.iter().zip(seen.chunks(2)) {
+            // UDP first, then TCP; a server that could not be asked says nothing.
+            let heard = [false, true].into_iter().zip(answers).filter_map(|(tcp, a)| reply::heard(tcp, &a.outcome));
+            if let Some(spoke) = heard.reduce(|one, other| one || other) {
+                self.beside.name_servers.push((*server, spoke));
+            }
         }
     }
 
@@ -249,6 +246,7 @@ impl Run {
             address: value(0).or_else(|| value(1)).and_then(ip::parse),
             port,
             listens: rows(&self.seen, "listeners").iter().any(listens),
+            of_host: self.host_addresses.clone(),
         };
         (own, seen.id)
     }
@@ -307,7 +305,7 @@ impl Run {
         let needed = seconds.saturating_mul(1000).saturating_add(2 * BURST_MS);
         if left() < needed {
             let text = format!("`idle` takes {} s more than the time budget of this check has left", needed / 1000);
-            self.unknown.get_or_insert(text);
+            self.idle_unknown = Some(text);
             return;
         }
         progress::step("leaving connections silent");
@@ -316,6 +314,8 @@ impl Run {
         let attempts: Vec<flows::Attempt> =
             probes.iter().map(|probe| bursts::small_and_late(probe, seconds * 1000, BURST_MS / 2)).collect();
         if attempts.is_empty() {
+            self.idle_unknown =
+                Some("no target beyond this machine could be connected to, so none was left silent".into());
             return;
         }
         let seen = flows::exchange(&attempts);
@@ -329,8 +329,10 @@ impl Run {
             })
             .collect();
         let anew = tcp::connect(&again);
+        let mut told = false;
         for ((probe, seen), anew) in probes.iter().zip(&seen).zip(&anew) {
             let survived = seen.outcome.as_ref().ok().and_then(bursts::survived);
+            told |= survived == Some(true) || survived == Some(false) && anew.outcome.is_ok();
             match survived {
                 Some(false) if anew.outcome.is_ok() => {
                     let finding = telling::idle_cut(probe, seconds);
@@ -340,6 +342,11 @@ impl Run {
                 _ => {}
             }
             self.ids.extend([seen.id, anew.id]);
+        }
+        if !told {
+            self.idle_unknown = Some(format!(
+                "no connection lasted through {seconds} s of silence for a reason that could be told: the services may have ended them themselves; choose a shorter `idle`"
+            ));
         }
     }
 
@@ -352,17 +359,18 @@ impl Run {
             clock::sleep_ms(WATCH_MS.saturating_sub(passed).min(left() / 2));
         }
         let seen = seaworthy_check_sdk::inspect(["limits"]);
-        let after = number(rows(&seen, "limits"), "udp-checksum-errors");
+        let after = datagrams(rows(&seen, "limits"));
         let (Some(after), Some(now)) = (after, seen.first().map(|s| s.id)) else { return };
         self.ids.push(now);
-        let Some(grown) = after.checked_sub(before).filter(|grown| *grown > 0) else { return };
+        let Some(grown) = checksums::judge(before, after, &self.net) else { return };
         let first = self.seen.iter().find(|s| s.topic == "limits").map_or(now, |s| s.id);
-        let silent: Vec<&Probe> = self.probes.iter().filter(|probe| probe.reply == Reply::Silent).collect();
+        let is_silent = |probe: &&Probe| grown.serious && probe.reply == Reply::Silent;
+        let silent: Vec<&Probe> = self.probes.iter().filter(is_silent).collect();
         for probe in &silent {
-            self.findings.add(telling::checksums(Some(probe), grown).cite(first).and(now));
+            self.findings.add(telling::checksums(Some(probe), &grown).cite(first).and(now));
         }
         if silent.is_empty() {
-            self.findings.add(telling::checksums(None, grown).cite(first).and(now));
+            self.findings.add(telling::checksums(None, &grown).cite(first).and(now));
         }
     }
 
@@ -392,8 +400,9 @@ impl Run {
         }
         // What was found counts all the same; only what was not found is in doubt.
         let doubt = self.unknown.filter(|_| self.probes.iter().any(|probe| probe.reply != Reply::Connected));
+        let doubt = doubt.or_else(|| probe::nothing_heard(&self.probes)).or(self.idle_unknown);
         Ok(match doubt {
-            Some(reason) if self.findings.is_empty() => self.findings.inconclusive(reason, evidence),
+            Some(reason) if !self.findings.any_wrong() => self.findings.inconclusive(reason, evidence),
             _ => self.findings.conclude(summary, evidence),
         })
     }

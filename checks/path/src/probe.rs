@@ -78,6 +78,17 @@ fn host_of(socket: &str) -> Option<IpAddr> {
     ip::parse(socket.rsplit_once(':')?.0)
 }
 
+/// Why nothing is known of the ways, where no target answered in any manner.
+pub(crate) fn nothing_heard(probes: &[Probe]) -> Option<String> {
+    let heard = |reply: &Reply| reply.shows_life() || *reply == Reply::Rejected;
+    let any = probes.iter().any(|p| heard(&p.reply) || p.tried.iter().any(|(_, reply)| heard(reply)));
+    (!any).then(|| {
+        let targets =
+            if probes.len() == 1 { "the target".to_owned() } else { format!("any of {} targets", probes.len()) };
+        format!("nothing was heard of {targets}, so nothing is known of the way there")
+    })
+}
+
 impl Probe {
     /// The address that was connected to, else the first one.
     pub(crate) fn ip(&self) -> Option<IpAddr> {
@@ -115,6 +126,15 @@ pub(crate) mod tests {
             tried,
             reply,
             seen: vec![1],
+        }
+    }
+
+    #[test]
+    fn silence_shows_no_way() {
+        let at = |reply| probe("10.1.0.1:1", &[("10.1.0.1", reply)]);
+        assert!(nothing_heard(&[at(Reply::Silent), at(Reply::Untried)]).is_some());
+        for reply in [Reply::Connected, Reply::Refused, Reply::Rejected] {
+            assert!(nothing_heard(&[at(Reply::Silent), at(reply)]).is_none(), "{reply:?}");
         }
     }
 

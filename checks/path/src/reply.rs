@@ -37,6 +37,21 @@ impl Reply {
     }
 }
 
+/// Whether a name server was heard of; `None` where the question did not leave this machine.
+pub(crate) fn heard<T>(over_tcp: bool, outcome: &Result<T, Failure>) -> Option<bool> {
+    let Err(failure) = outcome else { return Some(true) };
+    if matches!(row_value(&failure.details, "origin"), Some("tcp" | "icmp")) {
+        return Some(true);
+    }
+    match (failure.kind.as_str(), failure.stage.as_str()) {
+        // Over TCP it took the question first.
+        ("closed" | "connection-reset" | "protocol", "read") => Some(true),
+        ("timeout", "read") if over_tcp => Some(true),
+        ("timeout", _) => Some(false),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +73,23 @@ mod tests {
         assert_eq!(Reply::of(&failure("connection-refused", "tcp")), Reply::Refused);
         assert_eq!(Reply::of(&failure("too-many-open-files", "local")), Reply::Untried);
         assert!(!Reply::of(&failure("connection-refused", "icmp")).shows_life());
+    }
+
+    #[test]
+    fn our_own_failures_are_no_words_of_a_name_server() {
+        let of = |over_tcp, kind: &str, stage: &str, origin: &str| {
+            heard::<()>(over_tcp, &Err(Failure { stage: stage.into(), ..failure(kind, origin) }))
+        };
+        for kind in ["denied", "invalid", "network-unreachable", "too-many-open-files", "exhausted", "cancelled"] {
+            assert_eq!(of(false, kind, "connect", "local"), None, "{kind}");
+        }
+        assert_eq!(of(false, "timeout", "read", ""), Some(false));
+        assert_eq!(of(true, "timeout", "connect", "local"), Some(false));
+        // It was connected to, and then said nothing.
+        assert_eq!(of(true, "timeout", "read", ""), Some(true));
+        assert_eq!(of(true, "closed", "read", ""), Some(true));
+        assert_eq!(of(true, "connection-refused", "connect", "tcp"), Some(true));
+        assert_eq!(of(false, "connection-refused", "read", "icmp"), Some(true));
+        assert_eq!(heard(false, &Ok(())), Some(true));
     }
 }

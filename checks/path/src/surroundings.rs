@@ -35,6 +35,9 @@ pub(crate) struct Route {
     ipv4: bool,
 }
 
+/// Words in the names of interfaces of VXLAN, Geneve and the like.
+const TUNNELS: [&str; 6] = ["flannel", "vxlan", "genev", "antrea", "weave", "wg"];
+
 impl Surroundings {
     pub(crate) fn of(container: &[Row], interfaces: &[Row], routes: &[Row], neighbours: &[Row]) -> Self {
         let about = container.first().map(Vec::as_slice).unwrap_or_default();
@@ -97,6 +100,11 @@ impl Surroundings {
     /// What the link layer knows of an address: it answered, or it did not.
     pub(crate) fn neighbour(&self, address: IpAddr) -> Option<bool> {
         self.neighbours.iter().find(|(known, _)| *known == address).map(|(_, alive)| *alive)
+    }
+
+    /// An interface that carries others' packets in UDP.
+    pub(crate) fn has_tunnel(&self) -> bool {
+        self.links.iter().any(|link| TUNNELS.iter().any(|word| link.name.contains(word)))
     }
 
     pub(crate) fn mtu_of(&self, interface: &str) -> Option<u32> {
@@ -168,6 +176,12 @@ pub(crate) mod tests {
             &routes,
             &[],
         )
+    }
+
+    /// A node of a cluster, with the tunnel to the others.
+    pub(crate) fn node() -> Surroundings {
+        let tunnel = row(&[("name", "flannel.1"), ("address", "10.42.0.0/32"), ("mtu", "1450")]);
+        Surroundings::of(&[row(&[("kind", "none")])], &[tunnel], &[], &[])
     }
 
     pub(crate) fn without_neighbours(net: Surroundings) -> Surroundings {

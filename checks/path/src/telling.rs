@@ -1,7 +1,9 @@
 use crate::bursts::Large;
+use crate::checksums::Grown;
 use crate::codes;
 use crate::egress::{Beside, NoEgress};
 use crate::family::Wrong;
+use crate::hairpin::Direct;
 use crate::overlap::Overlap;
 use crate::probe::Probe;
 use crate::surroundings::Surroundings;
@@ -30,7 +32,11 @@ pub(crate) fn no_egress(probe: &Probe, found: &NoEgress, beside: &Beside, net: &
         .detail("gateway", gateway)
         .detail("silent-machines", found.silent.to_string())
         .detail("ip-forward", beside.host_forwards.map_or("unknown", |on| if on { "1" } else { "0" }));
-    if found.certain { finding } else { finding.likely() }
+    match (found.certain, found.likely) {
+        (true, _) => finding,
+        (false, true) => finding.likely(),
+        (false, false) => finding.possible(),
+    }
 }
 
 pub(crate) fn overlap(probe: &Probe, found: &Overlap) -> FindingBuilder {
@@ -60,8 +66,9 @@ pub(crate) fn overlap(probe: &Probe, found: &Overlap) -> FindingBuilder {
     if found.likely { finding.likely() } else { finding.possible() }
 }
 
-pub(crate) fn hairpin(probe: &Probe, direct: &str) -> FindingBuilder {
-    codes::PATH_HAIRPIN
+pub(crate) fn hairpin(probe: &Probe, found: &Direct) -> FindingBuilder {
+    let direct = found.text.as_str();
+    let finding = codes::PATH_HAIRPIN
         .at(&probe.text)
         .message(format!(
             "{} is silent from here, while {direct} answers: packets to the published address are not turned around on the host",
@@ -69,8 +76,8 @@ pub(crate) fn hairpin(probe: &Probe, direct: &str) -> FindingBuilder {
         ))
         .observed("silent at the published address, answered at the direct one")
         .expected("an answer at both")
-        .detail("direct", direct)
-        .likely()
+        .detail("direct", direct);
+    if found.likely { finding.likely() } else { finding.possible() }
 }
 
 pub(crate) fn family(probe: &Probe, wrong: Wrong) -> FindingBuilder {
@@ -79,7 +86,7 @@ pub(crate) fn family(probe: &Probe, wrong: Wrong) -> FindingBuilder {
             let rest = if works_otherwise {
                 "; its IPv4 address works, so only programs that do not try it are hurt"
             } else {
-                "; and no IPv4 address of it answers"
+                "; it has no IPv4 address"
             };
             let finding = codes::PATH_NO_IPV6
                 .at(&probe.text)
@@ -89,7 +96,7 @@ pub(crate) fn family(probe: &Probe, wrong: Wrong) -> FindingBuilder {
                 .detail("name", &probe.hop.host)
                 .detail("ip", address.to_string())
                 .detail("ipv4-works", yes_or_no(works_otherwise));
-            if works_otherwise { finding.level("warn") } else { finding }
+            if works_otherwise { finding.level("info") } else { finding }
         }
         Wrong::Localhost => codes::PATH_LOCALHOST_IPV6
             .at(&probe.text)
@@ -152,19 +159,23 @@ pub(crate) fn idle_cut(probe: &Probe, seconds: u32) -> FindingBuilder {
         .likely()
 }
 
-pub(crate) fn checksums(silent: Option<&Probe>, grown: u64) -> FindingBuilder {
+pub(crate) fn checksums(silent: Option<&Probe>, found: &Grown) -> FindingBuilder {
+    let grown = found.wrong;
     let finding = match silent {
         Some(probe) => codes::PATH_BAD_CHECKSUMS.at(&probe.text),
         None => codes::PATH_BAD_CHECKSUMS.found().level("warn"),
     };
-    finding
-        .message(format!(
-            "{grown} UDP datagrams came with wrong checksums while this check ran: a network card or driver computes those of tunnelled packets wrongly"
-        ))
+    let why = if found.serious {
+        "a network card or driver computes those of tunnelled packets wrongly"
+    } else {
+        "a stray sender, damage on a line, or a network card that computes those of tunnelled packets wrongly"
+    };
+    let finding = finding
+        .message(format!("UDP datagrams with wrong checksums that came while this check ran: {grown}; {why}"))
         .observed(format!("udp-checksum-errors grew by {grown}"))
         .expected("0")
-        .detail("grown", grown.to_string())
-        .likely()
+        .detail("grown", grown.to_string());
+    if found.serious { finding.likely() } else { finding.level("info").possible() }
 }
 
 #[cfg(test)]
@@ -185,6 +196,18 @@ mod tests {
     }
 
     #[test]
+    fn what_hurts_nobody_is_information() {
+        let address = seaworthy_check_sdk::ip::parse("2001:db8::1").unwrap();
+        let target = probe("a.test:1", &[("2001:db8::1", Reply::NoRoute)]);
+        let text =
+            |works_otherwise| format!("{:?}", family(&target, Wrong::NoIpv6 { address, works_otherwise }).cite(1));
+        assert!(text(true).contains("\"info\"") && text(false).contains("\"fail\""));
+        let text = |serious| format!("{:?}", checksums(None, &Grown { wrong: 1, serious }).cite(1));
+        assert!(text(false).contains("\"info\"") && text(false).contains("possible"));
+        assert!(text(true).contains("\"warn\"") && text(true).contains("likely"));
+    }
+
+    #[test]
     fn what_is_not_known_of_forwarding_is_not_claimed() {
         let target = probe("10.1.0.1:9100", &[("10.1.0.1", Reply::Silent)]);
         let found = NoEgress {
@@ -192,12 +215,13 @@ mod tests {
             silent: 2,
             gateway: seaworthy_check_sdk::ip::parse("172.18.0.1").unwrap(),
             certain: false,
+            likely: false,
         };
         let text = |forwards| {
             let beside = Beside { host_forwards: forwards, ..Beside::default() };
             format!("{:?}", no_egress(&target, &found, &beside, &container()).cite(1))
         };
         assert!(text(None).contains("most likely") && text(None).contains("\"unknown\""));
-        assert!(text(Some(true)).contains("its rules drop"));
+        assert!(text(Some(true)).contains("its rules drop") && text(None).contains("possible"));
     }
 }

@@ -11,7 +11,7 @@ use judge::Socket;
 use place::{Place, Row};
 use seaworthy_check_sdk::env::{system, vars};
 use seaworthy_check_sdk::kit::progress;
-use seaworthy_check_sdk::net::tcp;
+use seaworthy_check_sdk::net::{dns, tcp};
 use seaworthy_check_sdk::{
     Check, Context, ContextExt, Evidence, Findings, Hop, ObservationId, Outcome, Transport, argument, query, row_value,
 };
@@ -96,11 +96,13 @@ impl Run<'_> {
         let named = judge::socket_path(docker_host).is_some();
         let Some(row) = self.path(path).cloned().filter(|_| named || docker_host.is_none()) else { return };
         let found = judge::socket(&row);
-        if !judge::socket_matters(&self.place, self.needs_docker(), named, &row) {
+        let needed = self.needs_docker();
+        let there = !matches!(found, Socket::Missing | Socket::Unknown);
+        if !(needed || named || self.place.in_container() && there) {
             return;
         }
         self.findings.fact(facts::DOCKER_SOCKET, telling::socket_words(path, &found), &self.evidence);
-        if found != Socket::Fine {
+        if judge::wrong_socket(&found, needed, named) {
             self.findings.add(telling::socket(path, &found, &self.place).cite_all(&self.evidence));
         }
     }
@@ -128,19 +130,41 @@ impl Run<'_> {
             .filter_map(|text| Some((text.trim().to_owned(), Hop::parse(text)?)))
             .collect();
         let mut on_host: Vec<(String, Hop)> = Vec::new();
+        let mut of_cluster: Vec<(String, Hop)> = Vec::new();
         for (text, hop) in hops {
             if judge::overlaps(&self.place, &hop) {
                 self.findings.add(telling::overlap(&text, &hop, &self.place).cite_all(&self.evidence));
             }
             if judge::unknown_to_node(&self.place, &hop) {
-                self.findings.add(telling::pod_dns(&text, &hop, &self.place).cite_all(&self.evidence));
+                of_cluster.push((text.clone(), hop.clone()));
             }
             let is_host = self.place.user_space_network() && self.place.host_address(&hop.host).is_some();
             if is_host && hop.transport == Transport::Tcp {
                 on_host.push((text, hop));
             }
         }
+        self.look_up(&of_cluster);
         self.connect_to_host(&on_host);
+    }
+
+    /// Whether names as of the cluster are known all the same: /etc/hosts and the node's own
+    /// name servers may have them.
+    fn look_up(&mut self, targets: &[(String, Hop)]) {
+        if targets.is_empty() {
+            return;
+        }
+        progress::step("looking up names of the cluster");
+        let timeout = CONNECT_MS.min(progress::remaining_ms().saturating_sub(MARGIN_MS));
+        let queries: Vec<dns::Query> =
+            targets.iter().map(|(_, hop)| dns::Query { name: hop.host.clone(), timeout }).collect();
+        let seen = dns::resolve(&queries);
+        for ((text, hop), seen) in targets.iter().zip(&seen) {
+            if seen.outcome.as_ref().is_err_and(judge::is_no_name) {
+                let finding = telling::pod_dns(text, hop, &self.place);
+                self.findings.add(finding.cite_all(&self.evidence).and(seen.id));
+            }
+        }
+        self.evidence = self.evidence.clone().with(seen.iter().map(|s| s.id));
     }
 
     /// Whether services of the host can be reached through a network of user space.
@@ -160,13 +184,9 @@ impl Run<'_> {
         for ((text, hop), seen) in targets.iter().zip(&seen) {
             ids.push(seen.id);
             let Err(failure) = &seen.outcome else { continue };
-            let unreachable = matches!(
-                failure.kind.as_str(),
-                "connection-refused" | "connection-reset" | "timeout" | "host-unreachable" | "network-unreachable"
-            );
             let on_loopback = judge::on_loopback_only(listeners, hop.port);
-            if unreachable && on_loopback != Some(false) {
-                let finding = telling::loopback(text, hop, &self.place, failure, on_loopback == Some(true));
+            if let Some(confidence) = judge::kept_away(&failure.kind, on_loopback) {
+                let finding = telling::loopback(text, hop, &self.place, failure, confidence);
                 self.findings.add(finding.cite_all(&self.evidence).and(seen.id));
             }
         }

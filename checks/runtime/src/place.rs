@@ -29,6 +29,10 @@ pub(crate) struct Place {
 pub(crate) struct Kernel {
     pub(crate) release: Option<String>,
     pub(crate) modules: Option<Vec<String>>,
+    /// Built into the kernel; unknown in most containers.
+    pub(crate) built_in: Option<Vec<String>>,
+    /// Loaded or built in, though not all that are.
+    pub(crate) present: Option<Vec<String>>,
     /// Legacy tables of this network namespace; unknown where they cannot be read.
     pub(crate) tables: Option<Vec<String>>,
     /// `legacy`, `nft` or `none`.
@@ -63,6 +67,8 @@ impl Place {
             kernel: Kernel {
                 release: row_value(kernel, "release").map(str::to_owned),
                 modules: list(kernel, "modules"),
+                built_in: list(kernel, "built-in"),
+                present: list(kernel, "present"),
                 tables: list(kernel, "ip-tables"),
                 variant: row_value(kernel, "iptables-variant").map(str::to_owned),
             },

@@ -1,11 +1,15 @@
 use crate::codes;
-use crate::judge::Socket;
+use crate::judge::{Socket, Sure};
 use crate::place::Place;
 use seaworthy_check_sdk::{Failure, FindingBuilder, Hop};
 
-pub(crate) fn loopback(text: &str, hop: &Hop, place: &Place, failure: &Failure, certain: bool) -> FindingBuilder {
+pub(crate) fn loopback(text: &str, hop: &Hop, place: &Place, failure: &Failure, sure: Sure) -> FindingBuilder {
     let port = hop.port.to_string();
-    let listens = if certain { format!("; the host listens on port {port} of its loopback") } else { String::new() };
+    let listens = if sure == Sure::Certain {
+        format!("; the host listens on port {port} of its loopback")
+    } else {
+        String::new()
+    };
     let finding = codes::RUNTIME_ROOTLESS_LOOPBACK
         .at(text)
         .message(format!(
@@ -20,7 +24,11 @@ pub(crate) fn loopback(text: &str, hop: &Hop, place: &Place, failure: &Failure, 
         .detail("container-kind", &place.kind)
         .detail("port", port)
         .detail("kind", &failure.kind);
-    if certain { finding } else { finding.likely() }
+    match sure {
+        Sure::Certain => finding,
+        Sure::Likely => finding.likely(),
+        Sure::Possible => finding.possible(),
+    }
 }
 
 pub(crate) fn overlap(text: &str, hop: &Hop, place: &Place) -> FindingBuilder {
@@ -50,6 +58,7 @@ pub(crate) fn socket_words(path: &str, found: &Socket) -> String {
     let what = match found {
         Socket::Fine => "usable",
         Socket::Missing => "missing",
+        Socket::Unknown => "unknown",
         Socket::NoSocket(_) => "no socket",
         Socket::NotPermitted { .. } => "not permitted",
     };
@@ -60,6 +69,7 @@ pub(crate) fn socket(path: &str, found: &Socket, place: &Place) -> FindingBuilde
     let (state, what) = match found {
         Socket::Fine => ("fine", "can be used".to_owned()),
         Socket::Missing => ("missing", "is not there".to_owned()),
+        Socket::Unknown => ("unknown", "cannot be looked at".to_owned()),
         Socket::NoSocket(kind) => ("no-socket", format!("is {kind}")),
         Socket::NotPermitted { owner, group, mode } => {
             let of = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".into());
@@ -87,9 +97,9 @@ pub(crate) fn no_module(place: &Place, module: &str) -> FindingBuilder {
     codes::RUNTIME_NO_IP_TABLES
         .found()
         .message(format!(
-            "an engine inside of this container would use iptables ({variant}), and the kernel has not loaded {module}"
+            "an engine inside of this container would use iptables ({variant}), and the kernel has {module} neither loaded nor built in"
         ))
-        .observed(format!("{module} is not among the loaded modules"))
+        .observed(format!("{module} is neither loaded nor built in"))
         .expected(format!("{module} loaded on the host"))
         .detail("module", module)
         .detail("iptables-variant", variant)
@@ -113,7 +123,7 @@ pub(crate) fn pod_dns(text: &str, hop: &Hop, place: &Place) -> FindingBuilder {
     codes::RUNTIME_POD_DNS
         .at(text)
         .message(format!(
-            "{} is a name of the cluster, and this pod asks the node's name servers (search domains: {search})",
+            "{} is not found, a name as of the cluster, and this pod asks the node's name servers (search domains: {search})",
             hop.host
         ))
         .observed(search)

@@ -194,6 +194,12 @@ impl Findings {
         self.findings.is_empty()
     }
 
+    /// Whether anything found so far is more than information.
+    #[must_use]
+    pub fn any_wrong(&self) -> bool {
+        self.findings.iter().any(|finding| finding.level != "info")
+    }
+
     /// How many findings of a code there are.
     #[must_use]
     pub fn count(&self, code: Code) -> usize {

@@ -69,12 +69,34 @@ pub(crate) struct Buffers {
     pub(crate) send: Option<u64>,
     /// 0: nothing is wanted.
     pub(crate) wanted: u64,
+    /// Datagrams that found a buffer full while the check ran; unknown where not counted.
+    pub(crate) dropped: Option<u64>,
 }
 
 impl Buffers {
     pub(crate) fn are_small(&self) -> bool {
         self.receive < self.wanted
     }
+
+    /// The kernel's default is small, and hurts only where something is dropped for it.
+    pub(crate) fn hurt(&self) -> bool {
+        self.are_small() && self.dropped.is_some_and(|dropped| dropped > 0)
+    }
+}
+
+/// Why nothing is known of UDP to these targets, where no answer told anything of it.
+pub(crate) fn untold(targets: &[Target]) -> Option<String> {
+    let unasked = targets.iter().find_map(|target| match &target.answer {
+        Answer::Unasked(why) => Some(format!("{} could not be asked: {why}", target.text)),
+        _ => None,
+    });
+    let told = |target: &Target| match target.answer {
+        Answer::Quic | Answer::Closed { .. } => true,
+        Answer::Silent => target.tcp_lives == Some(true),
+        Answer::Other | Answer::Unasked(_) => false,
+    };
+    let nothing = "no QUIC address named its versions, and nothing else was heard of the machines";
+    unasked.or_else(|| (!targets.iter().any(told)).then(|| nothing.to_owned()))
 }
 
 /// What says that only a private network may be used.
@@ -170,8 +192,36 @@ mod tests {
     }
 
     #[test]
+    fn a_target_of_which_nothing_was_heard_does_not_pass() {
+        let target = |answer, tcp_lives| Target {
+            text: "/ip4/10.0.0.1/udp/1/quic-v1".into(),
+            hop: Hop::parse("/ip4/10.0.0.1/udp/1/quic-v1").unwrap(),
+            answer,
+            elapsed: 1,
+            tcp_lives,
+            seen: vec![1],
+        };
+        for (answer, lives) in [(Answer::Silent, Some(false)), (Answer::Silent, None), (Answer::Other, None)] {
+            assert!(untold(&[target(answer.clone(), lives)]).is_some(), "{answer:?}");
+            assert_eq!(untold(&[target(answer, lives), target(Answer::Quic, None)]), None);
+        }
+        assert_eq!(untold(&[target(Answer::Silent, Some(true))]), None);
+        assert_eq!(untold(&[target(Answer::Closed { from: None }, None)]), None);
+        assert!(untold(&[target(Answer::Unasked("why".into()), None), target(Answer::Quic, None)]).is_some());
+    }
+
+    #[test]
+    fn the_kernel_s_default_hurts_where_something_was_dropped() {
+        let default = Buffers { receive: 212_992, send: None, wanted: 7_500_000, dropped: Some(0) };
+        assert!(default.are_small() && !default.hurt());
+        assert!(!Buffers { dropped: None, ..default }.hurt());
+        assert!(Buffers { dropped: Some(3), ..default }.hurt());
+        assert!(!Buffers { dropped: Some(3), receive: 7_500_000, ..default }.hurt());
+    }
+
+    #[test]
     fn buffers_are_judged_by_what_is_wanted() {
-        let buffers = Buffers { receive: 212_992, send: None, wanted: 7_500_000 };
+        let buffers = Buffers { receive: 212_992, send: None, wanted: 7_500_000, dropped: None };
         assert!(buffers.are_small());
         assert!(!Buffers { receive: 7_500_000, ..buffers }.are_small());
         assert!(!Buffers { wanted: 0, ..buffers }.are_small());

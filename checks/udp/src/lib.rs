@@ -52,7 +52,15 @@ impl Check for Udp {
                 Findings::new().not_applicable(reason, evidence)
             });
         }
-        let mut run = Run { context: &context, addresses, variables, findings: Findings::new(), ids: Vec::new() };
+        let before = system::inspect(&[query("limits", Vec::new())]);
+        let mut run = Run {
+            context: &context,
+            addresses,
+            variables,
+            full_before: number(&before, "udp-buffer-errors"),
+            findings: Findings::new(),
+            ids: before.iter().map(|s| s.id).collect(),
+        };
         run.ids.push(run.variables.id);
         let targets = run.ask();
         run.judge_ways(&targets);
@@ -69,12 +77,22 @@ struct Run<'a> {
     context: &'a Context,
     addresses: Vec<(String, Hop)>,
     variables: vars::Seen,
+    /// Datagrams that found a buffer full before anything was asked, and where that was read.
+    full_before: Option<(u64, ObservationId)>,
     findings: Findings,
     ids: Vec<ObservationId>,
 }
 
 fn left() -> u32 {
     progress::remaining_ms().saturating_sub(MARGIN_MS)
+}
+
+/// The first row that has a number under `key`, and where it was seen.
+fn number(seen: &[system::Seen], key: &str) -> Option<(u64, ObservationId)> {
+    seen.iter().find_map(|s| {
+        let row = s.outcome.as_ref().ok()?.first()?;
+        Some((row_value(row, key)?.parse().ok()?, s.id))
+    })
 }
 
 impl Run<'_> {
@@ -180,19 +198,20 @@ impl Run<'_> {
         }
         let seen = system::inspect(&queries);
         self.ids.extend(seen.iter().map(|s| s.id));
-        let number = |key: &str| {
-            seen.iter().find_map(|s| {
-                let row = s.outcome.as_ref().ok()?.first()?;
-                Some((row_value(row, key)?.parse::<u64>().ok()?, s.id))
-            })
-        };
-        let Some((receive, id)) = number("rmem-max") else { return };
+        let Some((receive, id)) = number(&seen, "rmem-max") else { return };
+        // The host's counter is another one; the first row is ours.
+        let after = number(seen.get(..1).unwrap_or_default(), "udp-buffer-errors");
+        let dropped = after.zip(self.full_before).and_then(|((after, _), (before, _))| after.checked_sub(before));
         self.findings.fact(facts::RMEM_MAX, receive, &Evidence::one(id));
         let setting = self.context.setting("receive-buffer").and_then(|text| text.parse().ok());
         let wanted = setting.unwrap_or(DEFAULT_BUFFER);
-        let buffers = Buffers { receive, send: number("wmem-max").map(|(value, _)| value), wanted };
+        let buffers = Buffers { receive, send: number(&seen, "wmem-max").map(|(value, _)| value), wanted, dropped };
         if buffers.are_small() {
-            self.findings.add(telling::buffers(&buffers).cite(id));
+            let mut cited = telling::buffers(&buffers).cite(id);
+            for (_, counted) in self.full_before.iter().chain(&after) {
+                cited = cited.and(*counted);
+            }
+            self.findings.add(cited);
         }
     }
 
@@ -241,12 +260,8 @@ impl Run<'_> {
         if let Some(slowest) = answered.iter().map(|target| target.elapsed).max() {
             self.findings.fact(facts::QUIC_MS, millis(slowest), &evidence);
         }
-        let unasked = targets.iter().find_map(|target| match &target.answer {
-            Answer::Unasked(why) => Some(format!("{} could not be asked: {why}", target.text)),
-            _ => None,
-        });
         let summary = format!("{} of {} QUIC addresses named their versions", answered.len(), targets.len());
-        Ok(match unasked {
+        Ok(match judge::untold(targets) {
             Some(reason) => self.findings.inconclusive(reason, evidence),
             None => self.findings.conclude(summary, evidence),
         })

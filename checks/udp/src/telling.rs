@@ -48,16 +48,22 @@ pub(crate) fn stale(target: &Target, port: u16) -> FindingBuilder {
 
 pub(crate) fn buffers(buffers: &Buffers) -> FindingBuilder {
     let send = buffers.send.map(|bytes| format!(", net.core.wmem_max {bytes}")).unwrap_or_default();
-    codes::UDP_SMALL_BUFFERS
+    let dropped = buffers.dropped.filter(|_| buffers.hurt());
+    let lost = dropped.map(|n| format!("; {n} datagrams found a buffer full while this check ran")).unwrap_or_default();
+    let finding = codes::UDP_SMALL_BUFFERS
         .found()
         .message(format!(
-            "a socket may have {} bytes of receive buffer at most (net.core.rmem_max{send}); QUIC wants {}",
+            "a socket may have {} bytes of receive buffer at most (net.core.rmem_max{send}); QUIC wants {}{lost}",
             buffers.receive, buffers.wanted
         ))
         .observed(buffers.receive.to_string())
         .expected(format!("at least {}", buffers.wanted))
         .detail("rmem-max", buffers.receive.to_string())
-        .detail("wanted", buffers.wanted.to_string())
+        .detail("wanted", buffers.wanted.to_string());
+    match dropped {
+        Some(dropped) => finding.detail("dropped", dropped.to_string()),
+        None => finding.level("info"),
+    }
 }
 
 pub(crate) fn private(target: &Target, why: &Why, tcp_too: bool) -> FindingBuilder {

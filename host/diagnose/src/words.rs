@@ -49,7 +49,11 @@ impl Words<'_, '_> {
             let text = prose(step.text);
             fix = match step.act {
                 Act::Nothing => fix.step(text),
-                Act::Run(command) => fix.run(text, self.fill(command, Place::Command)),
+                Act::Run(command) => match self.fill(command, Place::Command) {
+                    // All of it needs what is not known: better none than one that does more.
+                    unknown if unknown.is_empty() => fix.step(text),
+                    command => fix.run(text, command),
+                },
                 Act::Write(file, piece) => fix.write(text, file, self.fill(piece, Place::File)),
             };
         }

@@ -140,7 +140,11 @@ async fn answer(question: &Question, edns: bool, start: Instant, permit: &dyn Pe
         return Err(invalid(format!("`{}` is a name; a name server is given by its address", target.host)));
     };
     let asked = query(question)?;
-    permit.lookup(question.name.trim_end_matches('.'))?;
+    // The root is nobody's name; what may be asked of whom is for `connect` to say.
+    let name = question.name.trim_end_matches('.');
+    if !name.is_empty() {
+        permit.lookup(name)?;
+    }
     let server = SocketAddr::new(ip, target.port);
     permit.connect(&target.host, server)?;
     let asked = if edns { sized(asked) } else { asked };

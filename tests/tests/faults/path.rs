@@ -5,9 +5,9 @@ use seaworthy_model::Status;
 use seaworthy_tests::Reading as _;
 use seaworthy_tests::faults::{Bench, Need, Scene, Topology, Trick, World};
 use seaworthy_tests::lab::Wire;
-use seaworthy_tests::{Peer, PeerOptions, Reply};
+use seaworthy_tests::{NameServer, Peer, PeerOptions, Reply};
 use socket2::{Domain, Protocol, Socket, Type};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -57,6 +57,22 @@ fn ways_out() -> Vec<Scene> {
             remedy: |world| world.router_firewall(&["-P", "FORWARD", "ACCEPT"]),
             ..two("path/forward-chain-drops", &["F15"], &["path.no-egress"])
         },
+        // One peer, and the machine's own name server is behind the gateway too.
+        Scene {
+            setup: peer_and_name_server,
+            inject: |world| world.wire()?.router.sysctl("net/ipv4/ip_forward", "0"),
+            remedy: |world| world.wire()?.router.sysctl("net/ipv4/ip_forward", "1"),
+            ..Scene::new("path/no-way-to-the-name-server", Topology::Wire, &["F15"], &["path.no-egress"])
+        },
+        // The look-alike: the peer's machine is silent, and the name server behind the gateway answers.
+        Scene {
+            setup: peer_and_name_server,
+            inject: |world| {
+                world.router_firewall(&["-I", "FORWARD", "-d", &world.address()?.to_string(), "-j", "DROP"])
+            },
+            remedy: |world| world.router_firewall(&["-F", "FORWARD"]),
+            ..Scene::new("path/the-name-server-answers", Topology::Wire, &[], &["net.silent"])
+        },
         // The look-alike: one of two machines behind the gateway is silent.
         Scene {
             inject: |world| {
@@ -100,6 +116,17 @@ fn two_peers(world: &mut World) -> Result<()> {
     world.use_peers(&[&addresses[0], &addresses[1]]);
     world.keep("second", second);
     Ok(())
+}
+
+/// A peer on the first machine, and the runner's only name server on the second.
+fn peer_and_name_server(world: &mut World) -> Result<()> {
+    one_peer(world)?;
+    let at = SocketAddr::from((Wire::machine(1), 53));
+    let machine = world.wire()?.machines.get(1).context("no second machine")?;
+    let udp = machine.inside(|| UdpSocket::bind(at))?;
+    let tcp = machine.inside(|| TcpListener::bind(at))?;
+    world.keep("name-server", NameServer::on(udp, Some(tcp), |_| Reply::NoName)?);
+    world.file("/etc/resolv.conf", &format!("nameserver {}\n", at.ip()))
 }
 
 fn peer_by_name(world: &mut World) -> Result<()> {
@@ -172,7 +199,11 @@ fn sizes() -> Vec<Scene> {
             ..Scene::new("path/mtu-of-job-container", Topology::Docker, &["F54"], &["path.mtu-job-container"])
         },
         Scene {
-            setup: one_peer,
+            // A node of a cluster has the tunnel whose packets these are.
+            setup: |world| {
+                one_peer(world)?;
+                world.wire()?.runner.ip("link add flannel.1 type bridge\naddress add 10.42.0.1/32 dev flannel.1\n")
+            },
             inject: |world| {
                 let wrong = WrongChecksums::send(world)?;
                 Ok(world.keep("wrong", wrong))
@@ -212,7 +243,7 @@ impl WrongChecksums {
             let packet = [0x12, 0xb5, 0x12, 0xb5, 0, 12, 0x0b, 0xad, b'l', b'o', b's', b't'];
             while !until.load(Ordering::SeqCst) {
                 let _ = socket.send_to(&packet, &to);
-                std::thread::sleep(Duration::from_millis(50));
+                std::thread::sleep(Duration::from_millis(1));
             }
         });
         Ok(Self(ended))
@@ -229,17 +260,15 @@ fn families() -> Vec<Scene> {
     vec![
         Scene {
             setup: |world| {
-                one_peer(world)?;
-                let both = [IpAddr::V4(world.address()?), IpAddr::V6(Ipv6Addr::new(0xfd77, 1, 0, 0, 0, 0, 0, 2))];
-                world.name("both.lab.test", Reply::Addresses(both.to_vec()));
-                let address = world.peer()?.at("dns/both.lab.test")?;
+                world.policy(CHECKS);
+                let six = Ipv6Addr::new(0xfd77, 1, 0, 0, 0, 0, 0, 2);
+                world.serve_peer_with(PeerOptions::on(&format!("/ip6/{six}/tcp/0")))?;
+                world.name("six.lab.test", Reply::Addresses(vec![IpAddr::V6(six)]));
+                let address = world.peer()?.at("dns/six.lab.test")?;
                 Ok(world.use_peers(&[&address]))
             },
             inject: |world| world.wire()?.runner.ip("route delete default via fd77::1\n"),
-            remedy: |world| {
-                let address = world.peer()?.at("dns4/both.lab.test")?;
-                Ok(world.use_peers(&[&address]))
-            },
+            remedy: |world| world.wire()?.runner.ip("route add default via fd77::1\n"),
             ..Scene::new("path/no-ipv6", Topology::Wire, &["F59"], &["path.no-ipv6"])
         },
         Scene {

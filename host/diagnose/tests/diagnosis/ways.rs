@@ -40,12 +40,29 @@ fn a_way_that_is_shut_explains_every_peer_behind_it() {
     };
     let diagnosis = only(with(peers, "net.path", vec![egress(FAR), egress(OTHER)]), "path.no-egress");
     says(&diagnosis, "sysctl -w net.ipv4.ip_forward=1");
-    says(&diagnosis, "DOCKER-USER -s 172.20.0.0/16 -j ACCEPT");
+    says(&diagnosis, "DOCKER-USER -s 172.20.0.0/16 -d 10.1.0.9 -p tcp --dport 9100 -j ACCEPT");
     assert!(diagnosis.causes[0].message.contains("172.20.0.1"));
     // A peer behind a firewall of its own is no matter of the way.
     let peers = vec![tcp("peer.silent", FAR), tcp("peer.rejected", OTHER)];
     let diagnosis = diagnose(with(peers, "net.path", Vec::new()), None);
     assert!(!causes(&diagnosis).iter().any(|(code, _)| code.starts_with("path.")));
+}
+
+#[test]
+fn no_rule_is_offered_that_opens_more_than_the_target() {
+    let record = |site| {
+        let mut record = suite(site, Vec::new(), vec![tcp("peer.silent", FAR)]);
+        let egress = finding("path.no-egress", Layer::Interface).at(FAR);
+        record.steps.push(step("net.path", "net/path", vec![egress]));
+        diagnose(record, None)
+    };
+    let rules = |diagnosis: Diagnosis| {
+        let remedies = diagnosis.causes.into_iter().flat_map(|cause| cause.remediations);
+        let commands = remedies.flat_map(|remedy| remedy.steps).filter_map(|step| step.command);
+        commands.filter(|command| command.contains("DOCKER-USER")).collect::<Vec<_>>()
+    };
+    assert_eq!(rules(record(&[("in-container", "true")])), Vec::<String>::new());
+    assert_eq!(rules(record(USER_DEFINED)).len(), 1);
 }
 
 #[test]
@@ -110,6 +127,15 @@ fn a_full_table_explains_silence_and_not_refusal() {
     says(&diagnosis, "nf_conntrack_max=524288");
     let refused = with(vec![tcp("peer.refused", FAR)], "system.limits", vec![full()]);
     assert_eq!(diagnose(refused, None).causes.len(), 2);
+}
+
+#[test]
+fn a_table_that_is_nearly_full_drops_nothing_yet() {
+    let nearly = finding("limits.conntrack-nearly-full", Layer::Process).warn().detail("used", "96");
+    let record = with(vec![tcp("peer.silent", FAR)], "system.limits", vec![nearly]);
+    let codes: Vec<String> = diagnose(record, None).causes.into_iter().map(|cause| cause.code).collect();
+    assert_eq!(codes.len(), 2, "{codes:?}");
+    assert!(codes.iter().any(|code| code == "limits.conntrack-nearly-full"), "{codes:?}");
 }
 
 #[test]

@@ -182,3 +182,28 @@ fn texts_are_quoted_and_types_without_text_are_empty() {
     assert_eq!(mnemonic(ResponseCode::NXDomain), "NXDOMAIN");
     assert_eq!(mnemonic(ResponseCode::Unknown(99)), "RCODE99");
 }
+
+/// Permits connections to anybody and the look-up of no name.
+struct NoNames;
+
+impl Permit for NoNames {
+    fn lookup(&self, host: &str) -> Result<(), Failure> {
+        Err(Failure::new("denied", "grant", format!("`{host}` may not be looked up")))
+    }
+
+    fn connect(&self, _: &str, _: SocketAddr) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn connect_by_name(&self, _: &str, _: u16) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_root_needs_no_permit_for_a_name() {
+    let server = udp_server(|packet| vec![answered(packet).to_vec().unwrap()]).await;
+    let of = |name: &str| Question { name: name.into(), kind: "NS".into(), ..question(server, Transport::Udp) };
+    assert!(ask(&of("."), &NoNames).await.outcome.is_ok());
+    assert_eq!(ask(&of("cache.example.com"), &NoNames).await.outcome.unwrap_err().kind, "denied");
+}

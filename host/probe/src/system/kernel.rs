@@ -29,21 +29,48 @@ pub(crate) fn inspect(context: &Context) -> Row {
         .known("wsl", named(&["microsoft", "wsl"]))
         .known("desktop-vm", named(&["linuxkit"]))
         .known("modules", text("/proc/modules").and_then(|modules| netfilter(&modules)))
+        .known("built-in", release.as_ref().and_then(|release| built_in(Path::new("/lib/modules"), release)))
+        .known("present", present(Path::new("/sys/module")))
         .known("ip-tables", text("/proc/net/ip_tables_names").map(|names| listed(names.lines())))
         .known("iptables-variant", variant(context.environment.text("PATH").unwrap_or_default()))
         .done()
 }
 
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.map(str::trim).filter(|name| !name.is_empty()).collect::<Vec<_>>().join(",")
+fn listed(names: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let names = names.map(|name| name.as_ref().trim().to_owned()).filter(|name| !name.is_empty());
+    names.collect::<Vec<_>>().join(",")
+}
+
+fn is_netfilter(name: &str) -> bool {
+    NETFILTER.iter().any(|start| name.starts_with(start)) && !name.starts_with("nfs")
 }
 
 /// The netfilter modules among the loaded ones; unknown where none at all is loaded, as
 /// everything may be built in then.
 fn netfilter(modules: &str) -> Option<String> {
     let names: Vec<&str> = modules.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    let ours = |name: &str| NETFILTER.iter().any(|start| name.starts_with(start)) && !name.starts_with("nfs");
-    (!names.is_empty()).then(|| listed(names.into_iter().filter(|name| ours(name))))
+    (!names.is_empty()).then(|| listed(names.into_iter().filter(|name| is_netfilter(name))))
+}
+
+/// The netfilter modules that this kernel has built in, by the list that is installed with it;
+/// unknown where it is not, as in most containers.
+fn built_in(modules: &Path, release: &str) -> Option<String> {
+    // Whatever else a release may be, it is one folder's name.
+    let release = Path::new(release).file_name().filter(|name| *name == release)?;
+    let files = std::fs::read_to_string(modules.join(release).join("modules.builtin")).ok()?;
+    // `kernel/net/netfilter/nf_tables.ko`; the kernel takes a dash for an underscore.
+    let names = files.lines().filter_map(|line| line.trim().rsplit('/').next()?.split('.').next());
+    Some(listed(names.map(|name| name.replace('-', "_")).filter(|name| is_netfilter(name))))
+}
+
+/// The netfilter modules with a folder in /sys/module: those that are loaded, and those that
+/// are built in and have a parameter or a version.
+fn present(folder: &Path) -> Option<String> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| is_netfilter(name));
+    names.sort();
+    Some(names.join(","))
 }
 
 /// Which kernel interface the iptables of a PATH uses, told by the name that its links end
@@ -79,6 +106,21 @@ mod tests {
         assert_eq!(netfilter(modules).as_deref(), Some("nft_chain_nat,xt_conntrack"));
         assert_eq!(netfilter("ext4 1 1 - Live 0x0").as_deref(), Some(""));
         assert_eq!(netfilter(""), None);
+    }
+
+    #[test]
+    fn modules_that_are_built_in_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |release: &str| built_in(folder.path(), release);
+        assert_eq!(of("6.6.87-WSL2"), None);
+        std::fs::create_dir(folder.path().join("6.6.87-WSL2")).unwrap();
+        let list = "kernel/fs/ext4/ext4.ko\nkernel/net/netfilter/nf_tables.ko\nkernel/net/ipv4/netfilter/ip_tables.ko.xz\nkernel/net/netfilter/nf-nat.ko\n";
+        std::fs::write(folder.path().join("6.6.87-WSL2/modules.builtin"), list).unwrap();
+        assert_eq!(of("6.6.87-WSL2").as_deref(), Some("nf_tables,ip_tables,nf_nat"));
+        assert_eq!(of("../6.6.87-WSL2"), None);
+        std::fs::create_dir(folder.path().join("nf_tables")).unwrap();
+        assert_eq!(present(folder.path()).as_deref(), Some("nf_tables"));
+        assert_eq!(present(&folder.path().join("gone")), None);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 use super::{Row, RowBuilder, text};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
 /// What this process may use, and how much of it is used.
 pub(crate) fn inspect() -> Row {
@@ -19,9 +22,11 @@ pub(crate) fn inspect() -> Row {
             "port-range",
             text("/proc/sys/net/ipv4/ip_local_port_range").map(|t| t.split_whitespace().collect::<Vec<_>>().join("-")),
         )
+        .known("ports-to-one", ports_to_one())
         .known("time-wait", tcp_sockets(&sockets, "tw"))
         .known("tcp-in-use", tcp_sockets(&sockets, "inuse"))
         .known("udp-checksum-errors", counter(&counters, "Udp:", "InCsumErrors"))
+        .known("udp-received", counter(&counters, "Udp:", "InDatagrams"))
         .known("udp-buffer-errors", counter(&counters, "Udp:", "RcvbufErrors"))
         .known("file-handles", files.split_whitespace().next())
         .known("file-handles-max", files.split_whitespace().nth(2))
@@ -49,6 +54,26 @@ fn tcp_sockets(sockstat: &str, name: &str) -> Option<u64> {
     let mut words = tcp.split_whitespace();
     words.find(|w| *w == name)?;
     words.next()?.parse().ok()
+}
+
+/// How many source ports the address and port that has most of them takes; connections
+/// that wait in TIME_WAIT are among them.
+fn ports_to_one() -> Option<usize> {
+    let range = text("/proc/sys/net/ipv4/ip_local_port_range")?;
+    let mut ends = range.split_whitespace().filter_map(|end| end.parse::<u16>().ok());
+    let (first, last) = (ends.next()?, ends.next()?);
+    let connections = procfs::net::tcp().ok()?.into_iter().chain(procfs::net::tcp6().unwrap_or_default());
+    Some(most_ports(connections.map(|c| (c.local_address, c.remote_address)), first..=last))
+}
+
+/// Ports of the range, each once, towards the remote end that has most of them. A listener has
+/// no remote end, and what came in has the one port of its service.
+fn most_ports(connections: impl Iterator<Item = (SocketAddr, SocketAddr)>, range: RangeInclusive<u16>) -> usize {
+    let mut of: HashMap<SocketAddr, HashSet<u16>> = HashMap::new();
+    for (local, remote) in connections.filter(|(local, remote)| range.contains(&local.port()) && remote.port() != 0) {
+        of.entry(remote).or_default().insert(local.port());
+    }
+    of.values().map(HashSet::len).max().unwrap_or(0)
 }
 
 /// A counter of /proc/net/snmp, where each protocol has a line of names and one of numbers.
@@ -83,6 +108,24 @@ fn controlled(own: &str, controller: &str, unified: &str, legacy: &str) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_source_ports_to_one_remote_end_are_counted() {
+        let pair = |local: &str, remote: &str| (local.parse().unwrap(), remote.parse().unwrap());
+        let connections = [
+            pair("0.0.0.0:40001", "0.0.0.0:0"),
+            pair("10.0.0.1:40002", "10.0.0.2:443"),
+            pair("10.0.0.1:40003", "10.0.0.2:443"),
+            pair("10.0.0.1:40003", "10.0.0.2:443"),
+            pair("10.0.0.1:40002", "10.0.0.3:443"),
+            // Those that came in, and one from a port outside of the range.
+            pair("10.0.0.1:443", "10.0.0.9:50001"),
+            pair("10.0.0.1:443", "10.0.0.9:50002"),
+            pair("10.0.0.1:1000", "10.0.0.2:443"),
+        ];
+        assert_eq!(most_ports(connections.into_iter(), 40000..=41000), 2);
+        assert_eq!(most_ports(std::iter::empty(), 40000..=41000), 0);
+    }
 
     #[test]
     fn the_limits_that_every_linux_has_are_there() {
