@@ -417,7 +417,7 @@ fn refused(url: &str, client: Speaks, told: Result<Answer, &Failure>) -> Option<
 
 /// Not of the network: we could not ask.
 fn is_ours(failure: &Failure) -> bool {
-    matches!(failure.kind.as_str(), "denied" | "cancelled" | "exhausted" | "invalid")
+    matches!(failure.kind.as_str(), "denied" | "cancelled" | "exhausted" | "invalid" | "too-many-open-files")
 }
 
 /// The host of an address, or the address.
@@ -454,7 +454,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_asked_is_unknown() {
-        for kind in ["denied", "cancelled", "exhausted", "invalid"] {
+        for kind in ["denied", "cancelled", "exhausted", "invalid", "too-many-open-files"] {
             let told = judge("https://results.test/", Speaks::V2, Err(&failure(kind)), false);
             assert!(told.is_err_and(|unknown| unknown.contains("results.test could not be asked")), "{kind}");
         }

@@ -22,14 +22,14 @@ impl datagrams::Host for State {
             let turn = Turn::wait(&scope, attempt.timeout);
             send(&scope, attempt, turn)
         });
-        Ok(in_turn(sent.collect::<Vec<_>>()).await)
+        Ok(in_turn(super::AT_ONCE, sent.collect::<Vec<_>>()).await)
     }
 
     async fn quic_versions(&mut self, targets: Vec<String>, timeout: u32) -> wasmtime::Result<Vec<datagrams::Seen>> {
         let scope = self.scope.clone();
         let _doing = scope.step.enter("datagrams.quic-versions", &targets.join(", "), targets.len())?;
         let asked = targets.into_iter().map(|target| versions(&scope, target, Turn::wait(&scope, timeout)));
-        Ok(in_turn(asked.collect::<Vec<_>>()).await)
+        Ok(in_turn(super::AT_ONCE, asked.collect::<Vec<_>>()).await)
     }
 }
 

@@ -20,7 +20,7 @@ impl flows::Host for State {
             let turn = Turn::wait(&scope, attempt.timeout);
             exchange(&scope, attempt, keep, turn)
         });
-        Ok(in_turn(asked.collect::<Vec<_>>()).await)
+        Ok(in_turn(super::AT_ONCE, asked.collect::<Vec<_>>()).await)
     }
 }
 

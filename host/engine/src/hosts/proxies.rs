@@ -37,7 +37,7 @@ impl proxies::Host for State {
             let turn = Turn::wait(&scope, attempt.timeout);
             connect(&scope, attempt, turn)
         });
-        Ok(in_turn(asked.collect::<Vec<_>>()).await)
+        Ok(in_turn(super::AT_ONCE, asked.collect::<Vec<_>>()).await)
     }
 }
 

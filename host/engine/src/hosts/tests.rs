@@ -1,7 +1,6 @@
 //! What the host functions do with a batch, and what they keep of what they see.
 
-use super::AT_ONCE;
-use super::turns::{Turn, in_turn};
+use super::turns::{Turn, at_once, in_turn};
 use crate::bindings::wit_env::vars::Host as _;
 use crate::bindings::wit_path::datagrams::Host as _;
 use crate::bindings::wit_path::names::{self, Host as _};
@@ -52,13 +51,13 @@ fn question(server: SocketAddr) -> names::Question {
         transport: "udp".into(),
         name: "cache.example.com".into(),
         kind: "A".into(),
-        timeout: 400,
+        timeout: 1000,
     }
 }
 
 /// What has come by the time that the first of a batch would still wait.
 async fn came_meanwhile(came: Arc<AtomicUsize>) -> usize {
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     came.load(Ordering::SeqCst)
 }
 
@@ -66,40 +65,43 @@ async fn came_meanwhile(came: Arc<AtomicUsize>) -> usize {
 async fn only_so_many_questions_are_under_way_at_once() {
     let (server, came) = silent().await;
     let mut state = state(&[], loopback(), Duration::from_secs(20));
-    let questions = vec![question(server); AT_ONCE + 8];
-    let (seen, at_once) = tokio::join!(state.ask(questions), came_meanwhile(came.clone()));
-    assert_eq!(at_once, AT_ONCE, "each holds a socket");
+    let most = at_once(super::names::AT_ONCE);
+    let questions = vec![question(server); most + 8];
+    let (seen, meanwhile) = tokio::join!(state.ask(questions), came_meanwhile(came.clone()));
+    assert_eq!(meanwhile, most, "each holds a socket");
     let seen = seen.unwrap();
-    assert_eq!((seen.len(), came.load(Ordering::SeqCst)), (AT_ONCE + 8, AT_ONCE + 8), "and all were asked");
+    assert_eq!((seen.len(), came.load(Ordering::SeqCst)), (most + 8, most + 8), "and all were asked");
     assert!(seen.iter().all(|seen| seen.outcome.as_ref().is_err_and(|failure| failure.kind == "timeout")));
 }
 
 #[tokio::test]
 async fn only_so_many_targets_are_asked_for_quic_at_once() {
+    let most = at_once(super::AT_ONCE);
     let mut servers = Vec::new();
-    for _ in 0..AT_ONCE + 8 {
+    for _ in 0..most + 8 {
         servers.push(silent().await);
     }
     let heard = || servers.iter().filter(|(_, came)| came.load(Ordering::SeqCst) > 0).count();
     let mut state = state(&[], loopback(), Duration::from_secs(20));
     let targets = servers.iter().map(|(address, _)| address.to_string()).collect();
     let meanwhile = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
         heard()
     };
-    let (seen, at_once) = tokio::join!(state.quic_versions(targets, 400), meanwhile);
-    assert_eq!((at_once, heard()), (AT_ONCE, AT_ONCE + 8));
+    let (seen, meanwhile) = tokio::join!(state.quic_versions(targets, 1000), meanwhile);
+    assert_eq!((meanwhile, heard()), (most, most + 8));
     assert!(seen.unwrap().iter().all(|seen| seen.outcome.as_ref().is_err_and(|failure| failure.kind == "timeout")));
 }
 
 #[tokio::test]
 async fn what_had_no_time_left_when_its_turn_came_is_not_silent() {
     let (server, came) = silent().await;
-    let mut state = state(&[], loopback(), Duration::from_millis(500));
-    let seen = state.ask(vec![question(server); AT_ONCE + 1]).await.unwrap();
+    let mut state = state(&[], loopback(), Duration::from_millis(1400));
+    let most = at_once(super::names::AT_ONCE);
+    let seen = state.ask(vec![question(server); most + 1]).await.unwrap();
     let kinds: Vec<&str> = seen.iter().map(|seen| seen.outcome.as_ref().unwrap_err().kind.as_str()).collect();
-    assert!(kinds[..AT_ONCE].iter().all(|kind| *kind == "timeout"), "{kinds:?}");
-    assert_eq!((kinds[AT_ONCE], came.load(Ordering::SeqCst)), ("exhausted", AT_ONCE));
+    assert!(kinds[..most].iter().all(|kind| *kind == "timeout"), "{kinds:?}");
+    assert_eq!((kinds[most], came.load(Ordering::SeqCst)), ("exhausted", most));
 }
 
 #[tokio::test]
@@ -108,7 +110,7 @@ async fn a_batch_keeps_its_order() {
         tokio::time::sleep(Duration::from_millis(n % 7)).await;
         n
     });
-    assert_eq!(in_turn(parts.collect::<Vec<_>>()).await, (0..100).collect::<Vec<_>>());
+    assert_eq!(in_turn(9, parts.collect::<Vec<_>>()).await, (0..100).collect::<Vec<_>>());
 }
 
 #[tokio::test]
