@@ -100,7 +100,8 @@ fn seen(scope: &Scope, probe: &str, asked: Value, variables: Vec<vars::Variable>
     let answer: Vec<Value> = variables
         .iter()
         .map(|v| {
-            json!({ "name": v.name, "present": v.present, "value": v.value.as_deref().map(|value| shown(&v.name, value)), "secret": v.secret, "origin": v.origin,
+            let value = v.value.as_deref().map(|value| shown(&v.name, value));
+            json!({ "name": v.name, "present": v.present, "value": value, "secret": v.secret, "origin": v.origin,
                     "details": super::object(v.details.iter().map(|(k, v)| (k, v))) })
         })
         .collect();
