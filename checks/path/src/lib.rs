@@ -32,6 +32,18 @@ use std::net::IpAddr;
 use surroundings::{Row, Surroundings};
 
 seaworthy_check_sdk::descriptor!();
+
+/// Ports of the gateway that hardly anyone serves: what it answers there, it answers itself.
+const GATEWAY_PORTS: [u16; 2] = [1, 47113];
+/// Longer than the 3.07 s after which Linux calls a neighbour dead.
+const CONNECT_MS: u32 = 3300;
+/// A burst is sent again after 0.2 s, then twice as late each time: three times by then.
+const BURST_MS: u32 = 2500;
+/// Targets that bursts are sent to; more say nothing more about the way out.
+const MOST_BURSTS: usize = 8;
+const NAME_SERVER_MS: u32 = 1500;
+/// For how long the counter of wrong checksums is watched, where it ever counted.
+const WATCH_MS: u32 = 1500;
 /// Kept for reporting, in milliseconds.
 const MARGIN_MS: u32 = 150;
 const DEFAULT_PORT: u16 = 9100;

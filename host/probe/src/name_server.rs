@@ -12,10 +12,12 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 use seaworthy_model::{Failure, Permit};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
 /// How a question travels.
@@ -96,6 +98,8 @@ pub const MAX_ANSWERS: usize = 256;
 const MAX_DATA: usize = 1000;
 /// Bytes of a datagram that glibc says it takes (resolv/resolv-internal.h).
 const PAYLOAD: u16 = 1200;
+/// No datagram is larger.
+const LARGEST: usize = 1 << 16;
 /// The types that a question may be about.
 const KINDS: [RecordType; 8] = [
     RecordType::A,
@@ -194,15 +198,31 @@ async fn over_udp(
     let socket = udp::open(server, 0)?;
     socket.send(packet).await.map_err(|e| dial::ended(&socket, &e, "send", server, start))?;
     let mut foreign = None;
-    let mut buffer = vec![0_u8; 1 << 16];
     loop {
-        match timeout_at(deadline, socket.recv(&mut buffer)).await {
-            Ok(Ok(read)) if buffer[..read].starts_with(&asked.metadata.id.to_be_bytes()) => {
-                return reply(asked, &buffer[..read], server);
+        match timeout_at(deadline, next(&socket)).await {
+            Ok(Ok(answer)) if answer.starts_with(&asked.metadata.id.to_be_bytes()) => {
+                return reply(asked, &answer, server);
             }
             Ok(Ok(_)) => foreign = Some(not_this(server, "it has the number of another question")),
             Ok(Err(error)) => return Err(dial::ended(&socket, &error, "read", server, start)),
             Err(_) => return Err(foreign.unwrap_or_else(|| silent(server, start))),
+        }
+    }
+}
+
+/// The next datagram, whole. The room for it is taken when it is there: many
+/// questions wait at once, and most of the waiting is for nothing.
+async fn next(socket: &UdpSocket) -> std::io::Result<Vec<u8>> {
+    loop {
+        socket.readable().await?;
+        let mut buffer = vec![0_u8; LARGEST];
+        match socket.try_recv(&mut buffer) {
+            Ok(read) => {
+                buffer.truncate(read);
+                return Ok(buffer);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
         }
     }
 }

@@ -19,14 +19,19 @@ mod swarm;
 mod system;
 mod tcp;
 mod tls;
+mod turns;
 mod vars;
+
+#[cfg(test)]
+mod tests;
 
 use crate::bindings::wit_types::types as wit;
 use seaworthy_model::Failure;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How much of one batch is under way at once, where each part holds an answer in memory.
+/// How much of one batch is under way at once, where each part holds a socket or an
+/// answer in memory.
 const AT_ONCE: usize = 32;
 
 /// The part of `batch` bytes that each of `parts` may take, at most what it asked for.

@@ -9,8 +9,9 @@ const TOKEN: &str = r"\[redacted(?::[0-9a-f]{8})?\]";
 const BUILT_IN: &[(&str, &str, &str)] = &[
     // GitHub's tokens carry a prefix so that they can be found.
     ("gh", r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})", "token of GitHub"),
-    // Password of a URL; a multiaddr has no `://`.
-    ("@", r"://[^/\s:@]*:([^/\s@]+)@", "password in a URL"),
+    // What stands before the host of a URL, all of it: a token may be there alone, or be
+    // the user of a password that is none (`TOKEN:x-oauth-basic`). A multiaddr has no `://`.
+    ("@", r"://([^/\s]+)@", "credentials in a URL"),
     // Credentials of a request.
     (
         "authorization",
@@ -115,6 +116,7 @@ mod tests {
             "ghp_0123456789abcdefghijABCDEFGHIJ",
             "github_pat_0123456789abcdefghijABCD",
             "https://user:pass@host/",
+            "http://token@host:3128",
             "Authorization: Bearer abcdef",
             "?X-Amz-Signature=abc",
             "&X-AMZ-SECURITY-TOKEN=abc",

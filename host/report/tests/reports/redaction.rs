@@ -75,7 +75,11 @@ fn patterns_replace_their_group() {
     for (text, expected) in [
         ("session=abc123; x", "session=[redacted]; x"),
         ("see internal-name.", "see [redacted]."),
-        ("https://u:pa55@h/x", "https://u:[redacted]@h/x"),
+        ("https://u:pa55@h/x", "https://[redacted]@h/x"),
+        ("proxy http://t0ken@proxy:3128 is asked", "proxy http://[redacted]@proxy:3128 is asked"),
+        ("https://t0ken:@h/x", "https://[redacted]@h/x"),
+        ("https://t0ken:x-oauth-basic@h/x@y", "https://[redacted]@h/x@y"),
+        ("http://u:p@ss@h", "http://[redacted]@h"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer [redacted]"),
         ("https://s3/x?X-Amz-Signature=0a1b&y=1", "https://s3/x?X-Amz-Signature=[redacted]&y=1"),
         ("ghp_0123456789abcdefghijABCDEFGHIJ0123", "[redacted]"),
