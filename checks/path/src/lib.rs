@@ -26,7 +26,7 @@ use seaworthy_check_sdk::kit::{clock, progress};
 use seaworthy_check_sdk::net::tcp;
 use seaworthy_check_sdk::path::{flows, names};
 use seaworthy_check_sdk::{
-    Check, Context, ContextExt, Evidence, Failure, Findings, ObservationId, Outcome, argument, ip, query, row_value,
+    Check, Context, ContextExt, Evidence, Findings, ObservationId, Outcome, argument, ip, query, row_value,
 };
 use std::net::IpAddr;
 use surroundings::{Row, Surroundings};
@@ -366,7 +366,7 @@ impl Run {
     fn judge_checksums(&mut self) {
         let Some(before) = self.checksums else { return };
         // Where none was ever wrong nobody waits for the next.
-        if before > 0 {
+        if before.wrong > 0 {
             let passed = u32::try_from((clock::monotonic_us() - self.started) / 1000).unwrap_or(u32::MAX);
             clock::sleep_ms(WATCH_MS.saturating_sub(passed).min(left() / 2));
         }

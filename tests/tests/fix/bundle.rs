@@ -99,8 +99,8 @@ fn no_secret(_: &Stage) -> Result<()> {
         let file = listed.iter().find(|file| file["path"] == path);
         file.and_then(|file| file["redacted"][class].as_u64()).unwrap_or(0)
     };
-    ensure!(hidden("report.json", "password in a URL") > 0, "{manifest}");
-    ensure!(run.stderr.contains("password in a URL"), "{}", run.transcript());
+    ensure!(hidden("report.json", "credentials in a URL") > 0, "{manifest}");
+    ensure!(run.stderr.contains("credentials in a URL"), "{}", run.transcript());
     // Names of variables help, values are nobody's business.
     let place = &files["place.json"];
     ensure!(place.contains("CACHE_P2P_SHARED_SECRET"), "{place}");

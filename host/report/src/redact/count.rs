@@ -2,7 +2,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// How often something was replaced, by the class of what it was: the value of a
-/// variable, a token of a known form, a password in a URL.
+/// variable, a token of a known form, credentials in a URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Redactions(BTreeMap<String, u64>);

@@ -186,7 +186,7 @@ fn what_was_replaced_is_counted_by_class() {
     let counted: Vec<(&str, u64)> = counts.iter().collect();
     let expected = [
         ("cookie", 1),
-        ("password in a URL", 1),
+        ("credentials in a URL", 1),
         ("pattern of the policy", 1),
         ("value of CACHE_P2P_SHARED_SECRET", 2),
         ("value of DEPLOY_PW", 1),
