@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use seaworthy_tests::faults::{Need, Scene, Topology, World};
-use std::io::Write as _;
+use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
 
 const CHECKS: &str = r#"
@@ -100,9 +100,8 @@ fn wait_in_time_wait(world: &mut World, count: usize) -> Result<()> {
         let ours = world.wire()?.runner.inside(|| TcpStream::connect(at))?;
         let (mut theirs, _) = listener.accept()?;
         drop(ours);
-        // The end of the other side is what the first waits after.
-        let _ = std::io::Read::read(&mut theirs, &mut [0; 1])?;
-        let _ = theirs.flush();
+        // Ours ended first, so ours is the side that waits.
+        let _ = theirs.read(&mut [0; 1])?;
     }
     Ok(())
 }
