@@ -219,8 +219,8 @@ impl World {
 
     /// Servers of resolv.conf that could not be asked from here, each with the reason.
     pub fn unreached(&self) -> impl Iterator<Item = (&str, &str)> + '_ {
-        let asked = |at: &usize| self.over_udp(*at).next().is_some();
-        self.configured().filter(move |at| !asked(at)).filter_map(|at| {
+        let asked = move |at: &usize| self.over_udp(*at).next().is_some();
+        self.configured().filter(move |at| !asked(at)).filter_map(move |at| {
             let one = self.unasked.iter().find(|one| one.server == at)?;
             Some((self.servers[at].address.as_str(), one.kind.as_str()))
         })

@@ -173,12 +173,9 @@ fn portal(one: &Looked, probe: Option<&Ended>) -> Option<FindingBuilder> {
         Some(Ended::Status { status: 204, .. }) => Some(false),
         _ => None,
     };
-    match agrees {
-        _ if certain => {}
-        Some(true) => {}
-        Some(false) => return None,
-        None if one.url.starts_with("https") => return None,
-        None => {}
+    let own = agrees == Some(false) || (agrees.is_none() && one.url.starts_with("https"));
+    if own && !certain {
+        return None;
     }
     let what = words(ended);
     let finding =

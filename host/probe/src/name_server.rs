@@ -96,8 +96,6 @@ pub struct Seen {
 pub const MAX_ANSWERS: usize = 256;
 /// Characters of a record that are kept.
 const MAX_DATA: usize = 1000;
-/// Bytes of a datagram that glibc says it takes (resolv/resolv-internal.h).
-const PAYLOAD: u16 = 1200;
 /// No datagram is larger.
 const LARGEST: usize = 1 << 16;
 /// The types that a question may be about.
@@ -179,6 +177,9 @@ fn query(question: &Question) -> Result<Message, Failure> {
     message.add_query(Query::query(name, kind));
     Ok(message)
 }
+
+/// Bytes of a datagram that glibc says it takes (resolv/resolv-internal.h).
+const PAYLOAD: u16 = 1200;
 
 /// Says how large a datagram may be (RFC 6891, section 6.2.3).
 fn sized(mut message: Message) -> Message {
