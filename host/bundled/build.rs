@@ -2,6 +2,7 @@
 //! table that `lib.rs` includes. One nested cargo run, with a target folder of its
 //! own: the outer one is locked while this runs.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -58,10 +59,7 @@ fn build() -> Result<(), String> {
     for (name, package) in &guests {
         let file = target_dir.join(TARGET).join("guest").join(format!("{}.wasm", package.replace('-', "_")));
         let bytes = std::fs::read(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-        let digest = Sha256::digest(&bytes).iter().fold(String::from("sha256:"), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        let digest = format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(&bytes)));
         let _ = writeln!(
             table,
             "    Component {{ name: {name:?}, wasm: include_bytes!({:?}), digest: {digest:?} }},",

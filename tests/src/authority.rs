@@ -91,7 +91,7 @@ impl Identity {
 }
 
 fn params(common_name: &str, organisation: &str) -> Result<CertificateParams> {
-    let mut params = CertificateParams::new(Vec::new())?;
+    let mut params = CertificateParams::new(Vec::<String>::new())?;
     params.distinguished_name.push(DnType::CommonName, common_name);
     params.distinguished_name.push(DnType::OrganizationName, organisation);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

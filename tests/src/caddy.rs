@@ -90,6 +90,12 @@ impl Caddy {
         format!("https://localhost:{}", self.port)
     }
 
+    /// Where it listens, on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The certificate of its authority, in PEM.
     #[must_use]
     pub fn authority(&self) -> PathBuf {

@@ -142,3 +142,28 @@ fn the_readme_names_the_test_command() -> Result<()> {
     ensure!(continuous.contains("tests/run"), ".ci/run runs something else than the README's command");
     Ok(())
 }
+
+/// A bundled adapter is a tier without a block of its own, and what is none is an error of the policy.
+#[test]
+fn every_bundled_adapter_is_a_tier_by_its_name() -> Result<()> {
+    let folder = seaworthy_tests::scratch()?;
+    let path = folder.path().join("checks.toml");
+    let adapters = workspace_root().join("plugins");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&adapters)? {
+        let entry = entry?.path();
+        if !entry.join("adapter.toml").is_file() {
+            continue;
+        }
+        let name = entry.file_name().context("no name")?.to_string_lossy().into_owned();
+        std::fs::write(&path, format!("version = 1\n[fallback.cache]\norder = [\"{name}\"]\n"))?;
+        let run = Seaworthy::new(["validate", "-c"])?.arg(&path).run()?;
+        run.exits(0).with_context(|| name.clone())?;
+        seen += 1;
+    }
+    ensure!(seen >= 7, "only {seen} adapters are there");
+    std::fs::write(&path, "version = 1\n[fallback.cache]\norder = [\"memry\"]\n")?;
+    let run = Seaworthy::new(["validate", "-c"])?.arg(&path).run()?;
+    ensure!(run.exits(3)?.stderr.contains("memory"), "nothing is suggested: {}", run.stderr);
+    Ok(())
+}

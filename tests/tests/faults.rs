@@ -77,6 +77,7 @@ fn main() -> ExitCode {
     let mut tricks: Vec<Trick> = Vec::new();
     tricks.extend(dark::tricks());
     tricks.extend(injection::tricks());
+    tricks.extend(path::tricks());
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults");
     let suite = Suite { scenes, pairs: pairs::pairs(), tricks, folder };
     match Bench::new(Path::new(env!("CARGO_BIN_EXE_lab-server"))) {

@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// Crates of the host and the crates of the host that each may use. All others
 /// are not allowed; only the binary sees everything.
-const HOST: [(&str, &[&str]); 12] = [
+const HOST: [(&str, &[&str]); 13] = [
     ("seaworthy-model", &[]),
     ("seaworthy-policy", &["seaworthy-model"]),
     ("seaworthy-probe", &["seaworthy-model"]),
@@ -17,6 +17,7 @@ const HOST: [(&str, &[&str]); 12] = [
     ("seaworthy-cache", &["seaworthy-model"]),
     ("seaworthy-diagnose", &["seaworthy-model"]),
     ("seaworthy-report", &["seaworthy-model"]),
+    ("seaworthy-remedy", &["seaworthy-model"]),
     ("seaworthy-engine", &["seaworthy-model", "seaworthy-probe", "seaworthy-p2p", "seaworthy-cache"]),
     ("seaworthy-proxy", &["seaworthy-model", "seaworthy-probe", "seaworthy-cache"]),
     ("seaworthy-bundled", &[]),
@@ -33,6 +34,7 @@ const HOST: [(&str, &[&str]); 12] = [
             "seaworthy-bundled",
             "seaworthy-diagnose",
             "seaworthy-report",
+            "seaworthy-remedy",
         ],
     ),
     // The peers with faults, of which a diagnosis has to be shown, and the client that puts load on one;
@@ -67,7 +69,8 @@ const RESERVED: [(&str, &[&str]); 9] = [
 const BUILD: [(&str, &str); 1] = [("toml", "seaworthy-diagnose")];
 
 /// Crates without I/O: no runtime, no sockets.
-const PURE: [&str; 4] = ["seaworthy-model", "seaworthy-policy", "seaworthy-diagnose", "seaworthy-report"];
+const PURE: [&str; 5] =
+    ["seaworthy-model", "seaworthy-policy", "seaworthy-diagnose", "seaworthy-report", "seaworthy-remedy"];
 
 /// A crate of the workspace: its folder and the crates it names.
 struct Crate {

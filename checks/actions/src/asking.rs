@@ -141,7 +141,11 @@ impl Run {
             (false, true) => "v2",
             (false, false) => "none",
         };
-        self.findings.fact(facts::CI_CACHE_SERVICE, word, &evidence);
+        // A version that could not be asked may work.
+        let unasked = |seen: Option<&http::Seen>| seen.is_some_and(|seen| seen.outcome.as_ref().is_err_and(is_ours));
+        if !unasked(first) && !unasked(second) {
+            self.findings.fact(facts::CI_CACHE_SERVICE, word, &evidence);
+        }
         let client = service::speaks(
             context.setting("protocol").unwrap_or("auto"),
             self.job.is_enterprise_server(),
@@ -154,15 +158,22 @@ impl Run {
         };
         match (asked, url) {
             (Some(asked), Some(url)) => {
-                self.findings.fact(facts::CI_CACHE_MS, millis(asked.elapsed), &Evidence::one(asked.id));
+                if !unasked(Some(asked)) {
+                    self.findings.fact(facts::CI_CACHE_MS, millis(asked.elapsed), &Evidence::one(asked.id));
+                }
                 let told = answer(asked, client);
                 let reached = told.is_ok();
+                let other = unasked(if client == Speaks::V1 { second } else { first });
                 if client == Speaks::V1 && matches!(told, Ok(Answer::Retired)) && v2 {
                     self.retired(url, asked, second, context);
-                } else if let Some(finding) = refused(url, client, told) {
-                    self.findings.add(finding.cite(asked.id));
                 } else {
-                    self.parts.push(format!("the cache service answers in {} ms", millis(asked.elapsed)));
+                    match judge(url, client, told, other) {
+                        Ok(Some(finding)) => self.findings.add(finding.cite(asked.id)),
+                        Ok(None) => {
+                            self.parts.push(format!("the cache service answers in {} ms", millis(asked.elapsed)));
+                        }
+                        Err(unknown) => self.unknown.push(unknown),
+                    }
                 }
                 if reached {
                     self.blobs(context, url, asked.id);
@@ -348,7 +359,27 @@ fn answer(seen: &http::Seen, version: Speaks) -> Result<Answer, &Failure> {
     })
 }
 
-/// What an answer means for the client, where it is none of use.
+/// What an answer means for the client, or why that cannot be said: what could not be
+/// asked is no fault of the service. `other_unasked`: the other version was not either.
+fn judge(
+    url: &str,
+    client: Speaks,
+    told: Result<Answer, &Failure>,
+    other_unasked: bool,
+) -> Result<Option<FindingBuilder>, String> {
+    let host = host_of(url);
+    match told {
+        Err(failure) if is_ours(failure) => {
+            Err(format!("the cache service at {host} could not be asked: {}", failure.message))
+        }
+        Ok(Answer::Retired) if other_unasked => Err(format!(
+            "the cache service at {host} says that it has ended, and whether another version answers could not be asked"
+        )),
+        told => Ok(refused(url, client, told)),
+    }
+}
+
+/// The finding of an answer that is of no use to the client.
 fn refused(url: &str, client: Speaks, told: Result<Answer, &Failure>) -> Option<FindingBuilder> {
     let version = if client == Speaks::V1 { "v1" } else { "v2" };
     let finding = match told {
@@ -386,7 +417,7 @@ fn refused(url: &str, client: Speaks, told: Result<Answer, &Failure>) -> Option<
 
 /// Not of the network: we could not ask.
 fn is_ours(failure: &Failure) -> bool {
-    matches!(failure.kind.as_str(), "denied" | "cancelled" | "exhausted" | "invalid")
+    matches!(failure.kind.as_str(), "denied" | "cancelled" | "exhausted" | "invalid" | "too-many-open-files")
 }
 
 /// The host of an address, or the address.
@@ -401,7 +432,7 @@ mod tests {
 
     fn code(told: Result<Answer, &Failure>) -> Option<String> {
         let mut findings = Findings::new();
-        findings.add(refused("https://results.test/", Speaks::V2, told)?.cite(1));
+        findings.add(judge("https://results.test/", Speaks::V2, told, false).unwrap()?.cite(1));
         findings.conclude("", Evidence::one(1)).findings.into_iter().next().map(|finding| finding.code)
     }
 
@@ -411,15 +442,29 @@ mod tests {
         assert_eq!(code(Ok(Answer::Hit("https://b/".into()))), None);
     }
 
-    #[test]
-    fn every_refusal_has_its_code() {
-        let failure = Failure {
-            kind: "timeout".into(),
+    fn failure(kind: &str) -> Failure {
+        Failure {
+            kind: kind.into(),
             stage: "connect".into(),
             os_code: None,
             message: "nothing came".into(),
             details: vec![],
-        };
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_asked_is_unknown() {
+        for kind in ["denied", "cancelled", "exhausted", "invalid", "too-many-open-files"] {
+            let told = judge("https://results.test/", Speaks::V2, Err(&failure(kind)), false);
+            assert!(told.is_err_and(|unknown| unknown.contains("results.test could not be asked")), "{kind}");
+        }
+        assert!(judge("https://results.test/", Speaks::V1, Ok(Answer::Retired), true).is_err());
+        assert_eq!(code(Ok(Answer::Retired)).as_deref(), Some("ci.cache-unreachable"));
+    }
+
+    #[test]
+    fn every_refusal_has_its_code() {
+        let failure = failure("timeout");
         for (told, wanted) in [
             (Ok(Answer::Rejected), "ci.cache-token-rejected"),
             (Ok(Answer::Limited), "ci.cache-rate-limited"),

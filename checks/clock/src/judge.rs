@@ -90,7 +90,9 @@ fn median(mut values: Vec<i64>) -> i64 {
 }
 
 /// A clock that is so wrong that certificates are refused for it hears no `Date` over
-/// TLS. *Behaviour*: enough sources have to say the same, and none the contrary.
+/// TLS. *Behaviour*: enough sources have to say the same, and none the contrary. Hosts that
+/// share one certificate, as of a wildcard, are one witness: it may just have ended. A date
+/// that agrees makes up for that.
 fn bounded(said: &[Option<Says>], limits: Limits) -> Option<Verdict> {
     let of = |wanted: fn(&Says) -> Option<i64>| said.iter().flatten().filter_map(wanted).collect::<Vec<_>>();
     let behind = of(|says| if let Says::Behind(ms) = says { Some(-ms) } else { None });
@@ -101,14 +103,16 @@ fn bounded(said: &[Option<Says>], limits: Limits) -> Option<Verdict> {
         (true, false) => (ahead, 1),
         _ => return None,
     };
-    let same_way = offsets.iter().all(|ms| ms * sign > limits.warn);
+    // A date that says less than a bound speaks against it.
+    let contradicted = |bound: &i64| offsets.iter().any(|ms| (*ms * sign).saturating_add(AGREE) < *bound * sign);
+    let same_way = offsets.iter().all(|ms| ms * sign > limits.warn) && !bounds.iter().any(contradicted);
+    let mut apart = bounds.clone();
+    apart.sort_unstable();
+    apart.dedup();
+    let witnesses = if offsets.is_empty() { apart.len() } else { bounds.len() + offsets.len() };
     // The greatest of the least offsets is the one that all of them agree with.
     let offset = bounds.iter().map(|ms| ms * sign).max()? * sign;
-    (same_way && bounds.len() + offsets.len() >= limits.least).then_some(Verdict::Agreed {
-        offset,
-        apart: Vec::new(),
-        bound: true,
-    })
+    (same_way && witnesses >= limits.least).then_some(Verdict::Agreed { offset, apart: Vec::new(), bound: true })
 }
 
 /// `fail`, `warn`, or none for an offset that is fine.
@@ -209,6 +213,18 @@ mod tests {
         assert_eq!(judge(&[ahead(5_000_000), at(0), at(0)], LIMITS), Verdict::TooFew(2));
         assert_eq!(judge(&[ahead(5_000_000), behind(5_000_000), ahead(1)], LIMITS), Verdict::TooFew(0));
         assert_eq!(judge(&[behind(5_000_000), None, None], LIMITS), Verdict::TooFew(0));
+    }
+
+    #[test]
+    fn one_certificate_at_three_hosts_is_one_witness() {
+        let ahead = |ms| Some(Says::Ahead(ms));
+        let behind = |ms| Some(Says::Behind(ms));
+        assert_eq!(judge(&[ahead(9_000_000); 3], LIMITS), Verdict::TooFew(0), "a wildcard that has expired");
+        assert_eq!(judge(&[behind(9_000_000); 3], LIMITS), Verdict::TooFew(0));
+        let bound = Verdict::Agreed { offset: 9_000_000, apart: vec![], bound: true };
+        assert_eq!(judge(&[ahead(9_000_000), ahead(9_000_000), at(9_500_000)], LIMITS), bound, "a date agrees");
+        // The date says a minute: so the certificates have expired by themselves.
+        assert_eq!(judge(&[ahead(9_000_000), ahead(8_000_000), at(60_000)], LIMITS), Verdict::TooFew(1));
     }
 
     #[test]

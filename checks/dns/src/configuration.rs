@@ -85,13 +85,15 @@ fn affected(world: &World, tell: impl Fn(&str) -> FindingBuilder) -> Vec<Finding
 }
 
 /// Programs that read the files before they were changed. *Behaviour*: only while names
-/// resolve here, as otherwise something else is in the way first.
+/// resolve here, as otherwise something else is in the way first. A file is written anew for
+/// many harmless reasons, so it is a warning only where the settings name the program.
 #[must_use]
 pub fn outdated(world: &World) -> Vec<CitedFinding> {
     let Ok(evidence) = Evidence::of(world.outdated_ids.iter().copied()) else { return Vec::new() };
     if world.names.iter().any(Name::fails) {
         return Vec::new();
     }
+    let level = if world.keeps { "warn" } else { "info" };
     let tell = |one: &crate::world::Outdated| {
         codes::DNS_STALE_RESOLVER
             .at(&one.process)
@@ -99,6 +101,7 @@ pub fn outdated(world: &World) -> Vec<CitedFinding> {
                 "{} was changed {} s ago, and {} runs since {} s: a resolver inside it may still use the old one",
                 one.path, one.file_age, one.process, one.process_age
             ))
+            .level(level)
             .observed(format!("{} s", one.file_age))
             .detail("path", &one.path)
             .detail("process", &one.process)
@@ -157,7 +160,9 @@ mod tests {
         };
         let of =
             |fails| World { outdated: vec![one.clone()], outdated_ids: vec![3], ..world(conf(&["::1"], &[]), fails) };
-        assert_eq!(codes_of(outdated(&of(false)))[0].0, "dns.stale-resolver");
+        let told = |world: &World| codes_of(outdated(world))[0].1.clone();
+        assert_eq!(told(&of(false)), "info", "a new lease and `network connect` write the files too");
+        assert_eq!(told(&World { keeps: true, ..of(false) }), "warn");
         assert!(outdated(&of(true)).is_empty());
     }
 }

@@ -1,11 +1,11 @@
 //! Sees everything that the judging needs, in four batches.
 
-use crate::world::{About, Asked, Configuration, Heard, LookUp, Name, Outdated, Server, World};
+use crate::world::{About, Asked, Configuration, Heard, LookUp, Name, Outdated, Server, Unasked, World};
 use seaworthy_check_sdk::env::system;
 use seaworthy_check_sdk::kit::random;
 use seaworthy_check_sdk::net::dns;
 use seaworthy_check_sdk::path::names;
-use seaworthy_check_sdk::{Context, ContextExt, argument, endpoint, ip, query, row_value};
+use seaworthy_check_sdk::{Context, ContextExt, Failure, argument, endpoint, ip, query, row_value};
 
 /// Name servers of resolv.conf that a C library asks; it ignores the rest.
 const SERVERS: usize = 3;
@@ -46,7 +46,9 @@ fn number(context: &Context, key: &str, default: u32) -> u32 {
 /// What the machine says of itself, and its gateways.
 fn files(context: &Context) -> (World, Vec<String>) {
     let programs: Vec<&str> = context.settings_all("programs").collect();
-    let programs = if programs.is_empty() { vec!["seaworthy", "ipfs", "kubo"] } else { programs };
+    let keeps = !programs.is_empty();
+    // Programs in Go, such as Kubo, read both files again every few seconds.
+    let programs = if keeps { programs } else { vec!["seaworthy"] };
     let seen = system::inspect(&[
         query("resolver", Vec::new()),
         query("container", Vec::new()),
@@ -96,6 +98,7 @@ fn files(context: &Context) -> (World, Vec<String>) {
         container: rows(container).first().and_then(|row| row_value(row, "kind")).map(str::to_owned),
         outdated: outdated(&rows(processes), &paths_seen),
         outdated_ids: vec![processes.id, paths.id],
+        keeps,
         configuration,
         ..World::default()
     };
@@ -191,6 +194,10 @@ fn ask(world: &mut World, questions: &[Question], timeout: u32) {
         })
         .collect();
     for (question, seen) in questions.iter().zip(names::ask(&asked)) {
+        if let Some(kind) = seen.outcome.as_ref().err().filter(|failure| is_ours(failure)) {
+            world.unasked.push(Unasked { server: question.server, kind: kind.kind.clone() });
+            continue;
+        }
         world.asked.push(Asked {
             id: seen.id,
             server: question.server,
@@ -203,7 +210,17 @@ fn ask(world: &mut World, questions: &[Question], timeout: u32) {
     }
 }
 
-fn heard(outcome: Result<names::Reply, seaworthy_check_sdk::Failure>) -> Heard {
+/// Whether a question failed on this machine. *Behaviour*: silence, a refusal, what came back and
+/// what a message of ICMP said (also that the neighbour is absent) is of the server or the way.
+fn is_ours(failure: &Failure) -> bool {
+    let of = |key: &str| row_value(&failure.details, key);
+    let told = matches!(of("origin"), Some("tcp" | "icmp")) || of("icmp-type").is_some();
+    let far =
+        matches!(failure.kind.as_str(), "timeout" | "connection-refused" | "connection-reset" | "closed" | "protocol");
+    !told && !far
+}
+
+fn heard(outcome: Result<names::Reply, Failure>) -> Heard {
     let reply = match outcome {
         Ok(reply) => reply,
         Err(failure) => return Heard::Silent(failure.kind),
@@ -304,6 +321,34 @@ mod tests {
         );
         assert!(outdated(&[process("50")], std::slice::from_ref(&path)).is_empty());
         assert!(outdated(&[row(&[("pid", "7"), ("name", "ipfs")])], &[path]).is_empty(), "an unknown age is no age");
+    }
+
+    #[test]
+    fn a_question_that_did_not_leave_says_nothing_of_the_server() {
+        let failure = |kind: &str, details: &[(&str, &str)]| Failure {
+            kind: kind.into(),
+            stage: "send".into(),
+            os_code: None,
+            message: "why".into(),
+            details: row(details),
+        };
+        for (kind, details, ours) in [
+            ("timeout", vec![], false),
+            ("connection-refused", vec![("origin", "icmp")], false),
+            ("host-unreachable", vec![("origin", "icmp"), ("icmp-type", "3")], false),
+            // Nobody answered for the neighbour's hardware address.
+            ("host-unreachable", vec![("origin", "local"), ("icmp-type", "3")], false),
+            ("permission-denied", vec![("origin", "icmp")], false),
+            ("protocol", vec![], false),
+            ("network-unreachable", vec![("origin", "local")], true),
+            ("host-unreachable", vec![("origin", "local")], true),
+            ("invalid", vec![], true),
+            ("denied", vec![], true),
+            ("exhausted", vec![], true),
+            ("too-many-open-files", vec![("origin", "local")], true),
+        ] {
+            assert_eq!(is_ours(&failure(kind, &details)), ours, "{kind} {details:?}");
+        }
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn report(world: &World, evidence: Evidence) -> Outcome {
         findings.add(finding);
     }
     let configured: Vec<usize> = world.configured().collect();
-    let answering = configured.iter().filter(|at| !world.is_silent(**at)).count();
+    let answering = configured.iter().filter(|at| world.answers(**at)).count();
     findings.fact(facts::NAME_SERVERS, world.configuration.servers.join(","), &evidence);
     findings.fact(facts::NAME_SERVERS_ANSWERING, answering, &evidence);
     findings.fact(facts::SEARCH_DOMAINS, world.configuration.search.join(","), &evidence);
@@ -71,6 +71,11 @@ fn report(world: &World, evidence: Evidence) -> Outcome {
         summary.push_str(&format!(", the slowest after {} ms", millis(micros)));
     }
     summary.push_str(&format!("; {answering} of {} name servers answer", configured.len()));
+    let unreached: Vec<String> = world.unreached().map(|(server, kind)| format!("{server} ({kind})")).collect();
+    let unreached = unreached.join(", ");
+    if !unreached.is_empty() {
+        summary.push_str(&format!("; not asked from here: {unreached}"));
+    }
     let unexplained: Vec<&str> = if findings.is_empty() {
         world.names.iter().filter(|name| name.fails()).map(|name| name.text.as_str()).collect()
     } else {
@@ -79,7 +84,10 @@ fn report(world: &World, evidence: Evidence) -> Outcome {
     if unexplained.is_empty() {
         return findings.conclude(summary, evidence);
     }
-    let reason =
+    let mut reason =
         format!("the C library finds no address for {}, and nothing that was asked says why", unexplained.join(", "));
+    if !unreached.is_empty() {
+        reason.push_str(&format!("; not asked from here: {unreached}"));
+    }
     findings.inconclusive(reason, evidence)
 }

@@ -140,7 +140,7 @@ fn failing(world: &World, at: usize) -> Option<Tell<'_>> {
                 .at(target)
                 .message(format!("{} has no address, say {list}", name.text))
                 .observed("no address")
-                .detail("server", &list)
+                .detail("server", first(&list))
                 .detail("name", &name.text)
         }));
     }
@@ -182,10 +182,15 @@ fn split<'a>(name: &'a Name, good: String, nothing: String, level: &'static str)
             .message(format!("{} has an address, says {good}, and has none, says {nothing}", name.text))
             .level(level)
             .observed(format!("none at {nothing}"))
-            .detail("server", &nothing)
-            .detail("other", &good)
+            .detail("server", first(&nothing))
+            .detail("other", first(&good))
             .detail("name", &name.text)
     })
+}
+
+/// The first of a list for people: a remedy takes one address.
+fn first(list: &str) -> &str {
+    list.split(", ").next().unwrap_or(list)
 }
 
 fn half_fails(name: &Name, server: String, code: String) -> Tell<'_> {
@@ -372,6 +377,18 @@ mod tests {
         ] {
             assert_eq!(only(&world(&says, fails)), expected, "{says:?}");
         }
+    }
+
+    #[test]
+    fn a_remedy_is_given_one_address() {
+        let (none, nx) = (Heard::NoAddress, Heard::NoSuchName);
+        let world = world(&[(yes(), none.clone()), (nx.clone(), nx.clone()), (yes(), none), (nx.clone(), nx)], true);
+        let mut findings = seaworthy_check_sdk::Findings::new();
+        judge(&world).into_iter().for_each(|finding| findings.add(finding));
+        let told = findings.conclude("", Evidence::one(1)).findings.remove(0);
+        let of = |key: &str| seaworthy_check_sdk::row_value(&told.details, key).map(str::to_owned);
+        assert_eq!((of("server"), of("other")), (Some("10.0.0.1".into()), Some("10.0.0.0".into())));
+        assert!(told.message.contains("10.0.0.1, 10.0.0.3"), "{}", told.message);
     }
 
     #[test]

@@ -36,7 +36,9 @@ pub struct Servers {
 pub fn judge(world: &World) -> Servers {
     let configured: Vec<usize> = world.configured().filter(|at| world.over_udp(*at).next().is_some()).collect();
     let silent: Vec<usize> = configured.iter().copied().filter(|at| world.is_silent(*at)).collect();
-    let dark = !silent.is_empty() && silent.len() == configured.len();
+    // Without a route nobody here reaches it; for any other reason it may be one that answers.
+    let hopeless = world.unreached().all(|(_, kind)| kind == "network-unreachable");
+    let dark = !silent.is_empty() && silent.len() == configured.len() && hopeless;
     let mut found = silence(world, &silent, dark);
     for server in configured.iter().copied().filter(|at| !silent.contains(at)) {
         found.extend(refusing(world, server));
@@ -47,8 +49,11 @@ pub fn judge(world: &World) -> Servers {
 }
 
 fn silence(world: &World, silent: &[usize], dark: bool) -> Vec<CitedFinding> {
-    let answers = |at: usize| world.over_udp(at).any(|one| one.heard.is_said());
-    let other = (0..world.servers.len()).find(|at| answers(*at));
+    let other = (0..world.servers.len()).find(|at| world.answers(*at));
+    if other.is_none() && !dark {
+        // Those that could not be asked may be the ones that answer.
+        return Vec::new();
+    }
     let failing: Vec<&str> =
         world.names.iter().filter(|name| name.fails()).flat_map(|name| &name.targets).map(String::as_str).collect();
     let mut found = Vec::new();
@@ -173,6 +178,8 @@ fn without_tcp(world: &World, server: usize) -> Vec<CitedFinding> {
         quiet.push(tcp);
         let Some(cut) = world.of(server, at).find(|one| one.truncated) else { continue };
         let Heard::Silent(kind) = &tcp.heard else { continue };
+        // It may have resolved by another server, or by a C library that takes larger datagrams.
+        let level = if name.fails() { "fail" } else { "info" };
         for target in &name.targets {
             let finding = codes::DNS_TCP_FILTERED
                 .at(target)
@@ -180,6 +187,7 @@ fn without_tcp(world: &World, server: usize) -> Vec<CitedFinding> {
                     "the answer for {} does not fit into a datagram, and {address} cannot be asked over TCP ({kind})",
                     name.text
                 ))
+                .level(level)
                 .observed(kind)
                 .detail("server", address)
                 .detail("name", &name.text)
@@ -205,7 +213,7 @@ fn without_tcp(world: &World, server: usize) -> Vec<CitedFinding> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::world::{LookUp, Name, Server};
+    use crate::world::{LookUp, Name, Server, Unasked};
     use seaworthy_check_sdk::Findings;
 
     /// Code, level and target of each finding.
@@ -315,12 +323,31 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn who_could_not_be_asked_is_not_silent() {
+        // The second server of the list was not asked.
+        let with = |first: Heard, kind: &str, fails: bool| {
+            let mut world = world(&[("10.0.0.2", true, first)], fails);
+            world.servers.push(Server { address: "2001:4860:4860::8888".into(), configured: true });
+            world.unasked.push(Unasked { server: 1, kind: kind.into() });
+            let judged = judge(&world);
+            (codes_of(judged.found), judged.dark)
+        };
+        assert_eq!(with(yes(), "network-unreachable", false), (vec![], false), "no IPv6 here");
+        assert_eq!(with(no(), "invalid", false), (vec![], false), "the other one may answer");
+        assert_eq!(with(no(), "too-many-open-files", true), (vec![], false));
+        let dark = vec![triple("dns.no-server-answers", "fail", "cache.test:1")];
+        assert_eq!(with(no(), "network-unreachable", true), (dark, true), "nobody reaches the other one");
+    }
+
+    #[test]
     fn tcp_matters_where_an_answer_is_cut() {
         let mut world = world(&[("10.0.0.2", true, yes())], true);
         world.asked.push(Asked { tcp: true, ..asked(0, About::Name(0), no()) });
         assert_eq!(codes_of(judge(&world).found), [triple("dns.tcp-filtered", "info", "10.0.0.2")]);
         world.asked[0].truncated = true;
         assert_eq!(codes_of(judge(&world).found), [triple("dns.tcp-filtered", "fail", "cache.test:1")]);
+        let resolved = World { names: vec![name("cache.test", false)], ..world.clone() };
+        assert_eq!(codes_of(judge(&resolved).found), [triple("dns.tcp-filtered", "info", "cache.test:1")]);
         world.asked.pop();
         world.asked.push(Asked { tcp: true, ..asked(0, About::Name(0), yes()) });
         assert!(judge(&world).found.is_empty());

@@ -66,6 +66,15 @@ pub struct Asked {
     pub heard: Heard,
 }
 
+/// A question that did not leave this machine, which says nothing of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unasked {
+    /// Number of the server.
+    pub server: usize,
+    /// The kind of the failure: no route, no socket, no time left.
+    pub kind: String,
+}
+
 /// A server that was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
@@ -168,8 +177,10 @@ pub struct World {
     pub servers: Vec<Server>,
     /// The names among the targets.
     pub names: Vec<Name>,
-    /// Every question.
+    /// Every question that left this machine.
     pub asked: Vec<Asked>,
+    /// Those that did not.
+    pub unasked: Vec<Unasked>,
     /// Destinations of IPv6 routes; none when they are not known.
     pub ipv6_routes: Option<Vec<String>>,
     /// Kind of container: `docker`, `none` ...
@@ -178,6 +189,8 @@ pub struct World {
     pub outdated: Vec<Outdated>,
     /// Observations of those.
     pub outdated_ids: Vec<u32>,
+    /// The settings say that these programs keep what they once read.
+    pub keeps: bool,
     /// Addresses and blocks, one of which each name must resolve to.
     pub expected: Vec<String>,
 }
@@ -196,6 +209,21 @@ impl World {
     /// Numbers of the servers in resolv.conf.
     pub fn configured(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.servers.len()).filter(|at| self.servers[*at].configured)
+    }
+
+    /// A server that answered at least one question over UDP.
+    #[must_use]
+    pub fn answers(&self, server: usize) -> bool {
+        self.over_udp(server).any(|one| one.heard.is_said())
+    }
+
+    /// Servers of resolv.conf that could not be asked from here, each with the reason.
+    pub fn unreached(&self) -> impl Iterator<Item = (&str, &str)> + '_ {
+        let asked = |at: &usize| self.over_udp(*at).next().is_some();
+        self.configured().filter(move |at| !asked(at)).filter_map(|at| {
+            let one = self.unasked.iter().find(|one| one.server == at)?;
+            Some((self.servers[at].address.as_str(), one.kind.as_str()))
+        })
     }
 
     /// A server to which questions over UDP were put, none of which it answered.

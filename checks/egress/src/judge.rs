@@ -54,10 +54,15 @@ fn is_refusal(status: u16) -> bool {
 
 /// What the proxy makes of a request that would work without it.
 ///
-/// *Behaviour*: the same refusal of the service itself is none of the proxy's.
+/// *Behaviour*: the same refusal of the service itself is none of the proxy's, and what never
+/// got to a proxy is none either: there is none for the target, we cannot speak to it, or our
+/// own time ran out.
 #[must_use]
 pub fn in_the_way(through: &Ended, direct: &Ended) -> bool {
+    let ours =
+        |kind: &str| matches!(kind, "not-found" | "unsupported" | "cancelled" | "exhausted" | "invalid" | "denied");
     let refused = match through {
+        Ended::Failed { kind, proxy_status: None, .. } if ours(kind) => false,
         Ended::Failed { .. } => true,
         Ended::Status { status, .. } => is_refusal(*status),
     };
@@ -88,8 +93,8 @@ pub fn proxy(ended: &Ended) -> Option<Code> {
     }
     let Ended::Failed { stage, kind, .. } = ended else { return None };
     match kind.as_str() {
-        // There is none for this target.
-        "not-found" | "denied" => None,
+        // There is none for this target, or it was not asked.
+        "not-found" | "denied" | "cancelled" | "exhausted" => None,
         "unsupported" | "invalid" => Some(codes::PROXY_UNUSABLE),
         "protocol" | "closed" => Some(codes::PROXY_NOT_A_PROXY),
         // Connected, and then silence.
@@ -204,6 +209,12 @@ pub(crate) mod tests {
             (status(503), status(404), true),
             (failed("proxy", "timeout", None), status(200), true),
             (failed("proxy", "protocol", Some(403)), status(200), true),
+            // Not the proxy's: there is none for this target, or we cannot ask it.
+            (failed("proxy", "not-found", None), status(200), false),
+            (failed("proxy", "unsupported", None), status(200), false),
+            (failed("proxy", "cancelled", None), status(200), false),
+            (failed("proxy", "exhausted", None), status(200), false),
+            (failed("parse", "invalid", None), status(200), false),
             (status(200), status(200), false),
             (status(403), status(403), false),
             (status(404), status(200), false),

@@ -7,8 +7,9 @@ pub mod telling;
 
 use judge::{Choice, Ended};
 use seaworthy_check_sdk::env::vars;
+use seaworthy_check_sdk::kit::clock;
 use seaworthy_check_sdk::net::http;
-use seaworthy_check_sdk::path::proxies;
+use seaworthy_check_sdk::path::{flows, proxies};
 use seaworthy_check_sdk::{Check, Context, ContextExt, Evidence, Failure, Findings, Outcome, endpoint, row_value};
 use telling::Looked;
 
@@ -18,6 +19,8 @@ seaworthy_check_sdk::descriptor!();
 const MAX_BODY: u32 = 8192;
 /// Targets that are looked at.
 const TARGETS: usize = 16;
+/// A direct connection is silent for so much longer than a tunnel that was ended, in milliseconds.
+const LONGER: u32 = 1000;
 /// Variables that say which proxy, and for what not.
 const VARIABLES: [&str; 8] =
     ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
@@ -89,6 +92,7 @@ fn request(url: &str, proxy: &str, timeout: u32) -> http::Request {
 
 fn ask(context: &Context, targets: &[(String, String)], set: &vars::Seen) -> Seen {
     let idle = context.setting("idle-s").and_then(|text| text.parse::<u32>().ok()).unwrap_or(0).saturating_mul(1000);
+    let started = clock::unix_ms();
     let timeout = context.budget.saturating_sub(idle) / 3;
     let urls: Vec<String> = targets.iter().map(|(url, _)| url.clone()).collect();
     let chosen = proxies::choose(&urls);
@@ -130,12 +134,15 @@ fn ask(context: &Context, targets: &[(String, String)], set: &vars::Seen) -> See
             tunnel: None,
             idle_end: None,
             idle_ms: None,
+            control: None,
             other: None,
             set: Vec::new(),
         });
     }
     let probe = probe.and_then(|url| answers.next().map(|seen| (url.to_owned(), seen.id, ended(&seen))));
     tunnels(&mut looked, &proxies, set, timeout, idle);
+    let spent = u32::try_from(clock::unix_ms().saturating_sub(started)).unwrap_or(u32::MAX);
+    controls(&mut looked, context.budget.saturating_sub(spent).saturating_sub(LONGER / 2));
     Seen { looked, probe, chosen: chosen.id }
 }
 
@@ -195,6 +202,38 @@ fn tunnels(looked: &mut [Looked], proxies: &[Option<String>], set: &vars::Seen, 
     }
 }
 
+/// Where a silent tunnel was ended, leaves a direct connection silent for a little longer, within
+/// `left` milliseconds: what ends both is the target.
+fn controls(looked: &mut [Looked], left: u32) {
+    let wanted = |one: &Looked| {
+        one.idle_end.as_deref().filter(|end| *end != "open")?;
+        one.direct.status()?;
+        let pause = one.idle_ms.as_deref()?.parse::<u32>().ok()?.saturating_add(LONGER);
+        let target = endpoint::socket(&one.url)?;
+        // Connecting takes its time too.
+        let timeout = left.checked_sub(pause).filter(|rest| *rest >= LONGER)?;
+        let burst = flows::Burst { pause, payload: Vec::new(), size: 0, timeout: 1, read_max: 0 };
+        Some(flows::Attempt { target, timeout, bursts: vec![burst] })
+    };
+    let (whose, attempts): (Vec<usize>, Vec<flows::Attempt>) =
+        looked.iter().enumerate().filter_map(|(at, one)| Some((at, wanted(one)?))).unzip();
+    if attempts.is_empty() {
+        return;
+    }
+    for (at, seen) in whose.into_iter().zip(flows::exchange(&attempts)) {
+        let one = &mut looked[at];
+        one.ids.push(seen.id);
+        let burst = seen.outcome.as_ref().ok().and_then(|flow| flow.bursts.first());
+        one.control = burst.and_then(|burst| match &burst.failure {
+            None => Some("open".to_owned()),
+            Some(failure) if matches!(failure.kind.as_str(), "closed" | "connection-reset") => {
+                Some(failure.kind.clone())
+            }
+            Some(_) => None,
+        });
+    }
+}
+
 fn signed(server: Option<&str>, via: Option<&str>) -> String {
     [server, via].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
@@ -229,7 +268,7 @@ fn of_failure(failure: &Failure) -> Ended {
 
 fn report(seen: &Seen, evidence: Evidence) -> Outcome {
     let mut findings = Findings::new();
-    for finding in telling::all(&seen.looked, seen.chosen) {
+    for finding in telling::all(&seen.looked, seen.chosen, seen.probe.as_ref().map(|probe| &probe.2)) {
         findings.add(finding);
     }
     if let Some((url, id, ended)) = &seen.probe
@@ -246,7 +285,15 @@ fn report(seen: &Seen, evidence: Evidence) -> Outcome {
     findings.fact(facts::PROXIED_TARGETS, proxied, &evidence);
     let answered = seen.looked.iter().filter(|one| one.way_out().status().is_some()).count();
     findings.fact(facts::ANSWERING, answered, &evidence);
-    let summary = format!("{answered} of {} targets answer, {proxied} through a proxy ({shown})", seen.looked.len());
+    let mut summary =
+        format!("{answered} of {} targets answer, {proxied} through a proxy ({shown})", seen.looked.len());
+    if let Some(socks) = seen.looked.iter().find_map(Looked::socks) {
+        summary.push_str(&format!("; {socks} was not tried, since this check does not speak SOCKS"));
+    }
+    if answered == 0 && findings.is_empty() {
+        // Where nothing answers there is nothing to say of the way out.
+        return findings.inconclusive(summary, evidence);
+    }
     findings.conclude(summary, evidence)
 }
 
@@ -266,6 +313,35 @@ mod tests {
         ] {
             assert_eq!(url(address).as_deref(), expected, "{address}");
         }
+    }
+
+    #[test]
+    fn nothing_that_answers_is_no_pass() {
+        let seen = |direct: Ended, proxy: Option<&str>| {
+            let choice = Choice { client: "curl".into(), proxy: proxy.map(str::to_owned), entry: None, unread: None };
+            let one = Looked {
+                address: "https://a.test/".into(),
+                url: "https://a.test/".into(),
+                host: "a.test".into(),
+                choices: vec![choice],
+                ids: vec![1],
+                through: None,
+                direct,
+                tunnel: proxy.map(|_| judge::tests::failed("proxy", "unsupported", None)),
+                idle_end: None,
+                idle_ms: None,
+                control: None,
+                other: None,
+                set: Vec::new(),
+            };
+            report(&Seen { looked: vec![one], probe: None, chosen: 2 }, Evidence::one(1))
+        };
+        let concluded = |outcome: &Outcome| format!("{:?}", outcome.conclusion).contains("Concluded");
+        let dark = judge::tests::failed("connect", "timeout", None);
+        assert!(!concluded(&seen(dark.clone(), None)));
+        assert!(concluded(&seen(judge::tests::status(404), None)));
+        let socks = seen(dark, Some("socks5h://p.test:1080"));
+        assert!(!concluded(&socks) && socks.findings.is_empty() && socks.summary.contains("not tried"));
     }
 
     #[test]

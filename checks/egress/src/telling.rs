@@ -27,6 +27,8 @@ pub struct Looked {
     pub idle_end: Option<String>,
     /// Milliseconds until then.
     pub idle_ms: Option<String>,
+    /// How a direct connection ended that was silent for longer than that.
+    pub control: Option<String>,
     /// What the proxy of the other scheme's variable said, where there is none for this one.
     pub other: Option<Ended>,
     /// Proxy variables that are set.
@@ -46,19 +48,26 @@ impl Looked {
         self.through.as_ref().unwrap_or(&self.direct)
     }
 
+    /// The SOCKS proxy that some client uses; nothing here speaks SOCKS.
+    #[must_use]
+    pub fn socks(&self) -> Option<&str> {
+        self.choices.iter().filter_map(|choice| choice.proxy.as_deref()).find(|proxy| proxy.starts_with("socks"))
+    }
+
     fn clients(&self) -> String {
         let using = self.choices.iter().filter(|choice| choice.proxy.is_some()).map(|choice| choice.client.as_str());
         using.collect::<Vec<_>>().join(", ")
     }
 }
 
-/// Everything that is found, target by target. `chosen` is the observation of the choices.
+/// Everything that is found, target by target. `chosen` is the observation of the choices,
+/// `probe` how the URL ended that answers 204 and nothing else.
 #[must_use]
-pub fn all(looked: &[Looked], chosen: u32) -> Vec<CitedFinding> {
+pub fn all(looked: &[Looked], chosen: u32, probe: Option<&Ended>) -> Vec<CitedFinding> {
     let mut found = Vec::new();
     for one in looked {
         let Ok(evidence) = Evidence::of(one.ids.iter().copied().chain([chosen])) else { continue };
-        let told = in_the_way(one).or_else(|| broken(one)).or_else(|| missing(one)).or_else(|| portal(one));
+        let told = in_the_way(one).or_else(|| broken(one)).or_else(|| missing(one)).or_else(|| portal(one, probe));
         let misread = misread(one).filter(|_| told.is_none());
         found.extend([told, misread, idle(one)].into_iter().flatten().map(|finding| finding.cite_all(&evidence)));
     }
@@ -83,7 +92,7 @@ fn in_the_way(one: &Looked) -> Option<FindingBuilder> {
     } else {
         // The proxy itself may be broken: that is its own fault, not one of the exceptions.
         if let Some(finding) = broken(one) {
-            return Some(finding.detail("direct", "answers"));
+            return Some(finding);
         }
         codes::PROXY_REFUSES
             .at(&one.address)
@@ -113,7 +122,8 @@ fn broken(one: &Looked) -> Option<FindingBuilder> {
         "proxy.unusable" => format!("the proxy {proxy} cannot be used: {what}"),
         _ => format!("the proxy {proxy} is not reached: {what}"),
     };
-    Some(with(code.at(&one.address).message(message).observed(what), one, proxy))
+    let finding = with(code.at(&one.address).message(message).observed(what), one, proxy);
+    Some(if one.direct.is_answer() { finding.detail("direct", "answers") } else { finding })
 }
 
 /// A status that came through the proxy may be the service's own; only what proxies say counts.
@@ -123,6 +133,8 @@ fn of_proxy(ended: &Ended, one: &Looked) -> Option<Code> {
         Ended::Status { status, .. } if !own && !matches!(status, 407 | 502..=504) => None,
         // Of a request, 502 to 504 may be the service's. It is the proxy's where it signs for it.
         Ended::Status { status: 502..=504, server, .. } if !own && server.is_empty() => None,
+        // Some clients use it, and we cannot ask it.
+        Ended::Failed { kind, .. } if kind == "unsupported" && one.socks().is_some() => None,
         _ => judge::proxy(ended),
     }
 }
@@ -146,16 +158,41 @@ fn missing(one: &Looked) -> Option<FindingBuilder> {
     )
 }
 
-fn portal(one: &Looked) -> Option<FindingBuilder> {
-    judge::is_portal(one.way_out(), &one.host, false).then(|| {
-        let what = words(one.way_out());
-        let proxy = one.proxy().unwrap_or("none");
-        codes::EGRESS_LOGIN_PAGE
-            .at(&one.address)
-            .message(format!("{} is answered by a page for people ({what}), not by the service", one.host))
-            .observed(what)
-            .detail("proxy", proxy)
-            .likely()
+/// A page in place of the service. *Behaviour*: an answer over https, whose certificate was
+/// verified, is the service's, unless the probe says otherwise. In the clear many services have
+/// a page to sign in themselves, so that without the probe it is a hint.
+fn portal(one: &Looked, probe: Option<&Ended>) -> Option<FindingBuilder> {
+    let ended = one.way_out();
+    if !judge::is_portal(ended, &one.host, false) {
+        return None;
+    }
+    // Only networks answer 511 (RFC 6585, section 6).
+    let certain = ended.status() == Some(511);
+    let agrees = match probe {
+        Some(probe) if judge::is_portal(probe, "", true) => Some(true),
+        Some(Ended::Status { status: 204, .. }) => Some(false),
+        _ => None,
+    };
+    match agrees {
+        _ if certain => {}
+        Some(true) => {}
+        Some(false) => return None,
+        None if one.url.starts_with("https") => return None,
+        None => {}
+    }
+    let what = words(ended);
+    let finding =
+        codes::EGRESS_LOGIN_PAGE.at(&one.address).observed(&what).detail("proxy", one.proxy().unwrap_or("none"));
+    Some(if certain || agrees == Some(true) {
+        finding.message(format!("{} is answered by a page for people ({what}), not by the service", one.host)).likely()
+    } else {
+        finding
+            .message(format!(
+                "{} is answered by a page for people ({what}): its own, or that of a portal; `probe-url` would tell",
+                one.host
+            ))
+            .level("warn")
+            .possible()
     })
 }
 
@@ -199,22 +236,26 @@ fn unread(one: &Looked, clients: &[&Choice], entry: &str, level: &str) -> Findin
 
 fn idle(one: &Looked) -> Option<FindingBuilder> {
     let (end, proxy) = (one.idle_end.as_deref().filter(|end| *end != "open")?, one.proxy()?);
+    // A TLS server that hears no greeting ends the connection itself, on either way.
+    let outlived = match one.control.as_deref() {
+        Some("open") => true,
+        Some(_) => return None,
+        None => false,
+    };
     let ms: u64 = one.idle_ms.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
-    Some(
-        codes::PROXY_IDLE_TIMEOUT
-            .at(&one.address)
-            .message(format!(
-                "the proxy {proxy} ended a tunnel to {} after {} s of silence ({end})",
-                one.host,
-                ms / 1000
-            ))
-            .observed(format!("{} s", ms / 1000))
-            .detail("proxy", proxy)
-            .detail("idle-s", (ms / 1000).to_string())
-            .detail("end", end)
-            // The service may have ended it.
-            .likely(),
-    )
+    let how = if outlived { "; a direct connection outlived it" } else { ", or the service did" };
+    let finding = codes::PROXY_IDLE_TIMEOUT
+        .at(&one.address)
+        .message(format!(
+            "the proxy {proxy} ended a tunnel to {} after {} s of silence ({end}){how}",
+            one.host,
+            ms / 1000
+        ))
+        .observed(format!("{} s", ms / 1000))
+        .detail("proxy", proxy)
+        .detail("idle-s", (ms / 1000).to_string())
+        .detail("end", end);
+    Some(if outlived { finding.likely() } else { finding.possible() })
 }
 
 fn with(finding: FindingBuilder, one: &Looked, proxy: &str) -> FindingBuilder {
@@ -263,6 +304,7 @@ mod tests {
             tunnel,
             idle_end: None,
             idle_ms: None,
+            control: None,
             other: None,
             set: vec!["HTTP_PROXY".into()],
         }
@@ -270,7 +312,7 @@ mod tests {
 
     fn codes(one: Looked) -> Vec<(String, String)> {
         let mut findings = Findings::new();
-        all(&[one], 2).into_iter().for_each(|finding| findings.add(finding));
+        all(&[one], 2, None).into_iter().for_each(|finding| findings.add(finding));
         let outcome = findings.conclude("", Evidence::one(1));
         outcome.findings.into_iter().map(|finding| (finding.code, finding.level)).collect()
     }
@@ -328,6 +370,42 @@ mod tests {
     }
 
     #[test]
+    fn what_we_cannot_ask_is_no_fault_of_the_proxy() {
+        let api = "https://api.github.com/";
+        let absent = || failed("proxy", "not-found", None);
+        assert!(codes(looked(api, status(200), None, Some(absent()))).is_empty(), "only Node or Python has one");
+        let mut socks = looked(api, status(200), None, Some(failed("proxy", "unsupported", None)));
+        socks.choices[0].proxy = Some("socks5h://proxy.test:1080".into());
+        assert!(codes(socks.clone()).is_empty(), "curl and Python use it");
+        socks.choices[0].proxy = Some("ftp://proxy.test:1080".into());
+        assert_eq!(codes(socks), is("proxy.unusable", "fail"));
+        let mut entry = looked("http://10.0.0.7:9000", status(200), None, Some(absent()));
+        entry.choices[0].unread = Some("10.0.0.0/8".into());
+        entry.choices[1] = Choice { proxy: None, entry: Some("10.0.0.0/8".into()), ..entry.choices[1].clone() };
+        assert_eq!(codes(entry), is("proxy.entry-unread", "warn"), "nothing failed");
+    }
+
+    #[test]
+    fn a_page_of_the_service_is_no_portal() {
+        let page = |code: u16, location: &str| Ended::Status {
+            status: code,
+            server: String::new(),
+            location: location.into(),
+            body: "<!DOCTYPE html><title>GitLab</title><a>Sign in</a>".into(),
+        };
+        let sso = "https://login.microsoftonline.com/common/oauth2";
+        // Its certificate was verified: it is the service.
+        assert!(codes(looked("https://gitlab.company.com/", page(200, ""), None, None)).is_empty());
+        assert!(codes(looked("https://grafana.company.com/", page(302, sso), None, None)).is_empty());
+        let minio = looked("http://minio.lan:9001", page(200, ""), None, None);
+        assert_eq!(codes(minio.clone()), is("egress.login-page", "warn"));
+        let told = |one: &Looked, probe: &Ended| all(std::slice::from_ref(one), 2, Some(probe)).len();
+        assert_eq!(told(&minio, &status(204)), 0, "no portal here: the page is the service's");
+        assert_eq!(told(&minio, &page(200, "")), 1);
+        assert_eq!(told(&looked("https://gitlab.company.com/", page(200, ""), None, None), &page(302, sso)), 1);
+    }
+
+    #[test]
     fn one_variable_of_two() {
         let mut one = looked("https://api.github.com/", failed("connect", "timeout", None), None, None);
         one.other = Some(status(200));
@@ -354,6 +432,16 @@ mod tests {
         (one.idle_end, one.idle_ms) = (Some("open".into()), Some("60000".into()));
         assert!(codes(one.clone()).is_empty());
         one.idle_end = Some("closed".into());
-        assert_eq!(codes(one), is("proxy.idle-timeout", "warn"));
+        let confidence = |one: &Looked| {
+            let mut findings = Findings::new();
+            all(std::slice::from_ref(one), 2, None).into_iter().for_each(|finding| findings.add(finding));
+            findings.conclude("", Evidence::one(1)).findings.pop().map(|finding| finding.confidence)
+        };
+        assert_eq!(codes(one.clone()), is("proxy.idle-timeout", "warn"));
+        assert_eq!(confidence(&one).as_deref(), Some("possible"), "the service may have ended it");
+        one.control = Some("open".into());
+        assert_eq!(confidence(&one).as_deref(), Some("likely"));
+        one.control = Some("closed".into());
+        assert!(codes(one).is_empty(), "the service ends every connection that says nothing");
     }
 }

@@ -116,18 +116,13 @@ impl Check for Initialization {
             queries.push(query("directory", directories.iter().map(|path| argument("path", path)).collect()));
         }
         queries.extend(watch.queries());
-        let runner = value("RUNNER_NAME");
-        if number.is_some() && runner.is_some() && !queries.iter().any(|asked| asked.topic == "processes") {
-            queries.push(query("processes", vec![argument("name", "*")]));
-        }
         let seen = if queries.is_empty() { Vec::new() } else { system::inspect(&queries) };
         let answer = |topic: &str| seen.iter().find(|answer| answer.topic == topic);
         let mut taken = false;
         if let (Some(number), Some(probe)) = (number, answer("port")) {
             let glob = context.setting("port-owner").unwrap_or("*seaworthy*");
             let local = local_peer(number, &peers, answer("interfaces"));
-            let others = runner.zip(answer("processes")).map(|(runner, seen)| (runner, runners(seen), seen.id));
-            let state = run.port(number, probe, glob, local, others.as_ref());
+            let state = run.port(number, probe, glob, local, value("RUNNER_NAME"));
             taken = state == Some(State::Taken);
         }
         if let Some(directory) = answer("directory") {
@@ -249,7 +244,7 @@ impl Run {
         seen: &system::Seen,
         glob: &str,
         local_peer: bool,
-        others: Option<&(&str, Vec<Other>, u32)>,
+        runner: Option<&str>,
     ) -> Option<State> {
         let row = match &seen.outcome {
             Ok(rows) => rows.first(),
@@ -277,11 +272,19 @@ impl Run {
             State::Taken => format!("port {number} is held by {holder}"),
             State::Refused => format!("port {number} cannot be bound"),
         });
-        let other = others.and_then(|(runner, all, id)| Some((*runner, port::other_runner(number, runner, all)?, *id)));
+        // Whose process it is, is looked up only where the port is taken from a runner.
+        let named = owner.zip(runner).filter(|_| state == State::Taken);
+        let processes = named.and_then(|(owner, _)| {
+            let name = owner.rsplit_once(" (").map_or(owner, |(name, _)| name);
+            system::inspect(&[query("processes", vec![argument("name", name)])]).into_iter().next()
+        });
+        let others = processes.as_ref().map(runners).unwrap_or_default();
+        let other =
+            named.and_then(|(owner, runner)| Some((runner, port::other_runner(number, owner, runner, &others)?)));
         let (code, message) = match state {
             State::Free | State::Ours => return Some(state),
             State::Taken if other.is_some() => {
-                let name = other.map(|(_, other, _)| other.runner.as_str()).unwrap_or_default();
+                let name = other.map(|(_, other)| other.runner.as_str()).unwrap_or_default();
                 let message = format!("the cache's port {number} is held by the runner {name} on this machine");
                 (codes::CACHE_PORT_OF_OTHER_RUNNER, message)
             }
@@ -297,7 +300,7 @@ impl Run {
             .observed(&probe.error_kind)
             .expected("a free port, or one that the cache holds")
             .detail("port", number.to_string());
-        if let Some((runner, other, _)) = other {
+        if let Some((runner, other)) = other {
             finding = finding.detail("runner", runner).detail("other-runner", &other.runner).detail("pid", &other.pid);
         }
         for key in ["owner-process", "owner-uid", "owner-address", "os-code"] {
@@ -306,8 +309,8 @@ impl Run {
             }
         }
         let cited = finding.cite(seen.id);
-        self.findings.add(match other {
-            Some((.., id)) => cited.and(id),
+        self.findings.add(match processes.as_ref().filter(|_| other.is_some()) {
+            Some(processes) => cited.and(processes.id),
             None => cited,
         });
         Some(state)

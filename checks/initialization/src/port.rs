@@ -60,12 +60,17 @@ pub struct Other {
     pub pid: String,
 }
 
-/// The other runner that holds `port`, of all processes whose environment could be read.
+/// The other runner whose process, `NAME (PID)`, holds `port`.
 ///
-/// *Behaviour*: it has to name the port; a process of this very runner is none.
+/// *Behaviour*: it has to name the port, or to be that very process; a process of this runner is none.
 #[must_use]
-pub fn other_runner<'a>(port: u16, own: &str, others: &'a [Other]) -> Option<&'a Other> {
-    others.iter().find(|other| other.runner != own && other.port == Some(port))
+pub fn other_runner<'a>(port: u16, owner: &str, own: &str, others: &'a [Other]) -> Option<&'a Other> {
+    let pid = owner.rsplit_once(" (").and_then(|(_, pid)| pid.strip_suffix(')'));
+    let holds = |other: &&Other| match pid {
+        Some(pid) => other.pid == pid,
+        None => other.port == Some(port),
+    };
+    others.iter().filter(|other| other.runner != own).find(holds)
 }
 
 /// Whether `text` matches a glob of `*` and `?`.
@@ -130,11 +135,13 @@ mod tests {
 
     #[test]
     fn another_runner_is_told_from_this_one() {
-        let other = |runner: &str, port| Other { runner: runner.into(), port, pid: "7".into() };
-        let all = [other("a", Some(9100)), other("b", None), other("c", Some(9100))];
-        assert_eq!(other_runner(9100, "a", &all).map(|one| one.runner.as_str()), Some("c"));
-        assert_eq!(other_runner(9100, "a", &all[..2]), None, "our own process, and one that names no port");
-        assert_eq!(other_runner(9101, "x", &all), None);
+        let other = |runner: &str, port, pid: &str| Other { runner: runner.into(), port, pid: pid.into() };
+        let all = [other("a", Some(9100), "7"), other("b", None, "8"), other("c", Some(9100), "9")];
+        let holder = |owner: &str, own: &str| other_runner(9100, owner, own, &all).map(|one| one.runner.as_str());
+        assert_eq!((holder("cache (9)", "a"), holder("cache (8)", "a")), (Some("c"), Some("b")));
+        assert_eq!(holder("cache (7)", "a"), None, "our own process");
+        assert_eq!(holder("nginx (5)", "a"), None, "a process of no runner");
+        assert_eq!(holder("cache", "a"), Some("c"), "its number is not known, and it names the port");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use egress::Beside;
 use probe::Probe;
 use reply::Reply;
 use seaworthy_check_sdk::env::{system, vars};
-use seaworthy_check_sdk::kit::progress;
+use seaworthy_check_sdk::kit::{clock, progress};
 use seaworthy_check_sdk::net::tcp;
 use seaworthy_check_sdk::path::{flows, names};
 use seaworthy_check_sdk::{
@@ -42,6 +42,8 @@ const BURST_MS: u32 = 2500;
 /// Targets that bursts are sent to; more say nothing more about the way out.
 const MOST_BURSTS: usize = 8;
 const NAME_SERVER_MS: u32 = 1500;
+/// For how long the counter of wrong checksums is watched, where it ever counted.
+const WATCH_MS: u32 = 1500;
 /// Kept for reporting, in milliseconds.
 const MARGIN_MS: u32 = 150;
 const DEFAULT_PORT: u16 = 9100;
@@ -78,6 +80,8 @@ struct Run {
     beside: Beside,
     findings: Findings,
     ids: Vec<ObservationId>,
+    /// Microseconds of the clock.
+    started: u64,
     /// Datagrams with wrong checksums before anything was sent.
     checksums: Option<Datagrams>,
     large: Vec<(usize, Large)>,
@@ -108,6 +112,7 @@ fn left() -> u32 {
 
 impl Run {
     fn begin(context: &Context) -> Self {
+        let started = clock::monotonic_us();
         let mut queries: Vec<system::Query> =
             ["container", "interfaces", "routes", "limits", "listeners", "resolver"].map(|t| query(t, vec![])).into();
         let own = queries.len();
@@ -130,6 +135,7 @@ impl Run {
             beside: Beside { host_forwards, ..Beside::default() },
             findings: Findings::new(),
             ids,
+            started,
             checksums,
             large: Vec::new(),
             unknown: None,
@@ -359,6 +365,11 @@ impl Run {
     /// Whether datagrams with wrong checksums came in since the beginning.
     fn judge_checksums(&mut self) {
         let Some(before) = self.checksums else { return };
+        // Where none was ever wrong nobody waits for the next.
+        if before.wrong > 0 {
+            let passed = u32::try_from((clock::monotonic_us() - self.started) / 1000).unwrap_or(u32::MAX);
+            clock::sleep_ms(WATCH_MS.saturating_sub(passed).min(left() / 2));
+        }
         let seen = seaworthy_check_sdk::inspect(["limits"]);
         let after = datagrams(rows(&seen, "limits"));
         let (Some(after), Some(now)) = (after, seen.first().map(|s| s.id)) else { return };

@@ -94,7 +94,7 @@ impl Run {
         let bytes = random::hex(32).bytes().cycle().take(OBJECT).collect();
         let metadata = vec![("check".to_owned(), "größer than <&> \"ASCII\"".to_owned())];
         let record = Record { created: clock::unix_ms(), deadline: None, metadata, bytes };
-        let headers = record.headers(name).map_err(|error| error.to_string())?;
+        let headers = record.headers(name, false).map_err(|error| error.to_string())?;
         let stored = self.ask(Request::put_record(name, record.clone(), headers));
         let written = match self.judge(&stored, "s3:PutObject") {
             Tried::Permitted => true,

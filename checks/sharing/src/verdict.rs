@@ -305,7 +305,11 @@ fn back(rungs: &[Rung], rules: Rules) -> Option<Verdict> {
         let mut verdict = Verdict::new(codes::PEER_ANNOUNCED_UNREACHABLE, &["dial-back"], message);
         verdict.observed = said("kind").map(str::to_owned);
         verdict.expected = Some("an address that others reach, or none");
-        return Some(verdict.detail("address", address).detail("kind", said("kind").unwrap_or_default()));
+        let verdict = verdict.detail("address", address).detail("kind", said("kind").unwrap_or_default());
+        return Some(match address.split('/').skip_while(|part| *part != "tcp").nth(1) {
+            Some(port) => verdict.detail("port", port),
+            None => verdict,
+        });
     }
     let message = ["the peer cannot dial this runner at ", address, ": ", why].concat();
     let mut verdict = Verdict::new(codes::PEER_NOT_DIALABLE_BACK, &["dial-back"], message);

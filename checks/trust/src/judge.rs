@@ -98,8 +98,6 @@ pub struct Shown {
     pub nobody: Ended,
     /// The certificate, where one was seen.
     pub leaf: Option<Leaf>,
-    /// Whether its address is one of the whole Internet.
-    pub global: bool,
     /// Words of the failure with nobody judging, or with the machine's roots.
     pub message: String,
 }
@@ -109,8 +107,8 @@ pub struct Shown {
 pub struct Store {
     /// Certificates in all; none when that is not known.
     pub certificates: Option<u64>,
-    /// A variable that replaces the store, and how many certificates it leads to.
-    pub replaced: Option<(String, u64)>,
+    /// A variable that replaces the store, and how many certificates it leads to, where that is known.
+    pub replaced: Option<(String, Option<u64>)>,
 }
 
 /// A store with fewer certificates than this is none of a distribution.
@@ -150,12 +148,12 @@ fn untrusted(shown: &Shown, store: &Store) -> Code {
     if shown.bundled.is_ok() {
         // A public authority signed it, and this machine does not hold that one.
         return match &store.replaced {
-            Some((_, few)) if *few < FEW => codes::TLS_STORE_REPLACED,
+            Some((_, Some(few))) if *few < FEW => codes::TLS_STORE_REPLACED,
             _ => codes::TLS_OLD_STORE,
         };
     }
     let leaf = shown.leaf.clone().unwrap_or_default();
-    let few = store.replaced.as_ref().is_some_and(|(_, certificates)| *certificates < FEW);
+    let few = matches!(store.replaced, Some((_, Some(certificates))) if certificates < FEW);
     if few && leaf.is_of_public_authority() {
         // It says that a public authority signed it, and so few certificates hold none.
         codes::TLS_STORE_REPLACED
@@ -170,12 +168,13 @@ fn untrusted(shown: &Shown, store: &Store) -> Code {
     }
 }
 
-/// A server of the whole Internet with a certificate of an authority that only some machines
-/// know. *Behaviour*: a server with an address of one's own network may have one of one's own.
+/// A server of a known public service with a certificate of an authority that only some machines
+/// know. *Behaviour*: an address of the whole Internet is not enough, since a company's own
+/// service may have one, and a certificate of its own authority.
 fn intercepts(shown: &Shown) -> bool {
     let unknown = shown.bundled.as_ref().err().is_some_and(|kind| kind == "tls-unknown-issuer");
     let leaf = shown.leaf.as_ref().is_some_and(|leaf| !leaf.is_of_public_authority() && !leaf.is_self_signed());
-    unknown && leaf && (is_public(&shown.host) || shown.global)
+    unknown && leaf && is_public(&shown.host)
 }
 
 /// Whether a server of this name has a certificate of a public authority when nobody is in between.
@@ -242,7 +241,6 @@ mod tests {
             bundled: bundled.map_err(str::to_owned),
             nobody: Ok(()),
             leaf: Some(Leaf { subject: format!("CN={host}"), issuer: issuer.into(), chain: 2 }),
-            global: false,
             message: String::new(),
         }
     }
@@ -254,8 +252,8 @@ mod tests {
     #[test]
     fn who_accepts_and_who_refuses_says_why() {
         let store = Store { certificates: Some(140), replaced: None };
-        let replaced = Store { certificates: Some(1), replaced: Some(("SSL_CERT_FILE".into(), 1)) };
-        let both = Store { certificates: Some(141), replaced: Some(("SSL_CERT_FILE".into(), 141)) };
+        let replaced = Store { certificates: Some(1), replaced: Some(("SSL_CERT_FILE".into(), Some(1))) };
+        let both = Store { certificates: Some(141), replaced: Some(("SSL_CERT_FILE".into(), Some(141))) };
         let none = Store { certificates: Some(0), replaced: None };
         let (corp, public) = ("CN=Corp Proxy CA, O=Corp", "CN=R3, O=Let's Encrypt");
         for (shown, store, expected) in [
@@ -279,6 +277,15 @@ mod tests {
             (shown("x.corp", Err("timeout"), Err("timeout"), corp), &store, None),
         ] {
             assert_eq!(code(&shown, store), expected, "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn a_companys_own_server_is_not_intercepted_wherever_it_is() {
+        let store = Store { certificates: Some(140), replaced: None };
+        for (native, expected) in [(Ok(()), None), (Err(UNKNOWN), Some("tls.private-authority"))] {
+            let shown = shown("cache.company.com", native, Err(UNKNOWN), "CN=Company Root");
+            assert_eq!(code(&shown, &store), expected, "{shown:?}");
         }
     }
 

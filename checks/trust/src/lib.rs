@@ -9,9 +9,8 @@ use judge::{Leaf, Shown, Store};
 use seaworthy_check_sdk::env::{system, vars};
 use seaworthy_check_sdk::net::tls;
 use seaworthy_check_sdk::{
-    Check, CitedFinding, Context, ContextExt, Evidence, Findings, Outcome, argument, endpoint, ip, query, row_value,
+    Check, CitedFinding, Context, ContextExt, Evidence, Findings, Outcome, argument, endpoint, query, row_value,
 };
-use std::net::IpAddr;
 
 seaworthy_check_sdk::descriptor!();
 
@@ -108,45 +107,62 @@ impl Machine {
                 Some((*name, value))
             })
             .collect();
-        // SSL_CERT_DIR may be a list.
-        let paths: Vec<(&'static str, String)> = set
-            .iter()
-            .flat_map(|(name, value)| value.split(':').map(move |path| (*name, path.to_owned())))
-            .filter(|(_, path)| path.starts_with('/'))
-            .collect();
+        let paths = set.iter().flat_map(|(name, value)| paths(name, value)).filter(|path| path.starts_with('/'));
         let seen = system::inspect(&[
             query("trust-store", Vec::new()),
-            query("paths", paths.iter().map(|(_, path)| argument("path", path)).collect()),
+            query("paths", paths.map(|path| argument("path", path)).collect()),
         ]);
         let rows = |at: usize| seen.get(at).and_then(|one| one.outcome.as_ref().ok()).cloned();
-        let gone = |path: &str| {
-            let row = rows(1)?.into_iter().find(|row| row_value(row, "path") == Some(path))?;
-            (row_value(&row, "exists") == Some("false")).then_some(())
-        };
         Self {
             ids: std::iter::once(read.id).chain(seen.iter().map(|one| one.id)).collect(),
             store: store(rows(0)),
-            dangling: paths.into_iter().filter(|(_, path)| gone(path).is_some()).collect(),
+            dangling: gone(&set, &rows(1).unwrap_or_default()),
             set,
         }
     }
 }
 
+/// The paths of a variable: only SSL_CERT_DIR is a list.
+fn paths<'a>(name: &str, value: &'a str) -> Vec<&'a str> {
+    if name == "SSL_CERT_DIR" { value.split(':').filter(|path| !path.is_empty()).collect() } else { vec![value] }
+}
+
+/// Variables that lead to nothing. *Behaviour*: one folder of a list is enough, and a path that
+/// was not looked at may be there.
+fn gone(set: &[(&'static str, String)], rows: &[Vec<(String, String)>]) -> Vec<(&'static str, String)> {
+    let missing = |path: &&str| {
+        let row = rows.iter().find(|row| row_value(row, "path") == Some(*path));
+        row.is_some_and(|row| row_value(row, "exists") == Some("false"))
+    };
+    let all = |(name, value): &&(&'static str, String)| {
+        let paths = paths(name, value);
+        !paths.is_empty() && paths.iter().all(missing)
+    };
+    set.iter().filter(all).cloned().collect()
+}
+
 fn store(rows: Option<Vec<Vec<(String, String)>>>) -> Store {
     let Some(rows) = rows else { return Store::default() };
     let number = |row: &[(String, String)]| row_value(row, "certificates").and_then(|text| text.parse::<u64>().ok());
-    let of = |source: &str| rows.iter().find(|row| row_value(row, "source") == Some(source));
-    let replaced = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
-        .into_iter()
-        .find_map(|source| Some((source.to_owned(), number(of(source)?).unwrap_or(0))));
-    let own: Option<u64> =
-        rows.iter().filter(|row| row_value(row, "source") == Some("system")).map(|row| number(row)).sum();
-    let certificates = match &replaced {
-        // A variable replaces what the system has.
-        Some((_, count)) => Some(*count),
-        None => own,
+    // A single count that cannot be read makes the sum unknown.
+    let sum = |wanted: fn(&str) -> bool| -> Option<u64> {
+        rows.iter().filter(|row| row_value(row, "source").is_some_and(wanted)).map(|row| number(row)).sum()
     };
-    Store { certificates, replaced }
+    let variable = rows.iter().filter_map(|row| row_value(row, "source")).find(|source| replaces(source));
+    match variable {
+        // The variables replace what the system has, and programs read what both lead to.
+        Some(name) => {
+            let certificates = sum(replaces);
+            Store { certificates, replaced: Some((name.to_owned(), certificates)) }
+        }
+        None => Store { certificates: sum(|source| source == "system"), replaced: None },
+    }
+}
+
+/// Whether a variable takes the place of the machine's store; the others add to it, or are of
+/// one program.
+fn replaces(variable: &str) -> bool {
+    variable.starts_with("SSL_CERT_")
 }
 
 /// A target with what was seen of it.
@@ -186,7 +202,6 @@ impl Looked {
             bundled: ended(bundled),
             nobody: ended(nobody),
             leaf,
-            global: session.and_then(|session| ip::parse(endpoint::host(&session.remote))).is_some_and(is_global),
             message: failure.map(|failure| failure.message.clone()).unwrap_or_default(),
         };
         let keys = ["subject", "issuer", "not-before", "not-after"];
@@ -208,39 +223,18 @@ impl Looked {
     }
 }
 
-/// Not of a private, local or documentation network.
-fn is_global(address: IpAddr) -> bool {
-    const OWN: [&str; 14] = [
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.0.2.0/24",
-        "192.168.0.0/16",
-        "198.18.0.0/15",
-        "198.51.100.0/24",
-        "203.0.113.0/24",
-        "::/8",
-        "fc00::/7",
-        "fe80::/10",
-    ];
-    !OWN.iter().any(|block| ip::in_block(block, address))
-}
-
 fn report(looked: &[Looked], machine: &Machine, evidence: Evidence) -> Outcome {
     let mut findings = Findings::new();
     let shown: Vec<Shown> = looked.iter().map(|one| one.shown.clone()).collect();
     let interceptors = judge::interceptors(&shown);
-    let replacing = machine.dangling.iter().find(|(name, _)| name.starts_with("SSL_CERT_"));
+    let replacing = machine.dangling.iter().find(|(name, _)| replaces(name));
     let (mut unreached, mut told) = (Vec::new(), Vec::new());
     for one in looked {
         let trusted = one.shown.native.is_ok();
         match (judge::one(&one.shown, &machine.store), replacing) {
             // Nobody is trusted since the file that replaces the store is not there.
             (Some(code), Some((name, path))) if code.code == codes::TLS_NO_ROOTS.code => {
-                findings.add(dangling(&one.address, name, path, &machine.ids));
+                findings.add(dangling(&one.address, name, path, machine));
                 told.push(*name);
             }
             (Some(code), _) => findings.add(telling(one, code, machine, &interceptors)),
@@ -249,7 +243,7 @@ fn report(looked: &[Looked], machine: &Machine, evidence: Evidence) -> Outcome {
         }
     }
     for (name, path) in machine.dangling.iter().filter(|(name, _)| !told.contains(name)) {
-        findings.add(dangling(name, name, path, &machine.ids));
+        findings.add(dangling(name, name, path, machine));
     }
     let trusted = looked.iter().filter(|one| one.shown.native.is_ok()).count();
     findings.fact(facts::TLS_TRUSTED, trusted, &evidence);
@@ -277,6 +271,7 @@ fn telling(one: &Looked, code: seaworthy_check_sdk::Code, machine: &Machine, int
         ),
         "tls.store-replaced" => {
             let (name, count) = machine.store.replaced.clone().unwrap_or_default();
+            let count = counted(count);
             format!(
                 "{name} replaces this machine's store with {count} certificates, and the authority of {host} ({issuer}) is not among them"
             )
@@ -306,7 +301,7 @@ fn telling(one: &Looked, code: seaworthy_check_sdk::Code, machine: &Machine, int
         finding = finding.detail(key, value);
     }
     if let Some((name, count)) = &machine.store.replaced {
-        finding = finding.detail("variable", name).detail("certificates", count.to_string());
+        finding = finding.detail("variable", name).detail("certificates", counted(*count));
     }
     if code.code == "tls.intercepted" {
         let native = if one.shown.native.is_ok() { "trusted" } else { "refused" };
@@ -338,11 +333,25 @@ fn named(one: &Looked) -> String {
     if one.names.is_empty() { one.detail("subject").to_owned() } else { one.names.join(", ") }
 }
 
-fn dangling(target: &str, name: &str, path: &str, ids: &[u32]) -> CitedFinding {
+fn counted(certificates: Option<u64>) -> String {
+    certificates.map_or_else(|| "an unknown number of".to_owned(), |count| count.to_string())
+}
+
+fn dangling(target: &str, name: &str, path: &str, machine: &Machine) -> CitedFinding {
     let reader = BUNDLES.iter().find(|(known, _)| *known == name).map_or("programs", |(_, reader)| *reader);
+    let elsewhere = machine.store.certificates.is_some_and(|count| count > 0);
+    let (level, then) = match name {
+        "NODE_EXTRA_CA_CERTS" => ("warn", format!("{reader} goes on without what it was to hold")),
+        _ if replaces(name) && elsewhere => {
+            ("warn", format!("{reader} use what the other variable leads to, and nothing of this one"))
+        }
+        _ => ("fail", format!("{reader} will refuse every certificate")),
+    };
+    let ids = &machine.ids;
     let finding = codes::TLS_BUNDLE_MISSING
         .at(target)
-        .message(format!("{name} names {path}, which does not exist: {reader} will refuse every certificate"))
+        .message(format!("{name} names {path}, which does not exist: {then}"))
+        .level(level)
         .observed(path)
         .detail("variable", name)
         .detail("path", path)
@@ -377,21 +386,44 @@ mod tests {
         assert_eq!(store(None), Store::default(), "unknown is not empty");
         assert_eq!(store(Some(vec![row("system", "140")])).certificates, Some(140));
         let both = store(Some(vec![row("system", "140"), row("SSL_CERT_FILE", "1")]));
-        assert_eq!(both, Store { certificates: Some(1), replaced: Some(("SSL_CERT_FILE".into(), 1)) });
+        assert_eq!(both, Store { certificates: Some(1), replaced: Some(("SSL_CERT_FILE".into(), Some(1))) });
         assert_eq!(store(Some(vec![row("system", "?")])).certificates, None);
     }
 
     #[test]
-    fn addresses_of_ones_own_networks_are_not_global() {
-        for (text, global) in [
-            ("10.1.2.3", false),
-            ("203.0.113.7", false),
-            ("140.82.121.6", true),
-            ("::1", false),
-            ("2606:50c0::1", true),
-        ] {
-            assert_eq!(is_global(text.parse().unwrap()), global, "{text}");
-        }
+    fn a_list_of_folders_is_gone_when_all_of_them_are() {
+        let row = |path: &str, exists: &str| {
+            vec![("path".to_owned(), path.to_owned()), ("exists".to_owned(), exists.to_owned())]
+        };
+        let set = |name: &'static str, value: &str| vec![(name, value.to_owned())];
+        let rows = [row("/a", "false"), row("/b", "true"), row("/c", "false"), row("/x:y.pem", "true")];
+        assert!(gone(&set("SSL_CERT_DIR", "/a:/b"), &rows).is_empty());
+        assert_eq!(gone(&set("SSL_CERT_DIR", "/a:/c"), &rows).len(), 1);
+        assert!(gone(&set("SSL_CERT_DIR", "/a:relative"), &rows).is_empty(), "not looked at");
+        assert!(gone(&set("SSL_CERT_DIR", ":"), &rows).is_empty(), "no folder is named");
+        assert!(gone(&set("SSL_CERT_FILE", "/x:y.pem"), &rows).is_empty(), "one path with a colon");
+        assert_eq!(gone(&set("SSL_CERT_FILE", "/a"), &rows).len(), 1);
+        let machine = |certificates| Machine {
+            ids: vec![4],
+            dangling: set("SSL_CERT_FILE", "/a"),
+            store: Store { certificates, replaced: Some(("SSL_CERT_FILE".into(), certificates)) },
+            ..Machine::default()
+        };
+        let level = |certificates| {
+            let seen = [looked("a.test", Ok(()), Ok(()))];
+            report(&seen, &machine(certificates), Evidence::one(1)).findings[0].level.clone()
+        };
+        assert_eq!((level(Some(0)).as_str(), level(Some(130)).as_str()), ("fail", "warn"), "the folder holds them");
+    }
+
+    #[test]
+    fn one_unreadable_count_is_not_none() {
+        let row = |source: &str, certificates: &str| {
+            vec![("source".to_owned(), source.to_owned()), ("certificates".to_owned(), certificates.to_owned())]
+        };
+        assert_eq!(store(Some(vec![row("system", "140"), row("SSL_CERT_FILE", "?")])).certificates, None);
+        let both = store(Some(vec![row("SSL_CERT_FILE", "1"), row("SSL_CERT_DIR", "130"), row("SSL_CERT_DIR", "9")]));
+        assert_eq!(both.certificates, Some(140), "programs read both");
     }
 
     fn looked(address: &str, native: Result<(), &str>, nobody: Result<(), &str>) -> Looked {
@@ -404,7 +436,6 @@ mod tests {
                 bundled: of(native),
                 nobody: of(nobody),
                 leaf: Some(Leaf { subject: "CN=a".into(), issuer: "CN=Corp".into(), chain: 1 }),
-                global: false,
                 message: "why".into(),
             },
             names: vec!["b.test".into()],
@@ -432,8 +463,11 @@ mod tests {
         let outcome = report(&[looked("a.test", Ok(()), Ok(()))], &machine, Evidence::one(1));
         assert_eq!(outcome.findings[0].code, "tls.bundle-missing");
         assert!(outcome.findings[0].message.contains("Node.js"));
+        // Node warns, goes on with its own roots and lacks those of the file only.
+        assert_eq!(outcome.findings[0].level, "warn");
+        assert!(!outcome.findings[0].message.contains("every"), "{}", outcome.findings[0].message);
         let gone = vec![("SSL_CERT_FILE", "/corp.pem".to_owned())];
-        let store = Store { certificates: Some(0), replaced: Some(("SSL_CERT_FILE".into(), 0)) };
+        let store = Store { certificates: Some(0), replaced: Some(("SSL_CERT_FILE".into(), Some(0))) };
         let machine = Machine { ids: vec![4], dangling: gone, store, ..Machine::default() };
         let outcome = report(&[looked("a.test", Err("tls-no-roots"), Ok(()))], &machine, Evidence::one(1));
         let told: Vec<_> = outcome.findings.iter().map(|f| (f.code.as_str(), f.target.as_deref())).collect();

@@ -55,10 +55,11 @@ pub(crate) fn shows_life(seen: &tcp::Seen) -> bool {
     })
 }
 
-/// Whether a question from a fixed port went unanswered. A port that could not be bound
-/// says nothing.
+/// Whether a question from a fixed port was lost: silence, or a message that where it was
+/// led to is not there. A port that could not be bound says nothing.
 pub(crate) fn is_dead(seen: &datagrams::Seen) -> bool {
-    seen.outcome.as_ref().err().is_some_and(|failure| failure.kind == "timeout" && failure.stage != "dns")
+    const LOST: [&str; 4] = ["timeout", "host-unreachable", "network-unreachable", "connection-refused"];
+    seen.outcome.as_ref().err().is_some_and(|failure| LOST.contains(&failure.kind.as_str()) && failure.stage != "dns")
 }
 
 /// Buffers that a socket may ask for, in bytes.
@@ -173,6 +174,8 @@ mod tests {
     #[test]
     fn a_port_that_another_holds_is_not_dead() {
         assert!(is_dead(&seen(Err(failure("timeout", "read", &[])))));
+        // The router asked for the container that is gone, and says that nobody has the address.
+        assert!(is_dead(&seen(Err(failure("host-unreachable", "read", &[("origin", "icmp")])))));
         assert!(!is_dead(&seen(Err(failure("address-in-use", "bind", &[])))));
         let answered = datagrams::Exchanged { remote: String::new(), local: String::new(), received: vec![vec![1]] };
         assert!(!is_dead(&seen(Ok(answered))));

@@ -39,7 +39,7 @@ pub(crate) fn stale(target: &Target, port: u16) -> FindingBuilder {
             "{} answers a new UDP port and not port {port}, which this runner's peer sends from: an old connection tracking entry leads its packets elsewhere",
             target.hop.socket()
         ))
-        .observed(format!("silent to port {port}, answered to another"))
+        .observed(format!("no answer to port {port}, one to another"))
         .expected("the same answer to every source port")
         .detail("local-port", port.to_string())
         .detail("port", target.hop.port.to_string())

@@ -16,6 +16,9 @@ pub struct Counts {
     pub read_errors: Option<u64>,
     /// Values stored.
     pub writes: Option<u64>,
+    /// Whoever reads and misses stores the value afterwards. From a peer or a mirror
+    /// may only be read.
+    pub fills: bool,
     /// Values that could not be stored.
     pub write_errors: Option<u64>,
     /// Those of them that were one too many, where that is counted.
@@ -79,9 +82,10 @@ fn peer(samples: &[Sample]) -> Option<Counts> {
         source: "seaworthy-peer",
         hits: Some(of(&["get"], &["hit"])),
         misses: Some(of(&["get"], &["miss"])),
-        read_errors: Some(of(&["get"], &["error", "refused"])),
+        // What is refused is no failure of the cache: another secret, or anybody who knocks.
+        read_errors: Some(of(&["get"], &["error"])),
         writes: Some(of(&["put"], &["stored", "older"])),
-        write_errors: Some(of(&["put"], &["error", "refused"])),
+        write_errors: Some(of(&["put"], &["error"])),
         rate_limited: one("seaworthy_peer_rate_limited_requests_total"),
         ..Counts::default()
     })
@@ -140,6 +144,7 @@ fn sccache(value: &Value) -> Option<Counts> {
         read_errors,
         writes: of("cache_writes"),
         write_errors: of("cache_write_errors"),
+        fills: true,
         ..Counts::default()
     })
 }
@@ -186,6 +191,14 @@ pub(crate) mod tests {
             (counts.hits, counts.misses, counts.read_errors, counts.age_s),
             (Some(3), Some(0), Some(1), Some(60))
         );
+    }
+
+    #[test]
+    fn who_is_refused_by_a_peer_is_no_failed_read() {
+        let page = "seaworthy_peer_requests_total{operation=\"get\",outcome=\"miss\"} 3\nseaworthy_peer_requests_total{operation=\"get\",outcome=\"refused\"} 40\nseaworthy_peer_requests_total{operation=\"put\",outcome=\"refused\"} 7\n";
+        let counts = read(page.as_bytes(), 0).unwrap();
+        assert_eq!((counts.read_errors, counts.write_errors, counts.requests()), (Some(0), Some(0), Some(3)));
+        assert!(!counts.fills, "it may only be read from");
     }
 
     #[test]

@@ -39,9 +39,20 @@ impl Logged {
         Self {
             read_only: says(&["read-only", "readonly", "read only", "read_only"]),
             rate_limited: says(&["ratelimited", "rate limit", "rate-limit", "too many requests"])
-                || text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == "429"),
+                || has_status(&text, "429"),
         }
     }
+}
+
+/// Whether a number stands in a log as the status of an answer: `HTTP/1.1 429`,
+/// `"status":429`, `status code 429`. By itself it may be anything, as in "took 429 ms".
+fn has_status(text: &str, number: &str) -> bool {
+    let words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    words.iter().enumerate().filter(|(_, word)| **word == number).any(|(at, _)| {
+        let mut before =
+            words[..at].iter().rev().skip_while(|word| matches!(**word, "code" | "error" | "0" | "1" | "2"));
+        before.next().is_some_and(|word| matches!(*word, "status" | "statuscode" | "http"))
+    })
 }
 
 /// A finding in the making.
@@ -75,7 +86,13 @@ pub fn counted(counts: &Counts, logged: Logged, rules: Rules) -> (Vec<Verdict>, 
             }
             age => found.push(unasked(counts, age)),
         },
-        Some(requests) => found.extend(used(counts, logged, rules, requests)),
+        Some(requests) => {
+            found.extend(used(counts, logged, rules, requests));
+            let failed = counts.read_errors.unwrap_or(0);
+            if failed > 0 && requests < rules.least_requests {
+                unknown.push(format!("{failed} of {requests} reads failed, which are too few to judge"));
+            }
+        }
     }
     (found, unknown)
 }
@@ -92,8 +109,9 @@ fn used(counts: &Counts, logged: Logged, rules: Rules, requests: u64) -> Vec<Ver
     let mut found = Vec::new();
     let (hits, misses) = (counts.hits.unwrap_or(0), counts.misses.unwrap_or(0));
     let errors = counts.read_errors.unwrap_or(0);
-    // One read of ten that fails, or nothing but failures and misses.
-    if errors > 0 && (hits == 0 || errors.saturating_mul(10) >= requests) {
+    let enough = requests >= rules.least_requests;
+    // One read of ten that fails. A cold cache hits nothing, so a single one is no sign.
+    if enough && errors > 0 && errors.saturating_mul(10) >= requests {
         let message = format!("{errors} of {requests} reads failed, and tools count them as misses; {hits} hit");
         let mut told = verdict(codes::USAGE_ERRORS_AS_MISSES, false, message);
         told.details.push(("errors", errors.to_string()));
@@ -106,8 +124,7 @@ fn used(counts: &Counts, logged: Logged, rules: Rules, requests: u64) -> Vec<Ver
         told.details.push(("gone", gone.to_string()));
         found.push(told);
     }
-    found.extend(stored(counts, logged, misses));
-    let enough = requests >= rules.least_requests;
+    found.extend(stored(counts, logged, misses, rules.least_requests));
     if enough && counts.company.is_some_and(|others| others > 0) && counts.from_others == Some(0) {
         let message = format!("{requests} requests, and none was answered by a peer though they offer something");
         found.push(verdict(codes::USAGE_PEERS_UNUSED, true, message));
@@ -127,9 +144,11 @@ fn used(counts: &Counts, logged: Logged, rules: Rules, requests: u64) -> Vec<Ver
 }
 
 /// What became of the values that misses bring.
-fn stored(counts: &Counts, logged: Logged, misses: u64) -> Option<Verdict> {
+fn stored(counts: &Counts, logged: Logged, misses: u64, least: u64) -> Option<Verdict> {
     let (writes, failed) = (counts.writes?, counts.write_errors.unwrap_or(0));
-    if writes == 0 && misses > 0 {
+    // Writes come after their misses, so a few of those say nothing in the middle of a
+    // build; and where others store, or nobody does, none need come at all.
+    if writes == 0 && misses >= least && (counts.fills || failed > 0) {
         let why = match (logged.read_only, logged.rate_limited) {
             (_, true) => "; its log has a store that asked for fewer requests",
             (true, false) => "; its log says that it only reads",
@@ -249,8 +268,51 @@ mod tests {
 
     #[test]
     fn errors_are_no_misses() {
-        assert_eq!(codes_of(&reads(0, 3, 1), Logged::default(), RULES), ["usage.errors-as-misses"]);
+        assert_eq!(codes_of(&reads(0, 30, 10), Logged::default(), RULES), ["usage.errors-as-misses"]);
         assert_eq!(codes_of(&reads(50, 0, 10), Logged::default(), RULES), ["usage.errors-as-misses"]);
+    }
+
+    #[test]
+    fn one_failed_read_of_a_cold_cache_is_no_sign() {
+        assert!(codes_of(&reads(0, 50, 1), Logged::default(), RULES).is_empty(), "one of fifty");
+        let (found, unknown) = counted(&reads(0, 3, 1), Logged::default(), RULES);
+        assert!(found.is_empty() && unknown.len() == 1, "too few are not healthy either: {unknown:?}");
+    }
+
+    #[test]
+    fn misses_in_the_middle_of_a_build_and_of_who_only_reads_store_nothing() {
+        let of = |misses, fills, failed| Counts {
+            writes: Some(0),
+            write_errors: Some(failed),
+            fills,
+            ..reads(0, misses, 0)
+        };
+        let codes = |counts: &Counts| codes_of(counts, Logged::default(), RULES);
+        assert!(codes(&of(1, true, 0)).is_empty(), "its value is on the way");
+        assert_eq!(codes(&of(20, true, 0)), ["usage.read-only"]);
+        assert!(codes(&of(20, false, 0)).is_empty(), "a peer that is only read from");
+        assert_eq!(codes(&of(20, false, 5)), ["usage.read-only"]);
+        assert_eq!(codes(&of(1, true, 5)), ["usage.writes-lost"], "what was lost is counted, not a rate");
+    }
+
+    #[test]
+    fn a_number_is_a_status_only_beside_a_word_that_says_so() {
+        for limited in [
+            "GET / HTTP/1.1\" 429 12",
+            "{\"status\":429}",
+            "StatusCode: 429",
+            "status code 429",
+            "http error 429",
+            "429 Too Many Requests",
+            "RateLimited (429)",
+        ] {
+            assert!(Logged::read(limited).rate_limited, "{limited}");
+        }
+        for other in
+            ["cache hit in 429 ms", "[429] stored", "429 objects", "http://10.0.0.1:4290/", "status 200 in 429 ms"]
+        {
+            assert!(!Logged::read(other).rate_limited, "{other}");
+        }
     }
 
     #[test]
@@ -290,7 +352,12 @@ mod tests {
 
     #[test]
     fn writes_are_lost_or_never_made() {
-        let of = |writes, failed| Counts { writes: Some(writes), write_errors: Some(failed), ..reads(10, 30, 0) };
+        let of = |writes, failed| Counts {
+            writes: Some(writes),
+            write_errors: Some(failed),
+            fills: true,
+            ..reads(10, 30, 0)
+        };
         let log = |read_only, rate_limited| Logged { read_only, rate_limited };
         assert_eq!(codes_of(&of(0, 0), Logged::default(), RULES), ["usage.read-only"]);
         assert_eq!(codes_of(&of(0, 30), Logged::default(), RULES), ["usage.read-only"]);

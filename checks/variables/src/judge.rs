@@ -154,7 +154,8 @@ fn switched(setting: &Setting, value: &str, settings: Settings<'_>, reading: &Re
 fn without_effect(settings: Settings<'_>, reading: &Reading) -> Vec<Problem> {
     let mut found = Vec::new();
     let mut report = |name: &str, reason: &str, expected: &str| {
-        if settings.filled(name).is_some() {
+        // A default stands in a policy for whoever uses it; nobody set it here.
+        if settings.filled(name).is_some() && settings.set(name).is_some_and(|setting| !setting.default) {
             found.push(problem(codes::ENV_NO_EFFECT, name).says(reason).wants(expected));
         }
     };
@@ -172,7 +173,7 @@ fn without_effect(settings: Settings<'_>, reading: &Reading) -> Vec<Problem> {
         report("CACHE_IPFS_API", "is read by the ipfs backend only, which is not in use", "CACHE_BACKENDS with ipfs");
     }
     if !uses("s3") {
-        for name in ["CACHE_S3_BUCKET", "CACHE_S3_ENDPOINT"] {
+        for name in ["CACHE_S3_BUCKET", "CACHE_S3_ENDPOINT", "CACHE_S3_CA_FILE"] {
             report(name, "is read by the s3 backend only, which is not in use", "CACHE_BACKENDS with s3");
         }
     }
@@ -282,6 +283,7 @@ mod tests {
                 name: (*name).into(),
                 value: Some((*value).into()),
                 present: true,
+                default: false,
                 length: None,
             })
             .collect()
@@ -364,6 +366,14 @@ mod tests {
         assert_eq!(found(&[s3, endpoint, bucket, key])[0].1, "AWS_SECRET_ACCESS_KEY");
         assert_eq!(found(&[s3, endpoint, bucket, secret])[0].1, "AWS_ACCESS_KEY_ID");
         assert_eq!(codes_of(&[endpoint]), ["env.no-effect"], "of a backend that is not in use");
+        let default = Setting {
+            name: "CACHE_IPFS_API".into(),
+            value: Some("http://127.0.0.1:5001".into()),
+            present: true,
+            default: true,
+            length: None,
+        };
+        assert!(problems(Settings(&[default]), &[]).is_empty(), "a default of the policy is nobody's mistake");
         assert!(found(&[key]).is_empty(), "other programs use it too");
     }
 
@@ -388,7 +398,13 @@ mod tests {
     #[test]
     fn an_empty_secret_is_said_and_a_value_never_shown() {
         let secret = |length| {
-            [Setting { name: "CACHE_P2P_SHARED_SECRET".into(), value: None, present: true, length: Some(length) }]
+            [Setting {
+                name: "CACHE_P2P_SHARED_SECRET".into(),
+                value: None,
+                present: true,
+                default: false,
+                length: Some(length),
+            }]
         };
         assert_eq!(problems(Settings(&secret(0)), &[])[0].code.code, "env.no-effect");
         assert!(problems(Settings(&secret(32)), &[]).is_empty());

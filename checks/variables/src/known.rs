@@ -112,6 +112,7 @@ pub const KNOWN: &[Known] = &[
     shared("IPFS_PINNING_SERVICE", Kind::Url),
     shared("IPFS_PINNING_TOKEN", Kind::Secret),
     ours("CACHE_S3_ENDPOINT", Kind::Url),
+    ours("CACHE_S3_CA_FILE", Kind::Text),
     shared("AWS_ENDPOINT_URL_S3", Kind::Url),
     shared("AWS_ENDPOINT_URL", Kind::Url),
     shared("S3_ENDPOINT", Kind::Url),
@@ -130,6 +131,7 @@ pub const KNOWN: &[Known] = &[
     shared("STORACHA_AGENT_KEY", Kind::Secret),
     shared("WEB3_STORAGE_TOKEN", Kind::Secret),
     shared("GITHUB_API_URL", Kind::Url),
+    ours("CACHE_ORIGIN_CA_FILE", Kind::Text),
 ];
 
 /// Backends that are spoken of in the cache's documents or that this tool brings.
@@ -144,6 +146,8 @@ pub struct Setting {
     pub value: Option<String>,
     /// It is set.
     pub present: bool,
+    /// It is not set, and this is the default that the policy file writes for it.
+    pub default: bool,
     /// Length of a secret, where the host says it.
     pub length: Option<usize>,
 }

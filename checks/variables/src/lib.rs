@@ -137,6 +137,7 @@ fn setting(variable: &vars::Variable) -> Setting {
         name: variable.name.clone(),
         value: variable.value.clone(),
         present: variable.present,
+        default: variable.origin == "checks.toml",
         length: row_value(&variable.details, "length").and_then(|text| text.parse().ok()),
     }
 }

@@ -42,6 +42,7 @@ pub mod conformance;
 mod error;
 mod latency;
 mod layers;
+mod listener;
 mod retry;
 mod stats;
 pub mod storage;
@@ -59,12 +60,13 @@ pub use capability::{Capability, Operation, UnknownOperation};
 pub use error::{CacheError, Retry, UnknownRetry, kind};
 pub use latency::{Latencies, Latency, LatencyRow};
 pub use layers::{LayerRules, Layered};
+pub use listener::Listener;
 pub use retry::{Jitter, Retried, RetryRules, RetrySnapshot};
 pub use stats::{Stats, StatsSnapshot};
 pub use storage::Storage;
 pub use tiers::{
-    Answer, BackFill, Hit, Lookup, Opened, PutPolicy, Settled, Tier, TierAnswer, Tiers, TiersRules, TiersSnapshot,
-    Written,
+    Answer, BackFill, Flight, Flights, Hit, Lookup, Opened, PutPolicy, Settled, Tier, TierAnswer, Tiers, TiersRules,
+    TiersSnapshot, Written,
 };
 pub use timeout::{Timeout, Timeouts};
 pub use trace::Trace;

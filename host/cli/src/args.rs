@@ -54,6 +54,10 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Run a P2P cache peer on this machine until it is told to stop
     Peer(Box<PeerArgs>),
+    /// For each cause the concrete change; writes nothing without --apply
+    Fix(Box<crate::fix::FixArgs>),
+    /// Write a support archive: reports, evidence, versions, policy; without secrets
+    Bundle(Box<crate::bundle::BundleArgs>),
     /// Use the configured cache by hand: get, put, rm, stat, list, stats, bench, proxy
     Cache(crate::cache::CacheArgs),
     /// Read two recorded reports together: host and container, or before and after a change

@@ -125,7 +125,7 @@ pub(crate) async fn open_catalog(policy: &Policy, purpose: Purpose<'_>) -> Resul
     };
     let room = match (purpose, &uses) {
         (Purpose::Run(_), Some(uses)) => Room::of(policy.checks.len().min(policy.run_rules().concurrency), uses.tiers),
-        (Purpose::Cache, _) => Room::MOST,
+        (Purpose::Cache, _) => Room::SESSIONS,
         _ => Room::of(1, 0),
     };
     let wanted = uses.map(|uses| Wanted { checks: uses.checks, adapters: uses.adapters });

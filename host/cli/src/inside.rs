@@ -24,9 +24,20 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where the throwaway container finds the binary and what belongs to this run.
 const MOUNT: &str = "/seaworthy.run";
+
+/// Where it finds the policy's folder. Never under its own path: that may be one of the
+/// container's too.
+const POLICY: &str = "/seaworthy.run/policy";
+
+/// What an engine may take to start a container, beside the run's own deadline.
+const START: Duration = Duration::from_secs(60);
+
+/// What it may take to say what a container is.
+const ANSWER: Duration = Duration::from_secs(20);
 
 /// Runs in `place`, with `host` as the report of this machine.
 ///
@@ -52,18 +63,29 @@ pub(crate) async fn run(
     for name in left_out {
         eprintln!("note: {name} is not passed on: its value has more than one line");
     }
+    let name = format!("seaworthy-{}", uuid::Uuid::new_v4().simple());
     let mut command = place.engine.command();
-    command.args(["run", "--rm", "--entrypoint"]).arg(format!("{MOUNT}/seaworthy"));
+    command.args(["run", "--rm", "--name", &name, "--entrypoint"]).arg(format!("{MOUNT}/seaworthy"));
     command.arg("--env-file").arg(&variables);
     command.args(mounts(policy, &report)?);
     command.args(described.options(arguments.network.as_deref()));
     command.arg(&described.image);
     command.args(inner_arguments(global, arguments, policy, place)?);
-    let output = tokio::task::spawn_blocking(move || command.stderr(std::process::Stdio::inherit()).output())
-        .await
+    let running = tokio::task::spawn_blocking(move || command.stderr(std::process::Stdio::inherit()).output());
+    let patience = policy.run_rules().deadline + START;
+    let Ok(ended) = tokio::time::timeout(patience, running).await else {
+        // What the engine does not answer cannot be waited for either.
+        let _ = place.engine.command().args(["rm", "--force", &name]).spawn();
+        return Err(CliError::Config(format!(
+            "the run in {place} did not end within {} s; does `{} ps` answer?",
+            patience.as_secs(),
+            place.engine
+        )));
+    };
+    let output = ended
         .context("the engine's command was lost")?
         .map_err(|error| CliError::Config(format!("cannot run `{}`: {error}", place.engine)))?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = as_called_here(&String::from_utf8_lossy(&output.stdout), policy)?;
     seaworthy_report::read(&text).map_err(|error| match output.status.code() {
         // Of the engine itself: it could not start the container, or not the binary in it.
         Some(code @ 125..=127) => CliError::Config(format!(
@@ -89,8 +111,7 @@ pub(crate) fn environment_of_host(mut environment: Environment, container: &Cont
     environment
 }
 
-/// The binary, the host's report and the policy's folder: that one under its own path,
-/// so that the report names files as they are called here.
+/// The binary, the host's report and the policy's folder.
 fn mounts(policy: &Policy, report: &Path) -> Result<Vec<OsString>, CliError> {
     let binary = std::env::current_exe().context("cannot tell where this program is")?;
     let mut mounts = vec![
@@ -98,9 +119,19 @@ fn mounts(policy: &Policy, report: &Path) -> Result<Vec<OsString>, CliError> {
         bind(report, Path::new(&format!("{MOUNT}/host-report.json")))?,
     ];
     if let Some(folder) = policy_file(policy)?.as_deref().and_then(Path::parent) {
-        mounts.push(bind(folder, folder)?);
+        mounts.push(bind(folder, Path::new(POLICY))?);
     }
     Ok(mounts.into_iter().flat_map(|mount| ["--mount".into(), mount]).collect())
+}
+
+/// A report with the policy's folder as it is called here.
+fn as_called_here(report: &str, policy: &Policy) -> Result<String, CliError> {
+    let Some(folder) = policy_file(policy)?.and_then(|file| file.parent().map(Path::to_path_buf)) else {
+        return Ok(report.to_owned());
+    };
+    // As it stands within a string of JSON.
+    let quoted = serde_json::to_string(&folder.display().to_string()).context("the policy's folder")?;
+    Ok(report.replace(POLICY, quoted.trim_matches('"')))
 }
 
 fn bind(from: &Path, to: &Path) -> Result<OsString, CliError> {
@@ -136,8 +167,8 @@ fn inner_arguments(
     let mut flag = |name: &str, value: OsString| inner.extend([name.into(), value]);
     flag("--host-report", format!("{MOUNT}/host-report.json").into());
     flag("--vantage", arguments.vantage.clone().unwrap_or_else(|| place.to_string()).into());
-    if let Some(path) = policy_file(policy)? {
-        flag("--config", path.into());
+    if let Some(name) = policy_file(policy)?.as_deref().and_then(Path::file_name) {
+        flag("--config", Path::new(POLICY).join(name).into());
     }
     let millis = |duration: std::time::Duration| format!("{}ms", duration.as_millis());
     let optional = [
@@ -196,10 +227,16 @@ fn write_variables(path: &Path, pairs: &[(String, String)]) -> Result<Vec<String
 
 /// What the engine says of `place`.
 pub(crate) async fn describe(place: &Place) -> Result<Described, CliError> {
-    let place = place.clone();
-    tokio::task::spawn_blocking(move || place.engine.describe(&place.name))
-        .await
-        .context("the engine's command was lost")?
+    let asked = place.clone();
+    let answer = tokio::task::spawn_blocking(move || asked.engine.describe(&asked.name));
+    match tokio::time::timeout(ANSWER, answer).await {
+        Ok(answer) => answer.context("the engine's command was lost")?,
+        Err(_) => Err(CliError::Config(format!(
+            "`{} inspect` did not answer within {} s; is the engine running?",
+            place.engine,
+            ANSWER.as_secs()
+        ))),
+    }
 }
 
 /// The environment that this machine is looked at with, for the run inside `described`.

@@ -2,12 +2,14 @@
 //! into one of the host crates; this crate parses, wires and prints.
 
 mod args;
+mod bundle;
 mod cache;
 mod compare;
 mod configuration;
 mod embedded;
 mod error;
 mod explain;
+mod fix;
 mod init;
 mod inside;
 mod listing;
@@ -62,6 +64,8 @@ fn dispatch(arguments: args::Arguments) -> Result<seaworthy_model::ExitCode, err
         None => run::run(&arguments.global, &arguments.run),
         Some(C::Run(run)) => run::run(&arguments.global, &run),
         Some(C::Peer(peer)) => peer::peer(*peer),
+        Some(C::Fix(fix)) => fix::fix(&arguments.global, &fix),
+        Some(C::Bundle(bundle)) => bundle::bundle(&arguments.global, &bundle),
         Some(C::Cache(cache)) => cache::cache(&arguments.global, cache),
         Some(C::Compare(compare)) => compare::compare(&arguments.global, &compare),
         Some(C::Validate(config)) => configuration::validate(&config),

@@ -10,6 +10,7 @@ use crate::{configuration, embedded, inside, output, vantage};
 use anyhow::Context as _;
 use seaworthy_model::{Environment, ExitCode, Report, ToolInfo, VantageInfo};
 use seaworthy_policy::{Overrides, Policy};
+use seaworthy_report::{Redactions, Redactor};
 use std::sync::Arc;
 
 pub(crate) fn run(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError> {
@@ -34,7 +35,7 @@ async fn line(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError
         None => None,
     };
     let sight = Sight { policy: &policy, flags: &flags, environment: &environment, embedded: peer.is_some() };
-    let report = sight.report(global, host_report, &outputs, &stop).await?;
+    let report = sight.report(global, host_report, Some(&outputs), &stop).await?.report;
     outputs.write(&report, global, &environment)?;
     if let Some(peer) = peer {
         // The entries were in memory; a second signal need not wait for the peer.
@@ -62,7 +63,7 @@ async fn two_places(
         Some(path) => read_report(path)?,
         None => {
             let sight = Sight { policy: &policy, flags: &flags, environment: &environment, embedded: false };
-            sight.report(global, None, &outputs, stop).await?
+            sight.report(global, None, Some(&outputs), stop).await?.report
         }
     };
     let report = inside::run(global, arguments, place, described, &policy, &host).await?;
@@ -71,29 +72,40 @@ async fn two_places(
 }
 
 /// What a run looks at, and with which eyes.
-struct Sight<'a> {
-    policy: &'a Policy,
-    flags: &'a Overrides,
-    environment: &'a Environment,
-    embedded: bool,
+pub(crate) struct Sight<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) flags: &'a Overrides,
+    pub(crate) environment: &'a Environment,
+    pub(crate) embedded: bool,
+}
+
+/// What was seen.
+pub(crate) struct Seen {
+    /// Judged and redacted.
+    pub(crate) report: Report,
+    pub(crate) redactor: Arc<Redactor>,
+    /// What was hidden in the report.
+    pub(crate) hidden: Redactions,
 }
 
 impl Sight<'_> {
-    /// From the policy to a report, redacted.
-    async fn report(
+    /// From the policy to a report, redacted. `outputs` are told what a log must mask.
+    pub(crate) async fn report(
         &self,
         global: &Global,
         host_report: Option<Box<Report>>,
-        outputs: &output::Outputs,
+        outputs: Option<&output::Outputs>,
         stop: &Stop,
-    ) -> Result<Report, CliError> {
+    ) -> Result<Seen, CliError> {
         let Self { policy, flags, environment, embedded } = *self;
         let catalog = configuration::open_catalog(policy, Purpose::Run(environment)).await?;
         let mut facts = vantage::facts(environment);
         facts.insert("embedded".into(), embedded.to_string());
         let plan = configuration::make_plan(policy, &catalog, environment, &facts, flags, host_report)?;
         let redactor = Arc::new(output::redactor(policy, &plan.environment)?);
-        outputs.announce(&redactor, environment)?;
+        if let Some(outputs) = outputs {
+            outputs.announce(&redactor, environment)?;
+        }
 
         let progress = Arc::new(Progress::new(global.verbose, global.quiet, redactor.clone()));
         let host_report = plan.host_report.clone();
@@ -114,6 +126,7 @@ impl Sight<'_> {
             report.gate.exit = signal;
         }
         report.gate.exit_code = report.gate.exit.code();
-        Ok(redactor.apply(report))
+        let (report, hidden) = redactor.apply_counted(report);
+        Ok(Seen { report, redactor, hidden })
     }
 }

@@ -2,18 +2,19 @@ use crate::bindings::adapter::{Adapter, AdapterPre};
 use crate::bindings::wit_cache::types as wit;
 use crate::catalog::Catalog;
 use crate::hosts::peers::{OpenPeers, PeerCounts};
+use crate::instances::{Lender, Place};
 use crate::scope::{RunScope, Scope, StepScope, lock};
-use crate::state::{HOSTCALL_BYTES, State};
+use crate::state::{Handover, State};
 use crate::trap;
 use async_trait::async_trait;
 use seaworthy_cache::{Backend, Blob, CacheError, Capability, Entry, Retry};
 use seaworthy_model::{Limits, Tier};
 use seaworthy_probe::http::Connections;
 use serde_json::Value;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
 
 /// The longest that an instance may be in use.
@@ -35,9 +36,10 @@ const TELLING: usize = 6;
 ///
 /// *Behaviour*: one instance serves the whole run, since an adapter may keep state
 /// in it; one whose capability has the property `concurrent` gets more as they are
-/// needed, each opened like the first. Every operation runs on a task of its own, so
-/// that a caller who gives up does not tear an instance down; after a trap the next
-/// operation starts a new one.
+/// needed, each opened like the first, and lends their places to other tiers and sessions
+/// while they are idle. Whoever calls waits for an instance itself; from then on the
+/// operation runs on a task of its own, so that a caller who gives up does not tear the
+/// instance down. After a trap the next operation starts a new one.
 pub(crate) struct Component {
     shared: Arc<Shared>,
 }
@@ -49,7 +51,9 @@ struct Shared {
     /// Instances that nobody uses now.
     idle: Mutex<Vec<Instance>>,
     /// One permit for each instance that there may be.
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
+    /// Bytes of key, value and metadata that it takes, by what it said when it was opened.
+    most: AtomicUsize,
     /// Whether [`CONCURRENT`] was found, and the permits were added.
     widened: AtomicBool,
     /// What was opened last through `cache/peers`: connections serve all instances.
@@ -59,6 +63,19 @@ struct Shared {
 struct Instance {
     store: Store<State>,
     adapter: Adapter,
+    /// After the store, which has to be gone before the next one comes.
+    _place: Place,
+}
+
+/// What an operation has before it begins.
+struct Claim {
+    _turn: OwnedSemaphorePermit,
+    instance: Ready,
+}
+
+enum Ready {
+    Kept(Box<Instance>),
+    New(Place),
 }
 
 /// One operation and its arguments.
@@ -88,11 +105,15 @@ impl Component {
             run: run.clone(),
             tier: tier.clone(),
             idle: Mutex::default(),
-            turns: Semaphore::new(1),
+            turns: Arc::new(Semaphore::new(1)),
+            most: AtomicUsize::new(UNDECLARED),
             widened: AtomicBool::new(false),
             peers: Mutex::default(),
         };
-        Self { shared: Arc::new(shared) }
+        let shared = Arc::new(shared);
+        let lender: Weak<Shared> = Arc::downgrade(&shared);
+        catalog.runtime.instances.ask(lender);
+        Self { shared }
     }
 
     /// What the peers count that the adapter opened through `cache/peers`; `None`
@@ -107,20 +128,19 @@ impl Component {
 
     async fn call(&self, name: &'static str, operation: Operation) -> Result<Answer, CacheError> {
         let shared = self.shared.clone();
-        tokio::spawn(async move { shared.call(name, operation).await }).await.unwrap_or_else(|error| {
+        let claim = shared.claim(name).await?;
+        tokio::spawn(async move { shared.call(name, operation, claim).await }).await.unwrap_or_else(|error| {
             Err(CacheError::other(name, Retry::Permanent, format!("the adapter's task ended: {error}")))
         })
     }
 }
 
 impl Shared {
-    async fn call(&self, name: &str, operation: Operation) -> Result<Answer, CacheError> {
-        let _turn = self.turn(name).await?;
-        let idle = lock(&self.idle).pop();
-        let fresh = idle.is_none();
-        let mut instance = match idle {
-            Some(instance) => instance,
-            None => self.instantiate().await?,
+    async fn call(&self, name: &str, operation: Operation, claim: Claim) -> Result<Answer, CacheError> {
+        let Claim { _turn, instance } = claim;
+        let (fresh, mut instance) = match instance {
+            Ready::Kept(instance) => (false, *instance),
+            Ready::New(place) => (true, self.instantiate(place).await?),
         };
         let opening = matches!(operation, Operation::Open);
         instance.store.data().scope.step.begin();
@@ -139,10 +159,9 @@ impl Shared {
         if opening && answer.is_ok() {
             lock(&self.peers).clone_from(&instance.store.data().peers);
         }
-        // An instance that trapped cannot be entered again, and one that did not open is of no use.
-        let dead = matches!(&answer, Err(error) if opening || error.context.contains_key("trap"));
-        if !dead {
-            lock(&self.idle).push(instance);
+        if let Ok(Answer::Capability(capability)) = &answer {
+            let declares = capability.limits.iter().any(|(name, _)| name == MAX_VALUE);
+            self.most.store(if declares { MOST } else { UNDECLARED }, Ordering::Relaxed);
         }
         if let Ok(Answer::Capability(capability)) = &answer
             && capability.properties.iter().any(|property| property == CONCURRENT)
@@ -150,17 +169,41 @@ impl Shared {
         {
             self.turns.add_permits(INSTANCES - 1);
         }
+        // An instance that trapped cannot be entered again, and one that did not open is of no use.
+        let dead = matches!(&answer, Err(error) if opening || error.context.contains_key("trap"));
+        if !dead {
+            self.keep(instance);
+        }
         answer
+    }
+
+    /// Keeps an instance for the next operation, unless others want its place more.
+    fn keep(&self, instance: Instance) {
+        let mut idle = lock(&self.idle);
+        if !(self.lends() && self.catalog.runtime.instances.are_wanted()) {
+            idle.push(instance);
+        }
+    }
+
+    /// Whether nothing is lost with an instance that is idle.
+    fn lends(&self) -> bool {
+        self.widened.load(Ordering::Relaxed)
     }
 
     fn scope(&self) -> Scope {
         Scope { run: self.run.clone(), step: Arc::new(step_scope(&self.tier)) }
     }
 
-    /// Waits until an instance may be used.
-    async fn turn(&self, operation: &str) -> Result<tokio::sync::SemaphorePermit<'_>, CacheError> {
-        // The semaphore is never closed.
-        self.turns.acquire().await.map_err(|_| mixed(operation))
+    /// Waits until an instance may be used, or made.
+    async fn claim(&self, operation: &str) -> Result<Claim, CacheError> {
+        // Neither semaphore is ever closed.
+        let turn = self.turns.clone().acquire_owned().await.map_err(|_| mixed(operation))?;
+        let idle = lock(&self.idle).pop();
+        let instance = match idle {
+            Some(instance) => Ready::Kept(Box::new(instance)),
+            None => Ready::New(self.catalog.runtime.instances.take().await.ok_or_else(|| mixed(operation))?),
+        };
+        Ok(Claim { _turn: turn, instance })
     }
 
     /// The error without the text of any secret: a service may repeat what it was sent, and
@@ -180,7 +223,7 @@ impl Shared {
         error
     }
 
-    async fn instantiate(&self) -> Result<Instance, CacheError> {
+    async fn instantiate(&self, place: Place) -> Result<Instance, CacheError> {
         let failed = |message: String| CacheError::configuration("load", message).with("reason", "load-failed");
         let component = self.tier.component.as_deref().ok_or_else(|| self.unknown())?;
         let loaded = self.catalog.load(component).map_err(|refusal| failed(refusal.to_string()))?;
@@ -191,7 +234,7 @@ impl Shared {
             Ok(pre) => pre.instantiate_async(&mut store).await,
             Err(error) => Err(error),
         };
-        adapter.map(|adapter| Instance { store, adapter }).map_err(|error| failed(format!("{error:#}")))
+        adapter.map(|adapter| Instance { store, adapter, _place: place }).map_err(|error| failed(format!("{error:#}")))
     }
 
     /// The error of a tier whose adapter is not there.
@@ -212,42 +255,58 @@ impl Shared {
     }
 }
 
+impl Lender for Shared {
+    fn give_up_one(&self) -> bool {
+        // Ended outside the lock.
+        let idle = if self.lends() { lock(&self.idle).pop() } else { None };
+        idle.is_some()
+    }
+}
+
 /// What a tier may do. It lives as long as the run and does as much as it is asked for.
 pub(crate) fn step_scope(tier: &Tier) -> StepScope {
     let mut scope = StepScope::new(
         &format!("tier:{}", tier.label),
         tier.component.as_deref().unwrap_or(&tier.adapter),
         tier.grants.clone(),
-        Limits { host_calls: u32::MAX, cpu: Duration::from_secs(5), ..Limits::default() },
+        Limits { host_calls: u32::MAX, cpu: Duration::from_secs(5), memory: MEMORY, ..Limits::default() },
         LIFE,
     );
+    scope.handover = Handover::ADAPTER;
     scope.connections = Some(Connections::default());
     scope
 }
 
+/// Linear memory of an adapter: the largest value three times over, as it may be there as
+/// it came, as it goes, and in a piece of memory that grew; and what the adapter itself needs.
+const MEMORY: usize = 3 * Handover::ADAPTER.call + (32 << 20);
+
 /// Bytes of key, value and metadata that a component takes and gives in one call.
-const MOST: usize = HOSTCALL_BYTES - OVERHEAD;
+const MOST: usize = Handover::ADAPTER.call - OVERHEAD;
+
+/// The same for an adapter that says of no limit of its own: what is behind it may have one.
+const UNDECLARED: usize = (8 << 20) - OVERHEAD;
 
 /// The limit that bounds a value.
 const MAX_VALUE: &str = "max-value-bytes";
 
 /// What is effective is what can be handed over, whatever the adapter could keep.
 fn bounded(mut capability: Capability) -> Capability {
-    let most = capability.limit(MAX_VALUE).map_or(MOST as u64, |declared| declared.min(MOST as u64));
+    let most = capability.limit(MAX_VALUE).map_or(UNDECLARED as u64, |declared| declared.min(MOST as u64));
     capability.limits.insert(MAX_VALUE.into(), most.to_string());
     capability
 }
 
 /// What a component can hand over in one call has a bound, so a longer value could
 /// be stored and never be read back. *Behaviour*: refused before the adapter is asked.
-fn fits(key: &str, value: &Blob) -> Result<(), CacheError> {
+fn fits(key: &str, value: &Blob, most: usize) -> Result<(), CacheError> {
     let metadata: usize = value.metadata.iter().map(|(name, text)| name.len() + text.len()).sum();
     let length = value.bytes.len() + key.len() + metadata;
-    if length <= MOST {
+    if length <= most {
         return Ok(());
     }
-    let message = format!("key, value and metadata have {length} bytes, and an adapter takes at most {MOST}");
-    Err(CacheError::too_large("put", message).with(MAX_VALUE, MOST.to_string()))
+    let message = format!("key, value and metadata have {length} bytes, and this adapter takes at most {most}");
+    Err(CacheError::too_large("put", message).with(MAX_VALUE, most.to_string()))
 }
 
 /// Calls the guest and translates its answer; a trap is an error with the context `trap`.
@@ -296,7 +355,7 @@ impl Backend for Component {
     }
 
     async fn put(&self, key: &str, value: Blob) -> Result<(), CacheError> {
-        fits(key, &value)?;
+        fits(key, &value, self.shared.most.load(Ordering::Relaxed))?;
         self.call("put", Operation::Put(key.into(), value)).await.map(|_| ())
     }
 

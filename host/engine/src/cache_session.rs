@@ -3,7 +3,7 @@ use crate::hosts::peers::PeerCounts;
 use crate::runtime::Ticker;
 use crate::scope::RunScope;
 use crate::tier_set::TierSet;
-use seaworthy_cache::{CacheError, Latencies, StatsSnapshot, Tiers};
+use seaworthy_cache::{CacheError, Latencies, Listener, StatsSnapshot, Tiers};
 use seaworthy_model::{EventSink, Plan, Tier};
 use std::sync::Arc;
 
@@ -25,13 +25,16 @@ pub struct SessionOptions {
     pub through: Through,
     /// Where the times of operations are kept; nowhere without it.
     pub latencies: Option<Arc<Latencies>>,
+    /// Who hears of every operation on the tiers together.
+    pub listener: Option<Arc<dyn Listener>>,
 }
 
 /// The configured cache, used without a run: the same tiers, adapters, grants and
 /// time limits that checks use.
 ///
 /// One adapter instance serves a tier of a session, one operation after the other, unless the
-/// adapter is `concurrent`: then there are up to eight. Who wants more at once makes siblings.
+/// adapter is `concurrent`: then there are up to eight. Who wants more at once makes siblings; together
+/// they have as many instances as there is [`Room`](crate::Room) for, and wait for one another beyond that.
 pub struct CacheSession {
     run: Arc<RunScope>,
     catalog: Arc<Catalog>,
@@ -60,7 +63,7 @@ impl CacheSession {
     }
 
     fn with(run: Arc<RunScope>, catalog: &Arc<Catalog>, options: SessionOptions, ticker: Arc<Ticker>) -> Self {
-        let set = TierSet::through(catalog, &run, options.through, options.latencies.as_ref());
+        let set = TierSet::through(catalog, &run, &options);
         Self { run, catalog: catalog.clone(), options, set, ticker }
     }
 

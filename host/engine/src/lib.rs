@@ -17,6 +17,7 @@ mod catalog;
 mod code_cache;
 mod direct;
 mod hosts;
+mod instances;
 mod mapped_code;
 mod refusal;
 mod runtime;

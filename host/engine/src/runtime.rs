@@ -1,5 +1,6 @@
 use crate::adapter::INSTANCES;
 use crate::bindings::{adapter, check};
+use crate::instances::Instances;
 use crate::mapped_code::CodePages;
 use crate::state::State;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,8 @@ pub(crate) struct Runtime {
     pub(crate) at_once: usize,
     pub(crate) checks: Linker<State>,
     adapters: OnceLock<Linker<State>>,
+    /// The pool's places for adapter instances.
+    pub(crate) instances: Instances,
 }
 
 impl Runtime {
@@ -34,7 +37,8 @@ impl Runtime {
         let mut checks = Linker::new(&engine);
         link_wasi(&mut checks).map_err(RuntimeError)?;
         check::Check::add_to_linker::<State, HasSelf<State>>(&mut checks, |state| state).map_err(RuntimeError)?;
-        Ok(Self { engine, at_once: room.at_once(), checks, adapters: OnceLock::new() })
+        let instances = Instances::new(room.tiers * INSTANCES);
+        Ok(Self { engine, at_once: room.at_once(), checks, adapters: OnceLock::new(), instances })
     }
 
     /// What adapters are linked against. Many runs open no tier, so it is made for the first that does.
@@ -89,6 +93,9 @@ pub struct Room {
 impl Room {
     /// Room for whatever may come.
     pub const MOST: Self = Self { checks: MAX_CHECKS, tiers: 8 };
+
+    /// Room for adapters alone, of many sessions.
+    pub const SESSIONS: Self = Self { checks: 0, tiers: 24 };
 
     /// Room for a run of so many checks that use so many tiers.
     #[must_use]

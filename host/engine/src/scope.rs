@@ -1,11 +1,14 @@
+use crate::state::Handover;
 use crate::validate::cut;
 use seaworthy_model::{Denial, Failure, Grants, Limits, Observation, ObservationId, Permit, Plan, Surroundings};
 use seaworthy_p2p::{Node, NodeConfig, SharedSecret};
 use seaworthy_probe::http::Connections;
 use seaworthy_probe::system;
+use seaworthy_probe::trust::Roots;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,6 +33,8 @@ pub(crate) struct RunScope {
     recording: bool,
     node: OnceCell<Result<Node, Failure>>,
     secrets: Arc<Mutex<BTreeMap<String, Derived>>>,
+    /// The machine's roots with those of a file, by the files of an address.
+    roots: Mutex<BTreeMap<Vec<PathBuf>, Roots>>,
     surroundings: OnceLock<Surroundings>,
     /// Salts fingerprints, so that they say "equal" within a report and nothing outside it.
     pub(crate) salt: [u8; 16],
@@ -48,6 +53,7 @@ impl RunScope {
             recording: true,
             node: OnceCell::new(),
             secrets: Arc::default(),
+            roots: Mutex::default(),
             surroundings: OnceLock::new(),
             salt: rand::random(),
         }
@@ -89,6 +95,33 @@ impl RunScope {
         Some((source, key.clone()))
     }
 
+    /// Who judges the certificate of a server: the roots of this machine, and the authorities
+    /// that the policy trusts at this very address.
+    ///
+    /// # Errors
+    /// `tls-no-roots`: a file of authorities cannot be used.
+    pub(crate) fn roots(&self, host: &str, port: u16) -> Result<Roots, Failure> {
+        let trusted: Vec<_> = self.plan.trust.iter().filter(|trust| trust.net.names(host, port)).collect();
+        if trusted.is_empty() {
+            return Ok(Roots::Native);
+        }
+        let files: Vec<PathBuf> = trusted.iter().map(|trust| trust.file.clone()).collect();
+        if let Some(known) = lock(&self.roots).get(&files) {
+            return Ok(known.clone());
+        }
+        let mut roots = Roots::Native;
+        for trust in trusted {
+            let unusable = |why: &str| {
+                let place = format!("`ca-file` of target `{}`, {},", trust.target, trust.file.display());
+                Failure::new("tls-no-roots", "tls", format!("{place} cannot be used: {why}"))
+            };
+            let pem = std::fs::read(&trust.file).map_err(|error| unusable(&error.to_string()))?;
+            roots = roots.and(&pem).map_err(|failure| unusable(&failure.message))?;
+        }
+        lock(&self.roots).insert(files, roots.clone());
+        Ok(roots)
+    }
+
     /// What this machine is configured with, read once for a run.
     fn surroundings(&self) -> &Surroundings {
         self.surroundings.get_or_init(|| Surroundings {
@@ -111,6 +144,8 @@ pub(crate) struct StepScope {
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
     pub(crate) deadline: Instant,
+    /// How much goes from and to the guest at once: a check's, unless it is an adapter's.
+    pub(crate) handover: Handover,
     /// HTTP connections kept between calls: an adapter's. A check has none.
     pub(crate) connections: Option<Connections>,
     own: Mutex<Vec<ObservationId>>,
@@ -130,6 +165,7 @@ impl StepScope {
             grants,
             limits,
             deadline: Instant::now() + budget,
+            handover: Handover::CHECK,
             connections: None,
             own: Mutex::default(),
             denials: Mutex::default(),

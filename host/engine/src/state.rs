@@ -14,8 +14,23 @@ pub(crate) const TABLES: u32 = 20;
 /// Memories that a component may have.
 pub(crate) const MEMORIES: u32 = 4;
 
-/// Bytes that a guest may hand to the host in one call.
-pub(crate) const HOSTCALL_BYTES: usize = 8 << 20;
+/// What a guest and the host may hand to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Handover {
+    /// Bytes that the guest may give in one call.
+    pub(crate) call: usize,
+    /// Bytes of one HTTP body that it may get.
+    pub(crate) body: u32,
+    /// Bytes that all answers of one batch may hold together.
+    pub(crate) batch: u32,
+}
+
+impl Handover {
+    /// A check looks at things: what is longer than this is no answer to a question of one.
+    pub(crate) const CHECK: Self = Self { call: 8 << 20, body: 4 << 20, batch: 8 << 20 };
+    /// An adapter moves values, of up to 32 MiB with their keys and heads.
+    pub(crate) const ADAPTER: Self = Self { call: (32 << 20) + (128 << 10), body: 32 << 20, batch: 32 << 20 };
+}
 
 /// The data of one store: what a guest instance can reach.
 pub(crate) struct State {
@@ -36,7 +51,7 @@ pub(crate) struct State {
 impl State {
     /// A store with its limits set. Never reused after a trap or a cancelled call.
     pub(crate) fn store(engine: &Engine, scope: Scope, tiers: Option<Arc<crate::tier_set::TierSet>>) -> Store<State> {
-        let limits = &scope.step.limits;
+        let (limits, call) = (&scope.step.limits, scope.step.handover.call);
         let stdout = MemoryOutputPipe::new(limits.output);
         let stderr = MemoryOutputPipe::new(limits.output);
         let wasi = WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).build();
@@ -63,7 +78,7 @@ impl State {
         };
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.limits);
-        store.set_hostcall_fuel(HOSTCALL_BYTES);
+        store.set_hostcall_fuel(call);
         store.set_epoch_deadline(1);
         // The callback runs only while the guest itself computes, so counting its
         // calls counts processor time. The tick after a host call is owed to the

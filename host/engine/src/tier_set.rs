@@ -1,12 +1,12 @@
 use crate::adapter::Component;
-use crate::cache_session::Through;
+use crate::cache_session::{SessionOptions, Through};
 use crate::catalog::Catalog;
 use crate::direct::Direct;
 use crate::hosts::peers::PeerCounts;
 use crate::scope::RunScope;
 use seaworthy_cache::{
-    Backend, BreakerRules, CacheError, Latencies, Latency, LayerRules, Layered, PutPolicy, RetryRules, StatsSnapshot,
-    TiersRules, Timeouts,
+    Backend, BreakerRules, CacheError, Latency, LayerRules, Layered, PutPolicy, RetryRules, StatsSnapshot, TiersRules,
+    Timeouts,
 };
 use seaworthy_model::{CacheRules, Tier, TierRules, WriteRule};
 use std::sync::Arc;
@@ -38,27 +38,24 @@ enum Reach {
 impl TierSet {
     /// The tiers of a run.
     pub(crate) fn new(catalog: &Arc<Catalog>, run: &Arc<RunScope>) -> Self {
-        Self::through(catalog, run, Through::Adapters, None)
+        Self::through(catalog, run, &SessionOptions::default())
     }
 
-    /// The tiers of `run`'s plan, reached as `through` says and measured by `times`.
-    pub(crate) fn through(
-        catalog: &Arc<Catalog>,
-        run: &Arc<RunScope>,
-        through: Through,
-        times: Option<&Arc<Latencies>>,
-    ) -> Self {
+    /// The tiers of `run`'s plan, reached, measured and heard as `options` say.
+    pub(crate) fn through(catalog: &Arc<Catalog>, run: &Arc<RunScope>, options: &SessionOptions) -> Self {
         let planned = run.plan.tiers.clone();
-        let sources: Vec<Source> = planned.iter().map(|tier| Source::new(catalog, run, tier, through)).collect();
+        let sources: Vec<Source> =
+            planned.iter().map(|tier| Source::new(catalog, run, tier, options.through)).collect();
         let tiers = planned.iter().zip(&sources).map(|(tier, source)| {
             let layered = source.layers.backend();
-            let backend = match times {
+            let backend = match &options.latencies {
                 Some(times) => Arc::new(Latency::new(layered, &tier.label, Arc::clone(times))),
                 None => layered,
             };
             seaworthy_cache::Tier::new(&tier.label, backend).hedged_after(tier.rules.hedge)
         });
         let tiers = seaworthy_cache::Tiers::with_rules(tiers.collect(), together(run.plan.cache));
+        let tiers = tiers.heard_by(options.listener.clone());
         Self { planned, sources, tiers }
     }
 

@@ -184,6 +184,13 @@ impl NetRule {
         Self { host: HostPattern::literal(host), port: PortPattern::One(port) }
     }
 
+    /// Whether it names this very host, as the rules of targets do, and the port.
+    #[must_use]
+    pub fn names(&self, host: &str, port: u16) -> bool {
+        self.host == HostPattern::literal(host)
+            && (self.port == PortPattern::Any || self.port == PortPattern::One(port))
+    }
+
     /// Whether a connection to `address`, asked for as `host`, is allowed.
     ///
     /// *Behaviour*: the decision is made on the resolved address. Link-local and

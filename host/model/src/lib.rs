@@ -47,7 +47,7 @@ pub use layer::Layer;
 pub use observation::{Observation, ObservationId};
 pub use plan::{
     Backoff, CacheRules, ComponentSource, Limits, Need, Plan, PlannedComponent, RefusedGrant, RetryRules, RunRules,
-    SourceLocation, Step, Target, Tier, TierRules, WriteRule,
+    SourceLocation, Step, Target, Tier, TierRules, Trust, WriteRule,
 };
 pub use record::{Attempt, Fact, Inherited, RunRecord, StepRecord};
 pub use report::{

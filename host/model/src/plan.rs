@@ -1,5 +1,5 @@
 use crate::{
-    ComponentDescriptor, Denial, Environment, Grants, Report, Secret, Severity, SkipReason, Status, Threshold,
+    ComponentDescriptor, Denial, Environment, Grants, NetRule, Report, Secret, Severity, SkipReason, Status, Threshold,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -26,6 +26,9 @@ pub struct Plan {
     pub environment: Environment,
     /// Shared secrets by label, each with the variable it came from.
     pub secrets: BTreeMap<String, (String, Secret)>,
+    /// Authorities that are trusted besides those of this machine, each at the addresses of
+    /// the target that names it and nowhere else.
+    pub trust: Vec<Trust>,
     /// Facts of the vantage point handed to every check.
     pub vantage: BTreeMap<String, String>,
     /// A report recorded on the host, read together with this run.
@@ -144,6 +147,17 @@ pub struct Target {
     pub addresses: Vec<String>,
     /// Anything else configured for it.
     pub details: BTreeMap<String, String>,
+}
+
+/// A file of authorities, and where they are trusted. The host reads it; no component does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trust {
+    /// One host and port.
+    pub net: NetRule,
+    /// The target that says so, for messages.
+    pub target: String,
+    /// Certificates in PEM.
+    pub file: PathBuf,
 }
 
 /// Caps on one step.
@@ -313,6 +327,7 @@ impl Plan {
             rules: RunRules { concurrency: 1, deadline: Duration::ZERO, fail_fast: false, allow_writes: false },
             environment: Environment::default(),
             secrets: BTreeMap::new(),
+            trust: Vec::new(),
             vantage: BTreeMap::new(),
             host_report: None,
         }

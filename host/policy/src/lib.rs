@@ -52,6 +52,7 @@ mod show;
 mod source;
 mod suggestion;
 mod tier;
+mod trust;
 mod usage;
 mod validate;
 mod values;

@@ -9,7 +9,7 @@ use crate::origin::{At, Place};
 use crate::overrides::Filters;
 use crate::policy::Policy;
 use crate::when::When;
-use crate::{settings, tier, usage};
+use crate::{settings, tier, trust, usage};
 use seaworthy_model::{
     CheckDescriptor, ComponentDescriptor, ComponentSource, Environment, Grants, Limits, Need, Plan, PlannedComponent,
     RefusedGrant, Report, SkipReason, Status, Step, Target,
@@ -74,7 +74,8 @@ pub fn plan(policy: &Policy, request: &PlanRequest<'_>) -> Result<Plan, PolicyEr
     };
     planner.facts = policy.variable_facts(&planner.environment);
     planner.facts.extend(planner.vantage.clone());
-    let tiers = tier::plan(policy, request, &planner.environment, &mut planner.errors);
+    let secrets = policy.secrets(&planner.environment);
+    let tiers = tier::plan(policy, request, &planner.environment, &secrets, &mut planner.errors);
     for tier in &tiers.tiers {
         if let Some(name) = &tier.component {
             planner.component(name);
@@ -93,14 +94,16 @@ pub fn plan(policy: &Policy, request: &PlanRequest<'_>) -> Result<Plan, PolicyEr
         return Err(policy.errors(planner.errors));
     }
     release_needs(&mut steps);
+    let trust = trust::trust(policy, &planner.environment, &tiers.tiers);
     Ok(Plan {
         run_id: request.run_id.to_owned(),
         steps,
         components: planner.components,
         tiers: tiers.tiers,
+        trust,
         cache: policy.cache_rules(),
         rules: policy.run_rules(),
-        secrets: policy.secrets(&planner.environment),
+        secrets,
         environment: planner.environment,
         vantage: planner.vantage,
         host_report: request.host_report.clone(),

@@ -88,6 +88,7 @@ impl Page {
             self.show("kind", Some(&target.kind), text);
             self.show("addresses", target.addresses.as_ref(), strings);
             self.show("url", target.url.as_ref(), text);
+            self.show("ca-file", target.ca_file.as_ref(), text);
             self.show("details", target.details.as_ref(), json);
             for (role, credential) in &target.credentials {
                 self.show(&format!("credentials.{role}"), Some(credential), |name| quote(&format!("${{{name}}}")));

@@ -8,8 +8,9 @@ use crate::origin::{At, Layer};
 use crate::plan::{Catalog, PlanRequest};
 use crate::policy::Policy;
 use crate::settings;
-use seaworthy_model::{ComponentKind, ComponentSource, Environment, Grants, RefusedGrant, Tier};
+use seaworthy_model::{ComponentKind, ComponentSource, Environment, Grants, RefusedGrant, Secret, Tier};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// The fallback whose order is the order of the tiers.
 pub(crate) const CACHE_FALLBACK: &str = "cache";
@@ -19,6 +20,9 @@ const P2P: &str = "p2p";
 
 /// What a tier that connects to libp2p peers may do there.
 const P2P_GRANTS: [&str; 3] = ["dial", "/seaworthy/cache/1.0.0", "/github-cache/1.0.0"];
+
+/// The secrets that are set, by label, each with its variable.
+type Secrets = BTreeMap<String, (String, Secret)>;
 
 /// The tiers, and what was refused to the components behind them.
 pub(crate) struct Tiers {
@@ -37,11 +41,12 @@ pub(crate) fn plan(
     policy: &Policy,
     request: &PlanRequest<'_>,
     environment: &Environment,
+    secrets: &Secrets,
     errors: &mut Vec<PolicyError>,
 ) -> Tiers {
     let mut all = Tiers { tiers: Vec::new(), refused: Vec::new() };
     for label in order(policy, environment) {
-        let tier = tier(policy, request, environment, &label, errors, &mut all.refused);
+        let tier = tier(policy, request, (environment, secrets), &label, errors, &mut all.refused);
         all.tiers.push(tier);
     }
     all
@@ -76,7 +81,7 @@ fn switched_off(environment: &Environment) -> bool {
 fn tier(
     policy: &Policy,
     request: &PlanRequest<'_>,
-    environment: &Environment,
+    (environment, secrets): (&Environment, &Secrets),
     label: &str,
     errors: &mut Vec<PolicyError>,
     refused: &mut Vec<(String, RefusedGrant)>,
@@ -85,7 +90,7 @@ fn tier(
     let adapter = adapter(policy, label).to_owned();
     let component = find(request.catalog, &adapter);
     let schema = component.as_ref().map(|(_, (descriptor, _, _))| &descriptor.settings);
-    let (config, own, endpoints) = configure(policy, request, environment, label, (&adapter, schema), block);
+    let (config, own, endpoints) = configure(policy, request, (environment, secrets), label, (&adapter, schema), block);
     let mut grants = Grants::default();
     if let Some((key, (descriptor, _, source))) = &component {
         let plugin = match source {
@@ -147,6 +152,16 @@ fn tier(
     }
 }
 
+impl Policy {
+    /// The target that a tier connects to: what its block says, else the one of its own name.
+    pub(crate) fn target_of_tier<'a>(&'a self, label: &'a str) -> Option<&'a str> {
+        match self.tiers.get(label) {
+            Some(block) => block.value.target.as_ref().map(|t| t.value.as_str()),
+            None => self.targets.contains_key(label).then_some(label),
+        }
+    }
+}
+
 /// Configuration of a tier, what it may do by itself, and where it leads.
 ///
 /// *Behaviour*: what the target says is taken as far as the adapter has a setting for
@@ -156,7 +171,7 @@ fn tier(
 fn configure(
     policy: &Policy,
     request: &PlanRequest<'_>,
-    environment: &Environment,
+    (environment, secrets): (&Environment, &Secrets),
     label: &str,
     (adapter, schema): (&str, Option<&Value>),
     block: Option<&TierBlock>,
@@ -166,11 +181,7 @@ fn configure(
     let mut config = Map::new();
     let mut own = Grants::default();
     let mut endpoints = Vec::new();
-    let target = match block {
-        Some(block) => block.target.as_ref().map(|t| t.value.as_str()),
-        None => policy.targets.contains_key(label).then_some(label),
-    };
-    if let Some(target) = target.and_then(|name| policy.target(name, environment)) {
+    if let Some(target) = policy.target_of_tier(label).and_then(|name| policy.target(name, environment)) {
         endpoints = Endpoint::all_of(&target);
         own.net = endpoints.iter().filter_map(Endpoint::exact).collect();
         let takes = |key: &str| schema.is_none_or(|schema| schema.pointer(&format!("/properties/{key}")).is_some());
@@ -180,11 +191,10 @@ fn configure(
         } else if let Some(url) = target.addresses.first().filter(|_| takes("url")) {
             config.insert("url".into(), url.clone().into());
         }
-        let set = policy.secrets(environment);
         let mut credentials = Map::new();
         for (key, value) in target.details {
             match key.strip_prefix("credentials.") {
-                Some(role) if set.contains_key(&value) => {
+                Some(role) if secrets.contains_key(&value) => {
                     own.secret.push(value.clone());
                     credentials.insert(role.into(), value.into());
                 }

@@ -13,6 +13,10 @@ use seaworthy_model::glob_matches;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The bundled adapters that need no block of their own to be a tier: they have
+/// settings for everything, or a target of their name in the reference policy.
+const ADAPTERS: [&str; 7] = ["disk", "ipfs", "memory", "origin", "p2p", "s3", "storacha"];
+
 /// Everything wrong with a policy that can be seen without its components.
 pub(crate) fn policy(policy: &Policy, today: jiff::civil::Date) -> Vec<PolicyError> {
     let mut all = Findings { policy, errors: Vec::new() };
@@ -170,8 +174,8 @@ impl Findings<'_> {
         let policy = self.policy;
         for target in policy.targets.values().map(|t| &t.value) {
             self.texts(target.addresses.as_ref());
-            if let Some(url) = &target.url {
-                self.variables(&Value::from(url.value.as_str()), url.place(), false);
+            for one in target.url.iter().chain(&target.ca_file) {
+                self.variables(&Value::from(one.value.as_str()), one.place(), false);
             }
             if let Some(details) = &target.details {
                 self.variables(&details.value, details.place(), false);
@@ -183,7 +187,9 @@ impl Findings<'_> {
         for (name, fallback) in policy.fallback.iter().map(|(name, at)| (name, &at.value)) {
             self.texts(Some(&fallback.order));
             let order = &fallback.order.value;
-            let known = || policy.tiers.keys().chain(policy.targets.keys()).map(String::as_str);
+            // A bundled adapter is a tier with its defaults.
+            let named = policy.tiers.keys().chain(policy.targets.keys()).map(String::as_str);
+            let known = || named.clone().chain(ADAPTERS);
             for name in order.iter().filter(|n| variable(n).is_none() && !known().any(|k| k == *n)) {
                 self.push(
                     ErrorKind::Reference,
@@ -192,16 +198,16 @@ impl Findings<'_> {
                     hint(name, known()),
                 );
             }
-            let named = order.iter().all(|name| variable(name).is_none());
+            let literal = order.iter().all(|name| variable(name).is_none());
             if let Some(need) = fallback.need.as_ref()
-                && named
+                && literal
                 && need.value > order.len() as u64
             {
                 let message = format!("`need` is {}, and `order` names {}", need.value, order.len());
                 self.push(ErrorKind::BadValue, need.place(), message, Some("name more, or need fewer".into()));
             }
             if let Some(prefer) = &fallback.prefer
-                && named
+                && literal
                 && !order.contains(&prefer.value)
             {
                 let message = format!("`prefer` is `{}`, which `order` does not name", prefer.value);

@@ -3,7 +3,6 @@
 use crate::dial;
 use crate::target::Target;
 use crate::udp;
-use futures::future::join_all;
 use seaworthy_model::{Failure, Permit};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -79,15 +78,11 @@ pub async fn send(attempt: &Attempt, permit: &dyn Permit) -> Seen {
     Seen { elapsed: start.elapsed(), outcome }
 }
 
-/// Asks every target for the versions of QUIC that it has. What was received is one
+/// Asks a target for the versions of QUIC that it has. What was received is one
 /// text for each version, in hexadecimal.
 ///
 /// *Failures*: as of [`send`]; `protocol` when what answers is not QUIC.
-pub async fn quic_versions(targets: &[String], timeout: Duration, permit: &dyn Permit) -> Vec<Seen> {
-    join_all(targets.iter().map(|target| versions_of(target, timeout, permit))).await
-}
-
-async fn versions_of(target: &str, timeout: Duration, permit: &dyn Permit) -> Seen {
+pub async fn quic_versions(target: &str, timeout: Duration, permit: &dyn Permit) -> Seen {
     let (theirs, ours): (Id, Id) = (rand::random(), rand::random());
     let attempt = Attempt {
         target: target.to_owned(),

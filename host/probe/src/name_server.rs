@@ -4,17 +4,20 @@
 //! answers what, over which transport.
 
 use crate::dial;
+use crate::system::resolver;
 use crate::target::Target;
 use crate::udp;
-use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use seaworthy_model::{Failure, Permit};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
 /// How a question travels.
@@ -93,6 +96,10 @@ pub struct Seen {
 pub const MAX_ANSWERS: usize = 256;
 /// Characters of a record that are kept.
 const MAX_DATA: usize = 1000;
+/// Bytes of a datagram that glibc says it takes (resolv/resolv-internal.h).
+const PAYLOAD: u16 = 1200;
+/// No datagram is larger.
+const LARGEST: usize = 1 << 16;
 /// The types that a question may be about.
 const KINDS: [RecordType; 8] = [
     RecordType::A,
@@ -107,8 +114,9 @@ const KINDS: [RecordType; 8] = [
 
 /// Asks one server one question.
 ///
-/// *Behaviour*: recursion is asked for; EDNS is not, as the C libraries do not use it
-/// either, so what is over 512 bytes is cut off over UDP. One datagram and no repetition: a lost
+/// *Behaviour*: recursion is asked for. EDNS is used where resolv.conf has `edns0`, as
+/// by glibc, and given up for a server that does not know it; without it what is over
+/// 512 bytes is cut off over UDP. One datagram and no repetition: a lost
 /// packet is a timeout, as that is what is to be seen. A datagram that answers
 /// something else is passed over, since anybody can send one.
 ///
@@ -116,12 +124,21 @@ const KINDS: [RecordType; 8] = [
 /// of a connect or of ICMP, `timeout`; `closed` and `connection-reset` at stage
 /// `read`; `protocol` when what came is no answer to this question.
 pub async fn ask(question: &Question, permit: &dyn Permit) -> Seen {
+    asked_with(question, resolver::uses_edns(), permit).await
+}
+
+async fn asked_with(question: &Question, edns: bool, permit: &dyn Permit) -> Seen {
     let start = Instant::now();
-    let outcome = answer(question, start, permit).await;
+    let mut outcome = answer(question, edns, start, permit).await;
+    // A server from before EDNS cannot read the question (RFC 6891, section 7).
+    let unread = |reply: &Reply| matches!(reply.code.as_str(), "FORMERR" | "NOTIMP");
+    if edns && outcome.as_ref().is_ok_and(unread) {
+        outcome = answer(question, false, start, permit).await;
+    }
     Seen { elapsed: start.elapsed(), outcome }
 }
 
-async fn answer(question: &Question, start: Instant, permit: &dyn Permit) -> Result<Reply, Failure> {
+async fn answer(question: &Question, edns: bool, start: Instant, permit: &dyn Permit) -> Result<Reply, Failure> {
     let target = Target::parse(&question.server)?;
     let Some(ip) = target.literal() else {
         return Err(invalid(format!("`{}` is a name; a name server is given by its address", target.host)));
@@ -134,6 +151,7 @@ async fn answer(question: &Question, start: Instant, permit: &dyn Permit) -> Res
     }
     let server = SocketAddr::new(ip, target.port);
     permit.connect(&target.host, server)?;
+    let asked = if edns { sized(asked) } else { asked };
     let packet = asked.to_vec().map_err(|e| invalid(format!("`{}` cannot be asked for: {e}", question.name)))?;
     let deadline = start + question.timeout;
     match question.transport {
@@ -162,6 +180,14 @@ fn query(question: &Question) -> Result<Message, Failure> {
     Ok(message)
 }
 
+/// Says how large a datagram may be (RFC 6891, section 6.2.3).
+fn sized(mut message: Message) -> Message {
+    let mut edns = Edns::new();
+    edns.set_max_payload(PAYLOAD);
+    message.set_edns(edns);
+    message
+}
+
 async fn over_udp(
     asked: &Message,
     packet: &[u8],
@@ -172,15 +198,31 @@ async fn over_udp(
     let socket = udp::open(server, 0)?;
     socket.send(packet).await.map_err(|e| dial::ended(&socket, &e, "send", server, start))?;
     let mut foreign = None;
-    let mut buffer = vec![0_u8; 1 << 16];
     loop {
-        match timeout_at(deadline, socket.recv(&mut buffer)).await {
-            Ok(Ok(read)) if buffer[..read].starts_with(&asked.metadata.id.to_be_bytes()) => {
-                return reply(asked, &buffer[..read], server);
+        match timeout_at(deadline, next(&socket)).await {
+            Ok(Ok(answer)) if answer.starts_with(&asked.metadata.id.to_be_bytes()) => {
+                return reply(asked, &answer, server);
             }
             Ok(Ok(_)) => foreign = Some(not_this(server, "it has the number of another question")),
             Ok(Err(error)) => return Err(dial::ended(&socket, &error, "read", server, start)),
             Err(_) => return Err(foreign.unwrap_or_else(|| silent(server, start))),
+        }
+    }
+}
+
+/// The next datagram, whole. The room for it is taken when it is there: many
+/// questions wait at once, and most of the waiting is for nothing.
+async fn next(socket: &UdpSocket) -> std::io::Result<Vec<u8>> {
+    loop {
+        socket.readable().await?;
+        let mut buffer = vec![0_u8; LARGEST];
+        match socket.try_recv(&mut buffer) {
+            Ok(read) => {
+                buffer.truncate(read);
+                return Ok(buffer);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
         }
     }
 }

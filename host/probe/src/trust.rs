@@ -3,6 +3,7 @@
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use seaworthy_model::Failure;
@@ -43,6 +44,30 @@ impl FromStr for Roots {
 }
 
 impl Roots {
+    /// These, and the authorities of a text in PEM. *Behaviour*: where the machine has no
+    /// roots of its own, the authorities alone; what `Nobody` judges stays so.
+    ///
+    /// # Errors
+    /// `tls-no-roots` when it holds no certificate, or one that cannot be used.
+    pub fn and(&self, pem: &[u8]) -> Result<Self, Failure> {
+        let wrong = |why: String| Failure::new("tls-no-roots", "tls", why);
+        let mut store = match self.store() {
+            Ok(None) => return Ok(Roots::Nobody),
+            Ok(Some(found)) => RootCertStore { roots: found.roots.clone() },
+            Err(_) => RootCertStore::empty(),
+        };
+        let mut count = 0;
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| wrong(format!("it is no PEM: {error}")))?;
+            store.add(certificate).map_err(|error| wrong(format!("a certificate cannot be used: {error}")))?;
+            count += 1;
+        }
+        if count == 0 {
+            return Err(wrong("it holds no certificate in PEM".into()));
+        }
+        Ok(Roots::Given(Arc::new(store)))
+    }
+
     /// The certificates, or `None` when nobody judges. Reads files for `Native`.
     ///
     /// # Errors

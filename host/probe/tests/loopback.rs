@@ -423,7 +423,7 @@ async fn a_connection_serves_again_where_it_is_kept() {
     let request = get(format!("http://{address}/"), "direct");
     let mut ways = Vec::new();
     for _ in 0..4 {
-        let seen = http::send_on(&request, &PermitAll, &ProxyEnvironment::default(), Some(&kept)).await;
+        let seen = http::send_on(&request, &PermitAll, &ProxyEnvironment::default(), &Roots::Native, Some(&kept)).await;
         let answer = seen.outcome.unwrap();
         assert_eq!(answer.body, b"ok");
         ways.push(answer.details.contains_key("connection"));
@@ -439,9 +439,12 @@ async fn a_kept_connection_is_no_way_around_the_grants() {
     let (address, _) = keeping(9).await;
     let kept = http::Connections::default();
     let request = get(format!("http://{address}/"), "direct");
-    http::send_on(&request, &PermitAll, &ProxyEnvironment::default(), Some(&kept)).await.outcome.unwrap();
+    http::send_on(&request, &PermitAll, &ProxyEnvironment::default(), &Roots::Native, Some(&kept))
+        .await
+        .outcome
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     let other = OnlyPort(1, Mutex::default());
-    let seen = http::send_on(&request, &other, &ProxyEnvironment::default(), Some(&kept)).await;
+    let seen = http::send_on(&request, &other, &ProxyEnvironment::default(), &Roots::Native, Some(&kept)).await;
     assert_eq!(seen.outcome.unwrap_err().kind, "denied");
 }

@@ -223,7 +223,8 @@ async fn quic_is_told_from_other_udp() {
     let silent = udp(|_| Vec::new()).await;
     let closed = closed().await;
     let targets = [quic, other, silent, closed].map(|address| address.to_string());
-    let seen = datagram::quic_versions(&targets, Duration::from_millis(600), &PermitAll).await;
+    let asked = targets.iter().map(|target| datagram::quic_versions(target, Duration::from_millis(600), &PermitAll));
+    let seen = futures::future::join_all(asked).await;
     assert_eq!(seen[0].outcome.as_ref().unwrap().received, [b"00000001".to_vec(), b"ff00001d".to_vec()]);
     let kinds: Vec<&str> = seen[1..].iter().map(|s| s.outcome.as_ref().unwrap_err().kind.as_str()).collect();
     assert_eq!(kinds, ["protocol", "timeout", "connection-refused"]);

@@ -4,7 +4,7 @@ use crate::answer::{Answer, Record};
 use crate::asked::Asked;
 use crate::body::{Read, read};
 use crate::conditional::CONDITIONS;
-use crate::flight::{Lead, Turn};
+use crate::flight::{self, Lead, Turn};
 use crate::headers::{selecting, strip_hop_by_hop, update};
 use crate::life::Life;
 use crate::proxy::{Index, MOST_REMEMBERED, Proxy, Reply, lock};
@@ -88,7 +88,7 @@ impl Proxy {
             None => CONDITIONS.iter().filter_map(|name| asked.headers().get(name)).map(|v| v.as_bytes()).collect(),
         };
         let name = self.keys.name(&[&[b"flight".as_slice(), asked.name.as_bytes()][..], &conditions].concat());
-        match self.flights.join(&name).await {
+        match flight::join(&self.flights, &name).await {
             Turn::Followed(Some(answer)) if self.selects(&asked, &answer) => {
                 self.serve(&asked, &answer, Outcome::Shared, None)
             }

@@ -1,18 +1,17 @@
 //! Equal requests under way share one.
 
 use crate::answer::Answer;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use futures::FutureExt as _;
+use seaworthy_cache::{Flight, Flights};
+use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// What came of it, for those who waited: an answer that may be shared, or that there
 /// is none.
-type Landed = Option<Arc<Answer>>;
-type State = Option<Landed>;
+pub(crate) type Landed = Option<Arc<Answer>>;
 
-/// The requests under way, by what makes two of them equal.
-#[derive(Default)]
-pub(crate) struct Flights(Mutex<HashMap<String, watch::Receiver<State>>>);
+/// The requests under way.
+pub(crate) type Requests = Arc<Flights<Landed>>;
 
 /// What somebody who asks is to do.
 pub(crate) enum Turn {
@@ -24,49 +23,49 @@ pub(crate) enum Turn {
 
 /// The duty to say what came; dropping it says that there is nothing to share.
 pub(crate) struct Lead {
-    flights: Arc<Flights>,
+    requests: Requests,
     name: String,
-    sender: watch::Sender<State>,
+    sender: Option<oneshot::Sender<Arc<Answer>>>,
+    /// Others can join for as long as somebody waits: the leader does.
+    _flight: Flight<Landed>,
 }
 
-impl Flights {
-    /// Joins the request called `name`, and waits for its end when it is under way.
-    pub(crate) async fn join(self: &Arc<Self>, name: &str) -> Turn {
-        let mut receiver = {
-            let mut under_way = self.lock();
-            match under_way.get(name) {
-                Some(receiver) => receiver.clone(),
-                None => {
-                    let (sender, receiver) = watch::channel(None);
-                    under_way.insert(name.to_owned(), receiver);
-                    return Turn::Lead(Lead { flights: Arc::clone(self), name: name.to_owned(), sender });
-                }
-            }
-        };
+/// Joins the request called `name`, and waits for its end when it is under way.
+pub(crate) async fn join(requests: &Requests, name: &str) -> Turn {
+    let mut lead = None;
+    let (flight, _) = requests.join(name, || {
+        let (sender, receiver) = oneshot::channel();
+        lead = Some(sender);
         // A leader that is gone without a word has nothing to share.
-        let landed = receiver.wait_for(Option::is_some).await.ok().and_then(|state| state.clone());
-        Turn::Followed(landed.flatten())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<State>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        receiver.map(Result::ok).boxed()
+    });
+    match lead {
+        Some(sender) => Turn::Lead(Lead {
+            requests: Arc::clone(requests),
+            name: name.to_owned(),
+            sender: Some(sender),
+            _flight: flight,
+        }),
+        None => Turn::Followed(flight.await),
     }
 }
 
 impl Lead {
     /// Ends the flight with an answer that whoever waits may have.
-    pub(crate) fn land(self, answer: Arc<Answer>) {
-        self.flights.lock().remove(&self.name);
-        self.sender.send_replace(Some(Some(answer)));
+    pub(crate) fn land(mut self, answer: Arc<Answer>) {
+        self.requests.forget(&self.name);
+        if let Some(sender) = self.sender.take() {
+            // Nobody may be waiting.
+            let _ = sender.send(answer);
+        }
     }
 }
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        let mut under_way = self.flights.lock();
         // After `land` the name may already be another flight's.
-        if under_way.get(&self.name).is_some_and(|known| known.same_channel(&self.sender.subscribe())) {
-            under_way.remove(&self.name);
+        if self.sender.is_some() {
+            self.requests.forget(&self.name);
         }
     }
 }
@@ -90,37 +89,34 @@ mod tests {
 
     #[tokio::test]
     async fn those_who_come_meanwhile_get_what_came() {
-        let flights = Arc::new(Flights::default());
-        let Turn::Lead(lead) = flights.join("a").await else { panic!("nobody else is there") };
+        let flights = Requests::default();
+        let Turn::Lead(lead) = join(&flights, "a").await else { panic!("nobody else is there") };
         let waiting: Vec<_> = (0..5)
             .map(|_| {
                 let flights = Arc::clone(&flights);
-                tokio::spawn(async move { matches!(flights.join("a").await, Turn::Followed(Some(_))) })
+                tokio::spawn(async move { matches!(join(&flights, "a").await, Turn::Followed(Some(_))) })
             })
             .collect();
         tokio::task::yield_now().await;
-        // The lock ends with its statement, before anybody joins.
-        assert!(flights.lock().contains_key("a"));
-        assert!(matches!(flights.join("b").await, Turn::Lead(_)), "another name is another flight");
+        assert!(matches!(join(&flights, "b").await, Turn::Lead(_)), "another name is another flight");
         lead.land(answer());
         for one in waiting {
             assert!(one.await.unwrap());
         }
-        assert!(!flights.lock().contains_key("a"));
-        assert!(matches!(flights.join("a").await, Turn::Lead(_)));
+        assert!(matches!(join(&flights, "a").await, Turn::Lead(_)));
     }
 
     #[tokio::test]
     async fn a_leader_that_is_lost_leaves_nobody_waiting() {
-        let flights = Arc::new(Flights::default());
-        let Turn::Lead(lead) = flights.join("a").await else { panic!("nobody else is there") };
+        let flights = Requests::default();
+        let Turn::Lead(lead) = join(&flights, "a").await else { panic!("nobody else is there") };
         let following = {
             let flights = Arc::clone(&flights);
-            tokio::spawn(async move { matches!(flights.join("a").await, Turn::Followed(None)) })
+            tokio::spawn(async move { matches!(join(&flights, "a").await, Turn::Followed(None)) })
         };
         tokio::task::yield_now().await;
         drop(lead);
         assert!(following.await.unwrap());
-        assert!(!flights.lock().contains_key("a"));
+        assert!(matches!(join(&flights, "a").await, Turn::Lead(_)), "the next one asks anew");
     }
 }

@@ -8,8 +8,6 @@ use hyper::http::request::Parts;
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use seaworthy_model::{Environment, Failure, PermitAll};
 use seaworthy_probe::Target;
 use seaworthy_probe::proxy::{Decision, Proxy, ProxyEnvironment, decide};
@@ -222,19 +220,13 @@ fn roots(authority: Option<&[u8]>) -> Result<Roots, UnusableOrigin> {
             store.extend(found.roots.iter().cloned());
         }
     }
-    if let Some(pem) = authority {
-        let wrong = |why: String| UnusableOrigin(format!("the file of the authority cannot be used: {why}"));
-        let mut count = 0;
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
-            store.add(certificate).map_err(|error| wrong(error.to_string()))?;
-            count += 1;
-        }
-        if count == 0 {
-            return Err(wrong("it holds no certificate in PEM".into()));
-        }
+    let known = Roots::Given(Arc::new(store));
+    match authority {
+        Some(pem) => known.and(pem).map_err(|failure| {
+            UnusableOrigin(format!("the file of the authority cannot be used: {}", failure.message))
+        }),
+        None => Ok(known),
     }
-    Ok(Roots::Given(Arc::new(store)))
 }
 
 fn late() -> Failure {

@@ -4,7 +4,7 @@ use crate::answer::Answer;
 use crate::asked::Asked;
 use crate::body::{Body, empty, full, streamed};
 use crate::conditional::{Part, not_modified, part};
-use crate::flight::Flights;
+use crate::flight::Requests;
 use crate::headers::{CACHE, strip_hop_by_hop, strip_momentary};
 use crate::keys::Keys;
 use crate::life::Life;
@@ -32,7 +32,7 @@ pub struct Proxy {
     pub(crate) origin: Origin,
     pub(crate) keys: Arc<Keys>,
     pub(crate) shelf: Arc<Shelf>,
-    pub(crate) flights: Arc<Flights>,
+    pub(crate) flights: Requests,
     pub(crate) stats: Arc<Stats>,
     pub(crate) options: Options,
     /// By which it knows its own requests again.

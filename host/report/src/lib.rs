@@ -32,4 +32,4 @@ pub use compare::{compare, relation};
 pub use human::{HumanOptions, Style, compared_human, human};
 pub use json::{ReadError, json, read, schema};
 pub use junit::{JunitError, WarnAs, junit};
-pub use redact::{RedactError, RedactMode, RedactRules, Redactor};
+pub use redact::{RedactError, RedactMode, RedactRules, Redactions, Redactor};

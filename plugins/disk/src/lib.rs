@@ -6,10 +6,12 @@
 
 mod record;
 
-use record::Record;
-use seaworthy_adapter_sdk::{Adapter, Blob, CacheError, Capability, Config, Entry, Life, now_ms, storage};
+use seaworthy_adapter_sdk::{Adapter, Blob, CacheError, Capability, Config, Entry, Life, Record, now_ms, storage};
 
 seaworthy_adapter_sdk::descriptor!();
+
+/// Bytes of a value at most: the host hands no more over at once.
+const MAX_VALUE_BYTES: u64 = 32 << 20;
 
 struct Disk {
     default_ttl: Option<u64>,
@@ -25,7 +27,8 @@ impl Adapter for Disk {
             .with_property("private")
             .with_property("durable")
             .with_property("expiring")
-            .with_property("concurrent");
+            .with_property("concurrent")
+            .with_limit("max-value-bytes", MAX_VALUE_BYTES);
         Ok((Self { default_ttl }, capability))
     }
 
@@ -40,9 +43,13 @@ impl Adapter for Disk {
     }
 
     fn put(&mut self, key: &str, value: Blob) -> Result<(), CacheError> {
+        if value.bytes.len() as u64 > MAX_VALUE_BYTES {
+            let message = format!("the value has {} bytes, and this tier takes {MAX_VALUE_BYTES}", value.bytes.len());
+            return Err(CacheError::too_large("put", message).with("max-value-bytes", MAX_VALUE_BYTES.to_string()));
+        }
         let life = Life::starting(now_ms(), value.created, value.ttl, self.default_ttl)?;
         let record = Record { life, metadata: value.metadata, bytes: value.bytes };
-        storage::put(key, &record.encode(key)?)
+        storage::put(key, &record::encode(key, &record)?)
     }
 
     fn stat(&mut self, key: &str) -> Result<Option<Entry>, CacheError> {
@@ -83,7 +90,7 @@ impl Adapter for Disk {
 /// The record of `key`. An expired one is removed, and is a miss.
 fn read(operation: &str, key: &str, now: u64) -> Result<Option<Record>, CacheError> {
     let Some(file) = storage::get(key).map_err(|error| error.during(operation))? else { return Ok(None) };
-    let record = Record::decode(operation, key, &file)?;
+    let record = record::decode(operation, key, file)?;
     record.life.check_clock(operation, now)?;
     if record.life.is_over(now) {
         storage::delete(key).map_err(|error| error.during(operation))?;

@@ -20,9 +20,8 @@ use index::Index;
 use ipfs_client::content;
 use node::{MOST_RECORD, Node};
 use pointer::Pointer;
-use record::Record;
 use remote::Remote;
-use seaworthy_adapter_sdk::{Adapter, Blob, CacheError, Capability, Config, Entry, Life, now_ms};
+use seaworthy_adapter_sdk::{Adapter, Blob, CacheError, Capability, Config, Entry, Life, Record, now_ms};
 
 seaworthy_adapter_sdk::descriptor!();
 
@@ -84,7 +83,7 @@ impl Adapter for Ipfs {
             Err(trouble) => return Err(trouble.error("get", "cat").with("cid", pointer.cid.to_string())),
             Ok(record) => (pointer, record),
         };
-        let record = checked(key, &pointer, &record)?;
+        let record = checked(key, &pointer, record)?;
         record.life.check_clock("get", now)?;
         if record.life.is_over(now) {
             return Ok(None);
@@ -110,7 +109,7 @@ impl Adapter for Ipfs {
             return Err(too_large("key", key.len() as u64, "max-key-bytes", MOST_KEY as u64));
         }
         let life = Life::starting(now, value.created, value.ttl, self.default_ttl)?;
-        let record = Record { life, metadata: value.metadata, bytes: value.bytes }.encode(key)?;
+        let record = record::encode(key, &Record { life, metadata: value.metadata, bytes: value.bytes })?;
         let length = record.len() as u64;
         if length > MOST_RECORD {
             return Err(too_large("value with its metadata", length, "max-record-bytes", MOST_RECORD));
@@ -199,15 +198,15 @@ impl Ipfs {
 }
 
 /// The record, if it is what the index names.
-fn checked(key: &str, pointer: &Pointer, bytes: &[u8]) -> Result<Record, CacheError> {
-    if content::root(bytes) != Some(pointer.cid) {
+fn checked(key: &str, pointer: &Pointer, bytes: Vec<u8>) -> Result<Record, CacheError> {
+    if content::root(&bytes) != Some(pointer.cid) {
         let message = format!(
             "the node answered with bytes that are not those of {}; store the value again, and do not trust this node",
             pointer.cid
         );
         return Err(CacheError::integrity("get", message).with("reason", "cid").with("cid", pointer.cid.to_string()));
     }
-    Record::decode(key, bytes)
+    record::decode(key, bytes)
 }
 
 fn read_only(operation: &str) -> CacheError {
@@ -229,7 +228,8 @@ mod tests {
 
     fn stored(key: &str) -> (Pointer, Vec<u8>) {
         let life = Life { created: 1, deadline: None };
-        let bytes = Record { life, metadata: Vec::new(), bytes: b"value".to_vec() }.encode(key).unwrap();
+        let record = Record { life, metadata: Vec::new(), bytes: b"value".to_vec() };
+        let bytes = record::encode(key, &record).unwrap();
         let cid = content::root(&bytes).unwrap();
         (Pointer { version: 1, life, size: 5, length: bytes.len() as u64, cid }, bytes)
     }
@@ -237,16 +237,16 @@ mod tests {
     #[test]
     fn only_the_content_of_the_cid_is_a_value() {
         let (pointer, bytes) = stored("key");
-        assert_eq!(checked("key", &pointer, &bytes).unwrap().bytes, b"value");
+        assert_eq!(checked("key", &pointer, bytes.clone()).unwrap().bytes, b"value");
         for at in 0..bytes.len() {
             let mut lie = bytes.clone();
             lie[at] ^= 0x80;
-            assert_eq!(checked("key", &pointer, &lie).unwrap_err().kind, "integrity");
+            assert_eq!(checked("key", &pointer, lie).unwrap_err().kind, "integrity");
         }
-        assert_eq!(checked("key", &pointer, &bytes[1..]).unwrap_err().kind, "integrity");
-        assert_eq!(checked("key", &pointer, b"").unwrap_err().kind, "integrity");
+        assert_eq!(checked("key", &pointer, bytes[1..].to_vec()).unwrap_err().kind, "integrity");
+        assert_eq!(checked("key", &pointer, Vec::new()).unwrap_err().kind, "integrity");
         let (other, whole) = stored("other");
-        let error = checked("key", &other, &whole).unwrap_err();
+        let error = checked("key", &other, whole).unwrap_err();
         assert_eq!(
             (error.kind.as_str(), error.context[0].1.as_str()),
             ("integrity", "record"),

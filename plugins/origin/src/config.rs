@@ -3,7 +3,9 @@ use seaworthy_adapter_sdk::{CacheError, Config};
 
 const DEFAULT_TIMEOUT_MS: u32 = 8_000;
 /// What the host reads of a body at most.
-const MOST_BYTES: u32 = 4 << 20;
+const DEFAULT_BYTES: u32 = 4 << 20;
+/// The host reads no longer bodies.
+const MOST_BYTES: u32 = 32 << 20;
 
 /// How the API is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +31,7 @@ impl Settings {
             base,
             token: config.text("credentials.token").map(str::to_owned),
             timeout_ms: bounded("timeout-ms", DEFAULT_TIMEOUT_MS)?,
-            max_bytes: bounded("max-bytes", MOST_BYTES)?.min(MOST_BYTES),
+            max_bytes: bounded("max-bytes", DEFAULT_BYTES)?.min(MOST_BYTES),
             default_ttl: config.seconds("default-ttl")?,
             keep_private: config.text("keep-private") == Some("true"),
         })
@@ -45,7 +47,7 @@ mod tests {
         let text = r#"{"url":"https://ghe/api/v3/","credentials":{"token":"t"},"timeout-ms":5,"keep-private":true}"#;
         let settings = Settings::read(&Config::parse(text).unwrap()).unwrap();
         assert_eq!((settings.base.as_str(), settings.token.as_deref()), ("https://ghe/api/v3", Some("t")));
-        assert_eq!((settings.timeout_ms, settings.max_bytes, settings.keep_private), (5, MOST_BYTES, true));
+        assert_eq!((settings.timeout_ms, settings.max_bytes, settings.keep_private), (5, DEFAULT_BYTES, true));
     }
 
     #[test]

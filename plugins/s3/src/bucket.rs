@@ -6,7 +6,7 @@ use seaworthy_adapter_sdk::http;
 use seaworthy_adapter_sdk::{CacheError, now_ms};
 
 /// Bytes of a value at most: the host reads no longer bodies.
-pub(crate) const MAX_VALUE_BYTES: u32 = 4 << 20;
+pub(crate) const MAX_VALUE_BYTES: u32 = 32 << 20;
 
 /// A store with the labels of its secrets.
 #[derive(Clone, Debug)]
@@ -56,26 +56,36 @@ impl Bucket {
         operation: &str,
         requests: [Request; N],
     ) -> Result<[Result<Answer, CacheError>; N], CacheError> {
-        let mut ready = Vec::with_capacity(N);
+        let mut answers = self.send_each(operation, requests)?.into_iter();
+        Ok(std::array::from_fn(|_| answers.next().unwrap_or_else(|| Err(unanswered(operation)))))
+    }
+
+    /// Sends any number of requests at once; as many answers come back.
+    ///
+    /// # Errors
+    /// As [`send_all`](Self::send_all).
+    pub(crate) fn send_each(
+        &self,
+        operation: &str,
+        requests: impl IntoIterator<Item = Request>,
+    ) -> Result<Vec<Result<Answer, CacheError>>, CacheError> {
+        let mut ready = Vec::new();
         for request in requests {
             let signed = self.store.sign(request, now_ms(), &mut Host(&self.labels));
             ready.push(self.authorized(signed.map_err(|failure| error::of_failure(operation, &self.store, &failure))?));
         }
         let mut seen = authorized_http::send(&ready).into_iter();
-        Ok(std::array::from_fn(|_| match seen.next() {
-            Some(seen) => match seen.outcome {
-                Ok(response) => Ok(Answer {
-                    status: response.status,
-                    headers: response.headers,
-                    body: response.body,
-                    truncated: response.truncated,
-                }),
-                Err(failure) => Err(error::of_failure(operation, &self.store, &failure)),
-            },
-            None => {
-                Err(CacheError::new("other", "permanent", operation, "the host answered fewer requests than were sent"))
-            }
-        }))
+        let answer = |_| match seen.next().map(|seen| seen.outcome) {
+            Some(Ok(response)) => Ok(Answer {
+                status: response.status,
+                headers: response.headers,
+                body: response.body,
+                truncated: response.truncated,
+            }),
+            Some(Err(failure)) => Err(error::of_failure(operation, &self.store, &failure)),
+            None => Err(unanswered(operation)),
+        };
+        Ok(ready.iter().map(answer).collect())
     }
 
     fn authorized(&self, signed: Signed) -> Authorized {
@@ -143,6 +153,10 @@ impl Vault for Host<'_> {
         let pieces: Vec<credentials::Piece> = pieces.iter().map(|piece| self.0.piece(piece)).collect();
         digest(credentials::sha256(&pieces)?)
     }
+}
+
+fn unanswered(operation: &str) -> CacheError {
+    CacheError::new("other", "permanent", operation, "the host answered fewer requests than were sent")
 }
 
 fn digest(bytes: Vec<u8>) -> Result<[u8; 32], error::Failure> {

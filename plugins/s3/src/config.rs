@@ -37,6 +37,9 @@ impl Settings {
         })?;
         let names = Names::below(config.text("prefix").unwrap_or(DEFAULT_PREFIX));
         let names = names.map_err(|why| wrong("prefix", format!("keys cannot be kept below this prefix: {why}")))?;
+        let most = config.number("max-name-bytes")?.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+        let names = names.at_most(most.unwrap_or(s3_client::MAX_NAME_BYTES));
+        let names = names.map_err(|why| wrong("max-name-bytes", why))?;
         let timeout = config.number("timeout-ms")?;
         let timeout_ms = timeout.map_or(DEFAULT_TIMEOUT_MS, |timeout| u32::try_from(timeout).unwrap_or(u32::MAX));
         Ok(Self {
@@ -97,6 +100,12 @@ mod tests {
         assert_eq!(bare.bucket.store().access(), Access::Anonymous);
         assert_eq!(bare.bucket.store().authority(), "cache.s3.us-east-1.amazonaws.com");
         assert_eq!(bare.names.prefix(), "seaworthy/");
+        let key = "k".repeat(200);
+        let shortened = |json: &str| {
+            let names = read(json).unwrap().names;
+            names.is_shortened(&names.name(&key).unwrap())
+        };
+        assert!(!shortened(r#"{"bucket":"cache"}"#) && shortened(r#"{"bucket":"cache","max-name-bytes":150}"#));
         assert_eq!(read(r#"{"bucket":"cache","prefix":""}"#).unwrap().names.prefix(), "");
     }
 
@@ -108,6 +117,8 @@ mod tests {
             (r#"{"bucket":"cache","url":"minio"}"#, "configuration", "url"),
             (r#"{"bucket":"cache","region":"a b"}"#, "configuration", "region"),
             (r#"{"bucket":"cache","prefix":"a/../b"}"#, "configuration", "prefix"),
+            (r#"{"bucket":"cache","max-name-bytes":79}"#, "configuration", "max-name-bytes"),
+            (r#"{"bucket":"cache","max-name-bytes":1025}"#, "configuration", "max-name-bytes"),
             (r#"{"bucket":"cache","credentials":{"key":"k"}}"#, "unauthenticated", "AWS_SECRET_ACCESS_KEY"),
             (r#"{"bucket":"cache","credentials":{"secret":"s"}}"#, "unauthenticated", "AWS_ACCESS_KEY_ID"),
         ] {

@@ -11,7 +11,7 @@ mod opening;
 
 use bucket::{Bucket, MAX_VALUE_BYTES};
 use config::Settings;
-use s3_client::{Answer, Damage, FaultKind, Listing, Names, Record, Request};
+use s3_client::{Answer, Damage, FaultKind, Listed, Listing, Names, Record, Request};
 use seaworthy_adapter_sdk::{Adapter, Blob, CacheError, Capability, Config, Entry, Life, now_ms};
 
 seaworthy_adapter_sdk::descriptor!();
@@ -20,6 +20,8 @@ seaworthy_adapter_sdk::descriptor!();
 const PAGE: u32 = 1000;
 /// Pages that one call reads at most: a bucket full of other things has no end.
 const PAGES: u32 = 100;
+/// Objects with shortened names that are asked for their keys at once.
+const ASKED: usize = 16;
 
 struct S3 {
     bucket: Bucket,
@@ -43,12 +45,12 @@ impl Adapter for S3 {
             .with_property("expiring")
             .with_property("concurrent")
             .with_limit("max-value-bytes", u64::from(MAX_VALUE_BYTES))
-            .with_limit("max-key-bytes", settings.names.most() as u64)
+            .with_limit("max-key-bytes", s3_client::MAX_KEY_BYTES as u64)
             .with_limit("max-metadata-bytes", s3_client::MAX_METADATA_BYTES as u64);
         Ok((Self { bucket, names: settings.names, default_ttl: settings.default_ttl }, capability))
     }
 
-    /// *Behaviour*: under a key too long for S3 there can be nothing, so that is a miss.
+    /// *Behaviour*: under a key that is too long there can be nothing, so that is a miss.
     fn get(&mut self, key: &str) -> Result<Option<Blob>, CacheError> {
         let Ok(name) = self.names.name(key) else { return Ok(None) };
         let Some(answer) = self.look("get", Request::get(&name))? else { return Ok(None) };
@@ -77,11 +79,11 @@ impl Adapter for S3 {
             return Err(too_large(message, "max-value-bytes", most));
         }
         let name = self.names.name(key);
-        let name = name.map_err(|error| too_large(error.to_string(), "max-key-bytes", self.names.most()))?;
+        let name = name.map_err(|error| too_large(error.to_string(), "max-key-bytes", s3_client::MAX_KEY_BYTES))?;
         let life = Life::starting(now_ms(), value.created, value.ttl, self.default_ttl)?;
         let record =
             Record { created: life.created, deadline: life.deadline, metadata: value.metadata, bytes: value.bytes };
-        let headers = record.headers(key);
+        let headers = record.headers(key, self.names.is_shortened(&name));
         let headers = headers
             .map_err(|error| too_large(error.to_string(), "max-metadata-bytes", s3_client::MAX_METADATA_BYTES))?;
         let answer = self.bucket.send("put", Request::put_record(&name, record, headers))?;
@@ -123,39 +125,77 @@ impl Adapter for S3 {
     }
 
     /// *Behaviour*: a listing does not tell the life of its objects, so values that are
-    /// over and not yet removed are among them. Objects of others are passed over.
+    /// over and not yet removed are among them. Objects of others are passed over. Those
+    /// with shortened names come last, as each has to be asked for its key.
     fn list(&mut self, prefix: &str, limit: u32) -> Result<Vec<Entry>, CacheError> {
-        let beginning = self.names.beginning(prefix);
-        let (mut entries, mut continuation) = (Vec::new(), None::<String>);
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        if most == 0 {
-            return Ok(entries);
-        }
-        for _ in 0..PAGES {
-            let answer =
-                self.bucket.send("list", Request::list(&beginning, PAGE.min(limit), continuation.as_deref()))?;
-            let page = Listing::read(&answer).map_err(|fault| self.bucket.explain("list", &fault))?;
-            for object in page.objects {
-                let Some(key) = self.names.key(&object.name).filter(|key| key.starts_with(prefix)) else { continue };
-                let entry = Entry::new(key, object.size);
-                entries.push(match object.modified {
-                    Some(modified) => entry.with("modified", modified),
-                    None => entry,
-                });
-                if entries.len() == most {
-                    return Ok(entries);
+        let (mut entries, mut shortened) = (Vec::new(), Vec::new());
+        let (plain, apart) = (self.names.beginning(prefix), self.names.shortened_beginning(prefix));
+        if most > 0 {
+            self.pages(&plain, PAGE.min(limit), |object| {
+                match self.names.key(&object.name).filter(|key| key.starts_with(prefix)) {
+                    Some(key) => entries.push(entry(key, object)),
+                    None if self.names.is_shortened(&object.name) => shortened.push(object),
+                    None => {}
                 }
+                entries.len() < most
+            })?;
+        }
+        // Without a prefix they were among the others.
+        if entries.len() < most && !apart.starts_with(&plain) {
+            self.pages(&apart, PAGE, |object| {
+                shortened.extend(self.names.is_shortened(&object.name).then_some(object));
+                true
+            })?;
+        }
+        let mut shortened = shortened.into_iter();
+        while entries.len() < most {
+            let asked: Vec<Listed> = shortened.by_ref().take(ASKED).collect();
+            if asked.is_empty() {
+                break;
             }
-            continuation = page.continuation;
-            if continuation.is_none() {
-                return Ok(entries);
+            let told = self.bucket.send_each("list", asked.iter().map(|object| Request::head(&object.name)))?;
+            for (object, answer) in asked.into_iter().zip(told) {
+                let answer = answer?;
+                let key = if answer.is_success() { Record::key(&answer) } else { self.gone(&answer)? };
+                let key = key.filter(|key| self.names.name(key).as_ref() == Ok(&object.name));
+                entries.extend(key.filter(|key| key.starts_with(prefix)).map(|key| entry(key, object)));
             }
         }
+        entries.truncate(most);
         Ok(entries)
     }
 }
 
 impl S3 {
+    /// Hands over the objects whose names begin with `beginning`, as long as more are wanted,
+    /// read in pages of so many.
+    fn pages(&self, beginning: &str, page: u32, mut wants_more: impl FnMut(Listed) -> bool) -> Result<(), CacheError> {
+        let mut continuation = None::<String>;
+        for _ in 0..PAGES {
+            let answer = self.bucket.send("list", Request::list(beginning, page, continuation.as_deref()))?;
+            let listing = Listing::read(&answer).map_err(|fault| self.bucket.explain("list", &fault))?;
+            for object in listing.objects {
+                if !wants_more(object) {
+                    return Ok(());
+                }
+            }
+            continuation = listing.continuation;
+            if continuation.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// That an object was removed after it was listed is nothing wrong.
+    fn gone(&self, answer: &Answer) -> Result<Option<String>, CacheError> {
+        match self.bucket.kind(answer) {
+            FaultKind::NoSuchKey | FaultKind::Absent => Ok(None),
+            _ => Err(self.bucket.fault("list", answer)),
+        }
+    }
+
     /// The object that a request asks for; `None` where the store says that there is none.
     fn look(&mut self, operation: &str, request: Request) -> Result<Option<Answer>, CacheError> {
         let answer = self.bucket.send(operation, request)?;
@@ -166,6 +206,14 @@ impl S3 {
             FaultKind::NoSuchKey => Ok(None),
             _ => Err(self.bucket.fault(operation, &answer)),
         }
+    }
+}
+
+fn entry(key: String, object: Listed) -> Entry {
+    let entry = Entry::new(key, object.size);
+    match object.modified {
+        Some(modified) => entry.with("modified", modified),
+        None => entry,
     }
 }
 

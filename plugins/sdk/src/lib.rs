@@ -40,6 +40,7 @@ mod adapter;
 mod config;
 mod json;
 mod life;
+pub mod record;
 mod values;
 
 /// Generated from `wit/`.
@@ -73,6 +74,7 @@ pub use bindings::seaworthy::kit::{clock, log, random};
 pub use bindings::seaworthy::net::http;
 pub use config::Config;
 pub use life::{Life, MAX_SKEW_MS};
+pub use record::Record;
 
 /// Milliseconds since 1970-01-01T00:00:00Z, by the host's clock.
 #[must_use]

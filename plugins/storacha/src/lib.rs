@@ -20,8 +20,8 @@ mod service;
 use config::Settings;
 use gateway::{Answer, Gateway};
 use index::{Index, Known};
-use record::Record;
-use seaworthy_adapter_sdk::{Adapter, Blob, CacheError, Capability, Config, Entry, Life, now_ms};
+use record::Stored;
+use seaworthy_adapter_sdk::{Adapter, Blob, CacheError, Capability, Config, Entry, Life, Record, now_ms};
 use service::Service;
 use std::collections::BTreeMap;
 use storacha_client::{Cid, Page, Task, car_cid, shards_of};
@@ -108,8 +108,8 @@ impl Adapter for Storacha {
         }
         let life = Life::starting(now, value.created, value.ttl, self.default_ttl)?;
         let size = value.bytes.len() as u64;
-        let record = Record { stored: now, life, metadata: value.metadata, bytes: value.bytes };
-        let blob = record.encode(key)?;
+        let record = Record { life, metadata: value.metadata, bytes: value.bytes };
+        let blob = Stored { at: now, record }.encode(key)?;
         if blob.len() > MAX_BLOB_BYTES {
             return Err(too_large(format!(
                 "the value takes {} bytes with its metadata, and at most {MAX_BLOB_BYTES} are stored as one block",
@@ -214,10 +214,10 @@ impl Storacha {
     /// removed, and is a miss.
     fn find(&self, operation: &str, key: &str, now: u64) -> Result<Option<Record>, CacheError> {
         let mut gone = None;
-        let mut found = None;
+        let mut found: Option<([u8; 32], Stored)> = None;
         let mut looks = 0;
         if let Some(known) = self.known(operation, key)? {
-            found = self.fetch(operation, key, &known.digest)?.map(|record| (known.digest, record));
+            found = self.fetch(operation, key, &known.digest)?.map(|stored| (known.digest, stored));
             gone = found.is_none().then_some(known.digest);
         }
         if found.is_none()
@@ -238,10 +238,10 @@ impl Storacha {
                         continue;
                     }
                     // Of several blobs all but the newest were overwritten.
-                    if let Some(record) = self.fetch(operation, key, &digest)?
-                        && found.as_ref().is_none_or(|(_, newest)| record.stored > newest.stored)
+                    if let Some(stored) = self.fetch(operation, key, &digest)?
+                        && found.as_ref().is_none_or(|(_, newest)| stored.at > newest.at)
                     {
-                        found = Some((digest, record));
+                        found = Some((digest, stored));
                     }
                 }
                 looks += 1;
@@ -251,7 +251,7 @@ impl Storacha {
                 before = Some(shards);
             }
         }
-        let Some((digest, record)) = found else {
+        let Some((digest, Stored { at, record })) = found else {
             if let (Some(_), Some(index)) = (gone, &self.index) {
                 index.delete(operation, key)?;
             }
@@ -268,7 +268,7 @@ impl Storacha {
         }
         if let Some(index) = &self.index {
             let size = record.bytes.len() as u64;
-            index.learn(operation, key, &Known { digest, size, life: record.life, stored: record.stored })?;
+            index.learn(operation, key, &Known { digest, size, life: record.life, stored: at })?;
         }
         Ok(Some(record))
     }
@@ -276,9 +276,9 @@ impl Storacha {
     /// The record in a blob; `None` when the space does not hold the blob any more.
     ///
     /// *Behaviour*: a gateway that does not find a blob proves nothing: the space is asked.
-    fn fetch(&self, operation: &str, key: &str, digest: &[u8; 32]) -> Result<Option<Record>, CacheError> {
+    fn fetch(&self, operation: &str, key: &str, digest: &[u8; 32]) -> Result<Option<Stored>, CacheError> {
         match self.gateway.read(operation, digest)? {
-            Answer::Blob(blob) => Record::decode(operation, key, &blob).map(Some),
+            Answer::Blob(blob) => Stored::decode(operation, key, &blob).map(Some),
             Answer::NotFound => match &self.service {
                 Some(service) if !service.holds(operation, digest)? => Ok(None),
                 Some(_) => Err(self.gateway.lags(operation, digest)),
@@ -332,7 +332,7 @@ impl Storacha {
         for shard in shards {
             let Ok(digest) = <[u8; 32]>::try_from(shard.hash().digest()) else { continue };
             if let Answer::Blob(blob) = self.gateway.read("list", &digest)? {
-                let key = Record::key(&blob).filter(|key| name::root(key).is_ok_and(|own| own == root));
+                let key = Stored::key(&blob).filter(|key| name::root(key).is_ok_and(|own| own == root));
                 if key.is_some() {
                     return Ok(key);
                 }

@@ -45,7 +45,11 @@ pub struct World {
 }
 
 impl World {
-    pub(super) fn build(bench: &Arc<Bench>, topology: Topology) -> Result<Self> {
+    /// A place without anything in it; scenes get theirs.
+    ///
+    /// # Errors
+    /// It cannot be made here.
+    pub fn build(bench: &Arc<Bench>, topology: Topology) -> Result<Self> {
         let folder = scratch()?;
         let mut world = Self {
             kept: Vec::new(),

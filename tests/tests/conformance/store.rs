@@ -24,6 +24,8 @@ pub(crate) struct Running {
     pub(crate) known: Option<(String, Vec<u8>)>,
     pub(crate) listed: Option<u32>,
     pub(crate) faults: BTreeMap<Fault, Breakage>,
+    /// Cases in which the server itself is known to go wrong, and how.
+    pub(crate) deviations: BTreeMap<&'static str, &'static str>,
 }
 
 /// How a relay is put before the server.
@@ -56,7 +58,7 @@ impl Running {
     /// said already.
     pub(crate) fn new(place: Place) -> Self {
         let faults = BTreeMap::from([(Fault::Denied, Breakage::At(place.without_grants()))]);
-        Self { place, through: None, known: None, listed: None, faults }
+        Self { place, through: None, known: None, listed: None, faults, deviations: BTreeMap::new() }
     }
 
     /// What a store behind HTTP/1.1 without TLS can suffer on the way.
@@ -97,6 +99,13 @@ impl Running {
     /// Why these faults cannot be here.
     pub(crate) fn without(self, faults: &[Fault], why: &'static str) -> Self {
         faults.iter().fold(self, |running, fault| running.with(*fault, Breakage::Cannot(why)))
+    }
+
+    /// A case that the server itself, and not the adapter, gets wrong, with how it does. It
+    /// is no trial, and is named at the end.
+    pub(crate) fn deviating(mut self, case: &'static str, how: &'static str) -> Self {
+        self.deviations.insert(case, how);
+        self
     }
 
     /// A value that is there, for a store that only reads.

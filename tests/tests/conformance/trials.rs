@@ -103,6 +103,10 @@ fn of(store: &Store, running: &Arc<Running>, capability: &Capability, notes: &mu
     };
     let mut trials = vec![trial("opens", Box::new(opens))];
     for case in cases() {
+        if let Some(how) = running.deviations.get(case.name) {
+            notes.push(format!("{}: deviates in {}: {how}", store.name, case.name));
+            continue;
+        }
         let obstacle = block_on(async {
             let session = running.place.session()?;
             Ok(case.obstacle(&subject(backend(&session, &running.place)?, capability, running, case.name)))

@@ -67,6 +67,8 @@ fn untouched(lab: &Lab) -> Result<()> {
     let names = || -> Result<String> {
         Ok(lab.docker(["ps", "--all", "--format", "{{.Names}}"]).run()?.exits(0)?.stdout.clone())
     };
+    // It writes files of its own when it starts.
+    container.first_line()?;
     let before = names()?;
     let changed = || -> Result<String> { Ok(lab.docker(["diff", container.name()]).run()?.exits(0)?.stdout.clone()) };
     let as_started = changed()?;

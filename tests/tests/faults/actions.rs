@@ -19,7 +19,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
 fn policy(world: &mut World, targets: &str, with: &str) {
     world.policy(&format!(
         "[[check]]\nid = \"ci.actions\"\nuse = \"bundled:ci/actions\"\ntarget = [{targets}]\nseverity = \"major\"\n\
-         timeout = \"15s\"\nwith = {{ {with} }}\n[gate]\nmax-warnings = 0\n"
+         timeout = \"15s\"\nwith = {{ {with} }}\n"
     ));
     world.env("GITHUB_ACTIONS", "true");
     world.env("GITHUB_REPOSITORY", "acme/app");
@@ -78,7 +78,7 @@ fn services() -> Vec<Scene> {
             world.env("container", "docker");
             world.env("SERVICE_URL", &format!("http://web.lab.test:{port}/"));
             world.policy(&format!(
-                "[vars]\nservice = {{ env = \"SERVICE_URL\", type = \"url\" }}\n\
+                "[vars.service]\nenv = \"SERVICE_URL\"\ntype = \"url\"\n\
                  [targets.web]\nkind = \"http\"\nurl = \"${{service}}\"\n\
                  [targets.services]\nkind = \"service\"\naddresses = [\"web.lab.test:{port}\"]\n"
             ));

@@ -56,20 +56,6 @@ pub(crate) fn scenes() -> Vec<Scene> {
         },
         Scene {
             needs: &[Need::Program("prlimit")],
-            setup: |world| {
-                limits_only(world)?;
-                Ok(world.through(&["prlimit", "--nofile=65536:65536"]))
-            },
-            // Descriptors that are inherited count like those that were opened.
-            inject: |world| {
-                let open = "n=3; while [ $n -lt 1000 ]; do eval \"exec $n</dev/null\" || exit 98; n=$((n+1)); done; exec \"$@\"";
-                Ok(world.through(&["prlimit", "--nofile=1040:1040", "bash", "-c", open, "bash"]))
-            },
-            remedy: |world| Ok(world.through(&["prlimit", "--nofile=65536:65536"])),
-            ..here("limits/descriptors-used-up", &["F58"], &["limits.files"])
-        },
-        Scene {
-            needs: &[Need::Program("prlimit")],
             inject: |world| Ok(world.through(&["prlimit", "--nproc=20:20"])),
             remedy: |world| Ok(world.through(&[])),
             ..here("limits/few-processes", &[], &["limits.processes"])

@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result};
 use seaworthy_tests::PeerOptions;
 use seaworthy_tests::faults::{Scene, Topology, World};
-use seaworthy_tests::lab::{SECRET, Wire};
+use seaworthy_tests::lab::Wire;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -113,16 +113,21 @@ fn twins(world: &mut World, alike: bool) -> Result<()> {
 /// A peer that announces an address, and the check that climbs further.
 fn announcing(world: &mut World, announced: Option<&str>, dial_back: bool) -> Result<()> {
     world.policy(&format!(
-        "[run]\nallow-writes = true\n[[check]]\nid = \"p2p.sharing\"\nuse = \"bundled:p2p/sharing\"\ntarget = \"p2p\"\n\
+        "[[check]]\nid = \"p2p.sharing\"\nuse = \"bundled:p2p/sharing\"\ntarget = \"p2p\"\n\
          severity = \"critical\"\ntimeout = \"20s\"\n\
-         with = {{ canary-bytes = 0, propagation-ms = 0, dial-back = {dial_back} }}\n[gate]\nmax-warnings = 0\n"
+         with = {{ canary-bytes = 0, propagation-ms = 0, dial-back = {dial_back} }}\n"
     ));
-    let mut options = PeerOptions::on(&format!("/ip4/{}/tcp/0", world.address()?));
+    // What it announces is no way to it: the runner has the address that it listens on.
+    let here = format!("/ip4/{}/tcp/{}", world.address()?, world.free_port()?);
+    let mut options = PeerOptions::on(&here);
     if let Some(announced) = announced {
         options.arguments = vec!["--announce".into(), announced.into()];
     }
     world.serve_peer_with(options)?;
-    world.use_own_peer()
+    let address = format!("{here}/p2p/{}", world.peer()?.id());
+    world.use_peers(&[&address]);
+    world.without_suite();
+    Ok(())
 }
 
 fn told() -> Vec<Scene> {
@@ -186,7 +191,7 @@ impl Drop for OtherRunner {
 fn initialization(world: &mut World, with: &str) {
     world.policy(&format!(
         "[[check]]\nid = \"cache.initialization\"\nuse = \"bundled:cache/initialization\"\nseverity = \"critical\"\n\
-         with = {{ {with} }}\n[gate]\nmax-warnings = 0\n"
+         with = {{ {with} }}\n"
     ));
 }
 
@@ -197,8 +202,9 @@ fn runners() -> Vec<Scene> {
                 initialization(world, "need = 1");
                 let port = world.free_port()?;
                 world.keep("port", port);
-                world.env("CACHE_ENABLE_P2P", "true");
-                world.env("CACHE_BACKENDS", "memory");
+                world.serve_peer()?;
+                world.without_suite();
+                world.env("CACHE_BACKENDS", "p2p");
                 world.env("RUNNER_NAME", "runner-1");
                 world.env("CACHE_LISTEN_PORT", &port.to_string());
                 Ok(())
@@ -220,7 +226,7 @@ fn runners() -> Vec<Scene> {
             setup: |world| {
                 initialization(world, "need-fallback = true");
                 world.serve_peer()?;
-                world.env("CACHE_P2P_SHARED_SECRET", SECRET);
+                world.without_suite();
                 let folder = world.folder().join("cache");
                 world.env("CACHE_DIR", &folder.display().to_string());
                 world.env("CACHE_BACKENDS", "p2p,disk");

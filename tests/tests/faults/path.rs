@@ -1,7 +1,9 @@
 //! The path: forwarding, bridges, MTU, IPv6, silence.
 
-use anyhow::{Context as _, Result};
-use seaworthy_tests::faults::{Need, Scene, Topology, World};
+use anyhow::{Context as _, Result, ensure};
+use seaworthy_model::Status;
+use seaworthy_tests::Reading as _;
+use seaworthy_tests::faults::{Bench, Need, Scene, Topology, Trick, World};
 use seaworthy_tests::lab::Wire;
 use seaworthy_tests::{NameServer, Peer, PeerOptions, Reply};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -324,4 +326,27 @@ fn forgets_after(world: &mut World, seconds: u32) -> Result<()> {
         router.sysctl(&format!("net/netfilter/nf_conntrack_tcp_timeout_{name}"), &seconds.to_string())?;
     }
     Ok(())
+}
+
+pub(crate) fn tricks() -> Vec<Trick> {
+    vec![Trick { name: "path/ping-is-forbidden", topology: Topology::Wire, play: without_icmp }]
+}
+
+/// F62: a network that drops ICMP, as those of hosted runners do, is as good as any other.
+/// Nothing here sends an echo, so nothing is named.
+fn without_icmp(bench: &Arc<Bench>) -> Result<()> {
+    let mut world = World::build(bench, Topology::Wire)?;
+    one_peer(&mut world)?;
+    let wire = world.wire()?;
+    for namespace in wire.machines.iter().chain([&wire.runner, &wire.router]) {
+        for chain in ["INPUT", "OUTPUT", "FORWARD"] {
+            namespace.command(&["iptables", "--wait", "10", "-I", chain, "-p", "icmp", "-j", "DROP"])?;
+        }
+    }
+    let run = world.run()?;
+    let report = run.report()?;
+    ensure!(report.causes.is_empty(), "a cause is named\n{}", report.digest());
+    let path = report.check("net.path").context("net.path was not run")?;
+    ensure!(path.status == Status::Pass, "net.path is {}", path.status.word());
+    run.exits(0).map(drop)
 }

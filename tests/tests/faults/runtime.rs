@@ -1,12 +1,13 @@
 //! The container's runtime: rootless networks, Docker Desktop, sockets, iptables, pods.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use seaworthy_tests::PeerOptions;
 use seaworthy_tests::Reply;
 use seaworthy_tests::faults::{Need, Scene, Topology, World};
 use seaworthy_tests::lab::Wire;
 use std::net::IpAddr;
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 
 const CHECKS: &str = r#"
 [[check]]
@@ -103,7 +104,7 @@ fn kernels() -> Vec<Scene> {
                     ["iptables-legacy", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "--dport", "1", "-j", "RETURN"];
                 world.wire()?.runner.command(&rules).map(drop)
             },
-            remedy: |world| Ok(world.env("PATH", "/nowhere")),
+            remedy: one_back_end,
             needs: &[Need::Program("iptables-legacy")],
             ..Scene::new("runtime/iptables-mixed", Topology::Wire, &["F26"], &["runtime.iptables-mixed"])
         },
@@ -121,13 +122,86 @@ fn with_engine_inside(world: &mut World) -> Result<()> {
     Ok(())
 }
 
+/// As docker:dind does with DOCKER_IPTABLES_LEGACY=1: the iptables that comes first on the
+/// path is the legacy one.
+fn one_back_end(world: &mut World) -> Result<()> {
+    let legacy = std::fs::canonicalize(which("iptables-legacy")?)?;
+    let folder = world.folder().join("legacy");
+    std::fs::create_dir_all(&folder)?;
+    std::os::unix::fs::symlink(legacy, folder.join("iptables"))?;
+    world.env("PATH", &format!("{}:{}", folder.display(), std::env::var("PATH")?));
+    Ok(())
+}
+
+fn which(program: &str) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file());
+    found.with_context(|| format!("{program} is not installed"))
+}
+
 fn networks() -> Vec<Scene> {
-    vec![Scene {
-        setup: pod,
-        inject: |world| world.file("/etc/resolv.conf", &format!("nameserver {}\n", Wire::GATEWAY)),
-        remedy: cluster_dns,
-        ..Scene::new("runtime/pod-without-cluster-dns", Topology::Wire, &[], &["runtime.pod-dns"])
-    }]
+    let rootless =
+        |name, faults, causes| Scene { needs: &[Need::Namespaces], ..Scene::new(name, Topology::Wire, faults, causes) };
+    vec![
+        Scene {
+            setup: |world| behind_user_space(world, "10.0.2"),
+            inject: |world| at(world, "10.0.2.2"),
+            // The host's other address, as the remedy has it.
+            remedy: World::use_own_peer,
+            ..rootless("runtime/rootless-loopback", &["F18"], &["runtime.rootless-loopback"])
+        },
+        Scene {
+            setup: |world| {
+                behind_user_space(world, "10.0.5")?;
+                world.machine()?.context("no machine of its own")?.ip("address add 10.0.2.15/32 dev eth0\n")?;
+                world.wire()?.router.ip("route add 10.0.2.15 via 10.77.1.2\n")?;
+                world.wire()?.runner.ip("route add 10.0.2.15 via 10.77.0.1\n")?;
+                at(world, "10.0.2.15")
+            },
+            inject: |world| {
+                world.wire()?.runner.ip("route delete 10.0.2.15\n")?;
+                user_space(world, "10.0.2")
+            },
+            remedy: |world| {
+                user_space(world, "10.0.5")?;
+                world.wire()?.runner.ip("route add 10.0.2.15 via 10.77.0.1\n")
+            },
+            ..rootless("runtime/slirp-overlap", &["F19"], &["runtime.slirp-overlap"])
+        },
+        Scene {
+            setup: pod,
+            inject: |world| world.file("/etc/resolv.conf", &format!("nameserver {}\n", Wire::GATEWAY)),
+            remedy: cluster_dns,
+            ..Scene::new("runtime/pod-without-cluster-dns", Topology::Wire, &[], &["runtime.pod-dns"])
+        },
+    ]
+}
+
+/// A rootless container: its way out is a tap of a program of user space. What that program
+/// does not carry is all that is played here, so nobody is behind the tap; the peer is
+/// reached by a cable beside it.
+fn behind_user_space(world: &mut World, block: &str) -> Result<()> {
+    world.policy(CHECKS);
+    world.policy(WITH_PEERS);
+    world.env("container", "podman");
+    world.serve_peer_with(PeerOptions::on("/ip4/0.0.0.0/tcp/0"))?;
+    world.wire()?.runner.ip("route delete default via 10.77.0.1\nroute add 10.77.0.0/16 via 10.77.0.1\n")?;
+    user_space(world, block)?;
+    world.use_own_peer()
+}
+
+fn user_space(world: &World, block: &str) -> Result<()> {
+    let runner = &world.wire()?.runner;
+    let _ = runner.ip("link delete tap0\n");
+    runner.ip(&format!(
+        "tuntap add dev tap0 mode tap\nlink set tap0 up\naddress add {block}.100/24 dev tap0\nroute add default via {block}.2\n"
+    ))
+}
+
+fn at(world: &mut World, ip: &str) -> Result<()> {
+    let address = world.peer()?.at(&format!("ip4/{ip}"))?;
+    world.use_peers(&[&address]);
+    Ok(())
 }
 
 /// A pod whose peer is a service of the cluster.

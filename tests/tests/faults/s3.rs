@@ -142,6 +142,12 @@ fn scripted() -> Vec<Scene> {
             ..store("s3/no-name-for-the-bucket", &["F81"], &["s3.virtual-host"])
         },
         Scene {
+            setup: |world| {
+                setup(world)?;
+                // A proxy of the environment needs a grant of its own.
+                let grant = format!("[plugins.bundled]\nsource = \"builtin\"\ngrant.net = [\"{}:3128\"]\n", world.address()?);
+                Ok(world.policy(&grant))
+            },
             inject: |world| {
                 let listener = world.listener(3128)?;
                 let squid = |_: &Asked| Told::text(407, "Proxy Authentication Required");
@@ -171,7 +177,7 @@ fn by_bucket_name(world: &mut World) -> Result<()> {
     let name = format!("store{}.lab.test", world.number());
     world.name(&name, here.clone());
     world.name(&bucket_name(world), here);
-    look_at(world, &format!("http://{name}:{PORT}"), ", addressing = \"virtual\"");
+    look_at(world, &format!("http://{name}:{PORT}"), ", addressing = \"virtual-host\"");
     Ok(())
 }
 

@@ -120,10 +120,11 @@ fn serve(world: &mut World, answer: impl Fn(&Asked) -> Told + Send + Sync + 'sta
 
 fn s3_policy(world: &mut World, with: &str) {
     world.policy(&format!(
-        "[vars]\nupload = {{ env = \"UPLOAD\", type = \"string\", default = \"plain\" }}\n[run]\nallow-writes = true\n\
+        "[vars.upload]\nenv = \"UPLOAD\"\ntype = \"string\"\ndefault = \"plain\"\n\
          [[check]]\nid = \"s3.store\"\nuse = \"bundled:s3/store\"\ntarget = \"s3\"\nseverity = \"major\"\n\
-         timeout = \"20s\"\nwith = {{ {with} }}\n[gate]\nmax-warnings = 0\n"
+         timeout = \"20s\"\nwith = {{ {with} }}\n"
     ));
+    world.arg("--allow-writes");
     world.env("CACHE_S3_BUCKET", "cache");
     world.env("AWS_REGION", "us-east-1");
     credentials(world);
@@ -298,7 +299,7 @@ fn serve_kubo(world: &mut World, node: Node) -> Result<()> {
 fn ipfs_policy(world: &mut World, with: &str) {
     world.policy(&format!(
         "[[check]]\nid = \"ipfs.node\"\nuse = \"bundled:ipfs/node\"\ntarget = \"ipfs\"\nseverity = \"major\"\n\
-         timeout = \"20s\"\nwith = {{ {with} }}\n[gate]\nmax-warnings = 0\n"
+         timeout = \"20s\"\nwith = {{ {with} }}\n"
     ));
 }
 

@@ -256,9 +256,9 @@ fn proxies() -> Vec<Scene> {
             ..way("proxy/is-none", &[], &["proxy.not-a-proxy"])
         },
         Scene {
-            inject: |world| proxied(world, "socks5://10.77.1.2:1080"),
+            inject: |world| proxied(world, "ftp://10.77.1.2:3128"),
             remedy: |world| by_its_proxy(world),
-            ..way("proxy/socks", &[], &["proxy.unusable"])
+            ..way("proxy/unusable", &[], &["proxy.unusable"])
         },
         Scene {
             inject: |world| {

@@ -14,7 +14,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
 fn policy(world: &mut World, with: &str) {
     world.policy(&format!(
         "[[check]]\nid = \"cache.effectiveness\"\nuse = \"bundled:cache/effectiveness\"\ntarget = \"usage\"\n\
-         severity = \"major\"\ntimeout = \"20s\"\nwith = {{ trial = false, {with} }}\n[gate]\nmax-warnings = 0\n"
+         severity = \"major\"\ntimeout = \"20s\"\nwith = {{ trial = false, {with} }}\n"
     ));
 }
 

@@ -15,6 +15,7 @@ const UNKNOWN: i32 = 5;
 pub(crate) fn scenes() -> Vec<Scene<Here>> {
     vec![
         Scene::new("values_come_from_a_real_api_over_tls", values).unless(Caddy::obstacle()),
+        Scene::new("an_authority_of_the_policy_is_trusted_at_its_target", authority).unless(Caddy::obstacle()),
         Scene::new("no_refusal_of_the_api_is_a_miss", refusals).unless(Caddy::obstacle()),
         Scene::new("a_value_that_did_not_change_is_confirmed", confirmed),
         Scene::new("private_values_are_not_filled_into_shared_tiers", not_filled),
@@ -59,6 +60,43 @@ fn values(_: &Here) -> Result<()> {
         put.transcript()
     );
     Ok(())
+}
+
+/// By a variable, and by a file beside the checks.toml; never anywhere else.
+fn authority(_: &Here) -> Result<()> {
+    let caddy = Caddy::start()?;
+    let says = |run: &Run, words: &[&str]| -> Result<()> {
+        ensure!(!matches!(run.code(), Some(0 | MISS)), "{}", run.transcript());
+        words.iter().try_for_each(|word| {
+            ensure!(run.stderr.contains(word), "`{word}` is not said\n{}", run.transcript());
+            Ok(())
+        })
+    };
+    let got = cache(&caddy.url(), &["get", "repos/acme/app"])?.env("CACHE_ORIGIN_CA_FILE", caddy.authority()).run()?;
+    ensure!(got.exits(0)?.stdout == r#"{"full_name":"acme/app"}"#, "{}", got.transcript());
+    says(&cache(&caddy.url(), &["get", "repos/acme/app"])?.run()?, &["certificate"])?;
+    let none = cache(&caddy.url(), &["get", "repos/acme/app"])?.env("CACHE_ORIGIN_CA_FILE", "/nowhere/ca.pem").run()?;
+    says(&none, &["ca-file", "/nowhere/ca.pem", "No such file"])?;
+
+    let folder = scratch()?;
+    std::fs::copy(caddy.authority(), folder.path().join("ca.pem"))?;
+    let policy = |target: &str| {
+        format!(
+            "version = 1\n[fallback.cache]\norder = [\"api\"]\n[tiers.api]\nadapter = \"origin\"\ntarget = \"api\"\n\
+             [targets.api]\nkind = \"http\"\nurl = \"{}\"\n{target}",
+            caddy.url()
+        )
+    };
+    let run = |target: &str| -> Result<Run> {
+        std::fs::write(folder.path().join("checks.toml"), policy(target))?;
+        let command = Seaworthy::new(["cache", "get", "repos/acme/app", "--config"])?;
+        command.arg(folder.path().join("checks.toml")).run()
+    };
+    run("ca-file = \"ca.pem\"\n")?.exits(0).context("a path is taken from the file's folder")?;
+    let other = "[targets.other]\nkind = \"http\"\nurl = \"https://other.test\"\nca-file = \"ca.pem\"\n";
+    says(&run(other)?, &["certificate"]).context("an authority is trusted at its own target alone")?;
+    std::fs::write(folder.path().join("ca.pem"), "no certificate")?;
+    says(&run("ca-file = \"ca.pem\"\n")?, &["ca-file", "target `api`", "no certificate in PEM"])
 }
 
 fn refusals(_: &Here) -> Result<()> {

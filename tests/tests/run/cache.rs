@@ -29,6 +29,8 @@ pub(crate) fn scenes() -> Vec<Scene<Loopback>> {
         Scene::new("a_bench_measures_and_leaves_nothing_behind", bench),
         Scene::new("a_bench_without_adapters_measures_the_protocol", bench_direct),
         Scene::new("a_recorded_workload_is_played_once", bench_trace),
+        Scene::new("a_bench_records_what_another_plays", bench_record),
+        Scene::new("more_sessions_than_there_is_room_for_wait", crowd),
         Scene::new("a_bench_reads_through_and_compares_tiers", bench_compare),
         Scene::new("a_bench_costs_what_the_policy_says", bench_costs),
     ]
@@ -214,12 +216,12 @@ fn dead_peer(_: &Loopback) -> Result<()> {
 
 fn too_large(_: &Loopback) -> Result<()> {
     let place = Place::new()?;
-    let file = place.file("large", &vec![7; 9 << 20])?;
-    for tier in ["p2p", "disk"] {
+    for (tier, size, limit) in [("p2p", 9 << 20, "8323072"), ("disk", (32 << 20) + 1, "33554432")] {
+        let file = place.file("large", &vec![7; size])?;
         let run = place.cache(&["put", "k", &file])?.env("CACHE_BACKENDS", tier).run()?;
-        run.exits(2).with_context(|| format!("{tier} took nine MiB"))?;
+        run.exits(2).with_context(|| format!("{tier} took {size} bytes"))?;
         says(&run, "too-large")?;
-        says(&run, "8323072")?;
+        says(&run, limit)?;
         place.cache(&["get", "k"])?.env("CACHE_BACKENDS", tier).run()?.exits(MISS)?;
     }
     let endless = place.run(&["put", "k", "/dev/zero"])?;
@@ -359,6 +361,39 @@ fn bench_trace(_: &Loopback) -> Result<()> {
     let refused = place.run(&["bench", "--trace", &wrong])?;
     refused.exits(2)?;
     says(&refused, "line 2")
+}
+
+fn bench_record(_: &Loopback) -> Result<()> {
+    let place = Place::new()?;
+    let path = place.folder.path().join("recorded");
+    let file = path.to_str().context("a path that is not UTF-8")?;
+    let words = ["bench", "--json", "--clients", "2", "--sessions", "1", "--tier", "disk"];
+    let more = ["--operations", "300", "--keys", "20", "--fill", "--read-ratio", "0.7", "--value-size", "64B-2KiB"];
+    let first = place.json(&[&words[..], &more, &["--record", file]].concat())?;
+    let text = std::fs::read_to_string(&path)?;
+    ensure!(!text.contains("seaworthy-bench"), "a key stands in the recording:\n{text}");
+    let lines = |word: &str| text.lines().filter(|line| line.starts_with(word)).count();
+    ensure!(lines("get ") + lines("put ") == 300, "filling and clearing are no part of it:\n{text}");
+    ensure!(first["puts"] == lines("put "), "{first}");
+    let played = place.json(&[&words[..], &["--workload", file]].concat())?;
+    ensure!(played["operations"] == 300 && played["puts"] == first["puts"], "{first} {played}");
+    ensure!(played["wrong_values"] == 0 && played["left_behind"] == 0, "{played}");
+    let again = place.run(&[&words[..], &["--operations", "1", "--record", file]].concat())?;
+    again.exits(2)?;
+    says(&again, "not there yet")
+}
+
+/// Each session opens an instance of its own, and there are places for 192.
+fn crowd(_: &Loopback) -> Result<()> {
+    let place = Place::new()?;
+    let words = ["bench", "--json", "--tier", "disk", "--clients", "256", "--operations", "1024", "--keys", "64"];
+    let report = place.json(&[&words[..], &["--value-size", "64"]].concat())?;
+    ensure!(report["operations"] == 1024 && report["errors"] == serde_json::json!({}), "{report}");
+    ensure!(report["wrong_values"] == 0 && report["left_behind"] == 0, "{report}");
+    // What keeps values in itself keeps its place: who comes too late is told so.
+    let kept = place.run(&["bench", "--tier", "memory", "--clients", "256", "--operations", "256"])?;
+    ensure!(kept.code() != Some(0), "{}", kept.transcript());
+    says(&kept, "timed-out")
 }
 
 fn bench_compare(_: &Loopback) -> Result<()> {

@@ -17,6 +17,8 @@ pub(crate) fn scenes() -> Vec<Scene<Here>> {
         "a_missing_key_is_a_miss_and_a_missing_bucket_is_not" => missing,
         "wrong_credentials_are_no_miss" => wrong,
         "values_end" => ends,
+        "long_keys_have_short_names" => shortened,
+        "sixteen_mebibytes_go_out_and_come_back" => large,
         "a_reader_does_not_write" => reader,
         "damage_on_the_way_is_noticed" => damage,
     ];
@@ -52,6 +54,61 @@ fn back(make: Make) -> Result<()> {
     let metadata = format!("note={}", "x".repeat(2100));
     ensure!(place.put("k", "x", &["--meta", &metadata])?.exits(2)?.stderr.contains("too-large"), "2 KiB of metadata");
     place.cache(&["get", "k"])?.exits(ABSENT).map(drop)
+}
+
+fn large(make: Make) -> Result<()> {
+    let store = ObjectStore::start(make)?;
+    let place = Place::at(store.address())?.policy(
+        "\n[tiers.s3]\nadapter = \"s3\"\ntarget = \"s3\"\ntimeout = \"60s\"\nwith = { timeout-ms = 60000 }\n\
+         [cache]\nbudget = \"60s\"\n",
+    )?;
+    let value: String =
+        (0..).flat_map(|n: u32| format!("{n:08x}").into_bytes()).take(16 << 20).map(char::from).collect();
+    place.put("large", &value, &["--ttl", "1h"])?.exits(0)?;
+    let got = place.cache(&["get", "large"])?;
+    got.exits(0)?;
+    ensure!(got.stdout == value, "{} bytes came back, and not those that were stored", got.stdout.len());
+    let over = "x".repeat((32 << 20) + 1);
+    let refused = place.put("large", &over, &[])?;
+    ensure!(refused.exits(2)?.stderr.contains("too-large"), "{}", refused.stderr);
+    ensure!(place.cache(&["get", "large"])?.exits(0)?.stdout == value, "what was refused changed something");
+    Ok(())
+}
+
+/// Keys on both sides of the border, and in one listing. The default border is S3's own,
+/// where s3s, which keeps names in file names, cannot follow.
+fn shortened(make: Make) -> Result<()> {
+    let store = ObjectStore::start(make)?;
+    let borders: &[u32] = if make == Make::JuiceFs { &[120, 1024] } else { &[120] };
+    for border in borders {
+        let prefix = format!("names-{border}");
+        let place = Place::at(store.address())?.policy(&format!(
+            "\n[tiers.s3]\nadapter = \"s3\"\ntarget = \"s3\"\n\
+             with = {{ prefix = \"{prefix}\", max-name-bytes = {border} }}\n"
+        ))?;
+        let keys = ["k".repeat(1024), format!("a/{}", "ü/".repeat(150)), "a/brief".to_owned(), "b".to_owned()];
+        for key in &keys {
+            place.put(key, key, &["--ttl", "1h", "--meta", "note=long"])?.exits(0)?;
+        }
+        for key in &keys {
+            let got = place.cache(&["get", key])?;
+            ensure!(got.exits(0)?.stdout == *key, "{border}: {}", got.transcript());
+        }
+        for (beginning, expected) in [("", 4), ("a/", 2), ("a/ü", 1), ("kkk", 1), ("c", 0)] {
+            let list = place.cache(&["list", beginning])?;
+            let lines: Vec<&str> = list.exits(0)?.stdout.lines().collect();
+            let told = keys.iter().filter(|key| key.starts_with(beginning));
+            ensure!(lines.len() == expected, "{border} `{beginning}`: {}", list.transcript());
+            for key in told {
+                ensure!(lines.iter().any(|line| line.contains(key.as_str())), "{border}: `{key}` is not listed");
+            }
+        }
+        place.cache(&["rm", &keys[0]])?.exits(0)?;
+        place.cache(&["get", &keys[0]])?.exits(ABSENT)?;
+        let long = "k".repeat(1025);
+        ensure!(place.put(&long, "x", &[])?.exits(2)?.stderr.contains("too-large"), "a key of 1025 bytes");
+    }
+    Ok(())
 }
 
 fn missing(make: Make) -> Result<()> {

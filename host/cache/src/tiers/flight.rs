@@ -1,41 +1,47 @@
-use super::Lookup;
-use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-type Search = Shared<BoxFuture<'static, Lookup>>;
+/// An answer that several wait for: whoever waits moves it on, so that nobody depends on
+/// the one who asked first.
+pub type Flight<T> = Shared<BoxFuture<'static, T>>;
 
-/// Searches under way, by key, so that equal questions are asked once.
+/// Questions under way, by what makes two of them equal, so that equal ones are asked once.
 ///
-/// A search that began before a write must not answer who asks after it: whoever
-/// writes makes the key [forgotten](Self::forget), before and after.
-#[derive(Default)]
-pub(super) struct Flights(Mutex<HashMap<String, WeakShared<BoxFuture<'static, Lookup>>>>);
+/// *Behaviour*: a question that nobody waits for any more is dropped. One that began before
+/// a write must not answer who asks after it: whoever writes makes the name
+/// [forgotten](Self::forget), before and after.
+pub struct Flights<T: Clone>(Mutex<HashMap<String, WeakShared<BoxFuture<'static, T>>>>);
 
-impl Flights {
-    /// The search for `key` that is under way, or one that `begin` makes; and whether it
-    /// was under way.
-    pub(super) fn join(&self, key: &str, begin: impl FnOnce() -> BoxFuture<'static, Lookup>) -> (Search, bool) {
+impl<T: Clone> Default for Flights<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Flights<T> {
+    /// The question called `name` that is under way, or one that `begin` makes; and whether
+    /// it was under way.
+    pub fn join(&self, name: &str, begin: impl FnOnce() -> BoxFuture<'static, T>) -> (Flight<T>, bool) {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // One that has ended, or that nobody waits for any more, is of no use.
-        let under_way = flights.get(key).and_then(WeakShared::upgrade).filter(|search| search.peek().is_none());
-        if let Some(search) = under_way {
-            return (search, true);
+        let under_way = flights.get(name).and_then(WeakShared::upgrade).filter(|flight| flight.peek().is_none());
+        if let Some(flight) = under_way {
+            return (flight, true);
         }
         if flights.len() >= flights.capacity() / 2 {
-            flights.retain(|_, search| search.upgrade().is_some_and(|search| search.peek().is_none()));
+            flights.retain(|_, flight| flight.upgrade().is_some_and(|flight| flight.peek().is_none()));
         }
-        let search = begin().shared();
-        if let Some(weak) = search.downgrade() {
-            flights.insert(key.to_owned(), weak);
+        let flight = futures::FutureExt::shared(begin());
+        if let Some(weak) = flight.downgrade() {
+            flights.insert(name.to_owned(), weak);
         }
-        (search, false)
+        (flight, false)
     }
 
-    /// Lets nobody else join the search for `key`.
-    pub(super) fn forget(&self, key: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    /// Lets nobody else join the question called `name`.
+    pub fn forget(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 }
 

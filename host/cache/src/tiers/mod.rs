@@ -9,12 +9,12 @@ mod tier;
 
 pub use back_fill::{BackFill, Settled};
 pub use counts::TiersSnapshot;
+pub use flight::{Flight, Flights};
 pub use tier::Tier;
 
-use crate::{Blob, CacheError, Capability, Operation};
+use crate::{Blob, CacheError, Capability, Listener, Operation};
 use back_fill::BackFills;
 use counts::Counts;
-use flight::Flights;
 use futures::FutureExt as _;
 use futures::future::join_all;
 use stale::Stale;
@@ -140,7 +140,8 @@ pub struct Written {
 /// most of it hears so (see [`Backend::overdue`](crate::Backend::overdue)).
 pub struct Tiers {
     shared: Arc<Shared>,
-    flights: Flights,
+    flights: Flights<Lookup>,
+    listener: Option<Arc<dyn Listener>>,
 }
 
 /// What a search needs, which may outlive who began it.
@@ -183,7 +184,14 @@ impl Tiers {
         let stale = Arc::new(Stale::default());
         let fills = BackFills::new(Arc::clone(&counts), Arc::clone(&stale));
         let tiers = tiers.into_iter().map(Arc::new).collect();
-        Self { shared: Arc::new(Shared { tiers, rules, fills, stale, counts }), flights: Flights::default() }
+        let shared = Arc::new(Shared { tiers, rules, fills, stale, counts });
+        Self { shared, flights: Flights::default(), listener: None }
+    }
+
+    /// The same, with somebody who hears of every `get`, `put` and `invalidate`.
+    #[must_use]
+    pub fn heard_by(self, listener: Option<Arc<dyn Listener>>) -> Self {
+        Self { listener, ..self }
     }
 
     /// The tiers in order.
@@ -222,6 +230,9 @@ impl Tiers {
     /// `unsupported` when no tier can read, or `configuration` when there is none.
     /// What was not answered within the budget is `timed-out`.
     pub async fn get(&self, key: &str) -> Lookup {
+        if let Some(listener) = &self.listener {
+            listener.get(key);
+        }
         let (search, joined) = self.flights.join(key, || {
             let (shared, key) = (Arc::clone(&self.shared), key.to_owned());
             async move { search::search(&shared, &key).await }.boxed()
@@ -239,6 +250,9 @@ impl Tiers {
     /// that failed may still hold an older value: it is not asked for this key again
     /// before it has taken a newer one (kind `stale`).
     pub async fn put(&self, key: &str, value: Blob) -> Written {
+        if let Some(listener) = &self.listener {
+            listener.put(key, value.bytes.len());
+        }
         let tried = self
             .write(Operation::Put, key, |tier| {
                 let value = value.clone();
@@ -268,6 +282,9 @@ impl Tiers {
     /// It only counts as done when every tier that can hold a value removed it,
     /// whatever the [`PutPolicy`]: a value left behind would be found again.
     pub async fn invalidate(&self, key: &str) -> Written {
+        if let Some(listener) = &self.listener {
+            listener.invalidate(key);
+        }
         let tried = self.write(Operation::Invalidate, key, |tier| tier.backend().invalidate(key)).await;
         let left = tried.iter().find(|tier| tier.answer == Answer::Without);
         let outcome = match (first_failure(&tried), left) {

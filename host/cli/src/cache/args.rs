@@ -168,8 +168,11 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub(crate) ttl: Duration,
     /// Play recorded operations instead: lines `get KEY`, `put KEY [SIZE]`, `rm KEY`
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["keys", "read_ratio", "zipf"])]
+    #[arg(long, visible_alias = "workload", value_name = "FILE", conflicts_with_all = ["keys", "read_ratio", "zipf"])]
     pub(crate) trace: Option<PathBuf>,
+    /// Write what is measured into this new file, as a trace for --trace; keys as digests
+    #[arg(long, value_name = "FILE", conflicts_with = "compare")]
+    pub(crate) record: Option<PathBuf>,
     /// Reach the peers without the adapter component, to tell the protocol's cost from its own
     #[arg(long)]
     pub(crate) direct: bool,
@@ -209,6 +212,9 @@ pub(crate) struct ProxyArgs {
     /// How long past its life an answer is kept, to be confirmed by the origin
     #[arg(long, value_name = "DURATION", default_value = "1d", value_parser = positive)]
     pub(crate) keep_stale: Duration,
+    /// Write what is asked of the tiers into this new file, as a trace for `cache bench --trace`; keys as digests
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
     /// Print the address as JSON
     #[arg(long)]
     pub(crate) json: bool,

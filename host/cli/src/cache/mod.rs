@@ -10,6 +10,7 @@ mod list;
 mod opened;
 mod proxy;
 mod put;
+mod recording;
 mod rm;
 mod shown;
 mod stat;

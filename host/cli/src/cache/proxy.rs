@@ -3,13 +3,14 @@
 
 use super::args::ProxyArgs;
 use super::opened::Opened;
+use super::recording::Recording;
 use crate::args::Global;
 use crate::configuration;
 use crate::error::CliError;
 use crate::signals::Stop;
 use crate::stdout;
 use anyhow::Context as _;
-use seaworthy_cache::Tiers;
+use seaworthy_cache::{Listener, Tiers};
 use seaworthy_engine::{CacheSession, SessionOptions};
 use seaworthy_model::{ExitCode, Secret};
 use seaworthy_p2p::SharedSecret;
@@ -42,7 +43,13 @@ impl HasTiers for Session {
 pub(crate) async fn proxy(global: &Global, arguments: &ProxyArgs) -> Result<ExitCode, CliError> {
     let stop = Stop::listen_with_hangup().context("cannot listen for signals")?;
     let mut secret = None;
-    let opened = Opened::with(global, &arguments.tiers, SessionOptions::default(), |plan| {
+    let recording = arguments.record.as_deref().map(|path| Recording::create(path, "seaworthy cache proxy"));
+    let recording = recording.transpose()?.map(Arc::new);
+    let options = SessionOptions {
+        listener: recording.clone().map(|recording| -> Arc<dyn Listener> { recording }),
+        ..SessionOptions::default()
+    };
+    let opened = Opened::with(global, &arguments.tiers, options, |plan| {
         plan.tiers.retain(|tier| tier.adapter != ORIGIN);
         secret = plan.secrets.get(SECRET).cloned();
     })
@@ -72,6 +79,9 @@ pub(crate) async fn proxy(global: &Global, arguments: &ProxyArgs) -> Result<Exit
     };
     let proxy = Arc::new(Proxy::new(origin, Arc::new(Session(opened.session)), keys, options));
     serve(listener, proxy, stop.flag.clone()).await;
+    if let Some(recording) = recording {
+        eprintln!("{}", recording.finish()?);
+    }
     Ok(ExitCode::Passed)
 }
 

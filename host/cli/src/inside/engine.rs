@@ -27,8 +27,8 @@ pub(crate) struct Container {
     pub(crate) environment: Vec<(String, String)>,
     user: String,
     folder: String,
-    /// As options of `run`: `nofile=1024:4096`.
-    limits: Vec<String>,
+    /// What else it was started with, as options of `run`.
+    options: Vec<(String, String)>,
 }
 
 impl std::fmt::Display for Engine {
@@ -95,8 +95,13 @@ impl Described {
     /// Writes the variables for `--env-file`; names of those that it cannot hold. An
     /// image brings its own.
     pub(super) fn write_environment(&self, path: &Path) -> Result<Vec<String>, CliError> {
-        let none = Vec::new();
-        super::write_variables(path, self.container.as_ref().map_or(&none, |container| &container.environment))
+        let mut variables = Vec::new();
+        if let Some(container) = &self.container {
+            variables.clone_from(&container.environment);
+            // The probe of the container's network reads it.
+            variables.push(("SEAWORTHY_STANDS_IN_FOR".into(), container.id.clone()));
+        }
+        super::write_variables(path, &variables)
     }
 
     /// The options of `run` that make the throwaway container like the one asked about.
@@ -114,8 +119,8 @@ impl Described {
                 if !container.folder.is_empty() {
                     option("--workdir", container.folder.clone());
                 }
-                for limit in &container.limits {
-                    option("--ulimit", limit.clone());
+                for (name, value) in &container.options {
+                    option(name, value.clone());
                 }
             }
             None => {
@@ -137,20 +142,43 @@ impl Container {
             .filter_map(|pair| pair.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        let limits = found.pointer("/HostConfig/Ulimits").and_then(Value::as_array).cloned().unwrap_or_default();
-        let limit = |limit: &Value| {
-            // Docker says nofile, podman RLIMIT_NOFILE.
-            let name = limit.get("Name")?.as_str()?.trim_start_matches("RLIMIT_").to_ascii_lowercase();
-            Some(format!("{name}={}:{}", limit.get("Soft")?.as_i64()?, limit.get("Hard")?.as_i64()?))
-        };
         Ok(Self {
             id: text(found, "/Id").ok_or("it has no id")?,
             environment,
             user: text(found, "/Config/User").unwrap_or_default(),
             folder: text(found, "/Config/WorkingDir").unwrap_or_default(),
-            limits: limits.iter().filter_map(limit).collect(),
+            options: host_options(found.pointer("/HostConfig").unwrap_or(&Value::Null)),
         })
     }
+}
+
+/// What a container may do and how much it may use, as options of `run`.
+fn host_options(host: &Value) -> Vec<(String, String)> {
+    let mut options = Vec::new();
+    let list = |key: &str| host.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    for (key, option) in [
+        ("GroupAdd", "--group-add"),
+        ("CapAdd", "--cap-add"),
+        ("CapDrop", "--cap-drop"),
+        ("SecurityOpt", "--security-opt"),
+    ] {
+        let values = list(key).into_iter().filter_map(|value| Some((option.to_owned(), value.as_str()?.to_owned())));
+        options.extend(values);
+    }
+    for limit in list("Ulimits") {
+        // Docker says nofile, podman RLIMIT_NOFILE.
+        let read = || {
+            let name = limit.get("Name")?.as_str()?.trim_start_matches("RLIMIT_").to_ascii_lowercase();
+            Some(format!("{name}={}:{}", limit.get("Soft")?.as_i64()?, limit.get("Hard")?.as_i64()?))
+        };
+        options.extend(read().map(|limit| ("--ulimit".to_owned(), limit)));
+    }
+    for (key, option) in [("Memory", "--memory"), ("PidsLimit", "--pids-limit")] {
+        // 0 and -1 are no limit.
+        let number = host.get(key).and_then(Value::as_i64).filter(|number| *number > 0);
+        options.extend(number.map(|number| (option.to_owned(), number.to_string())));
+    }
+    options
 }
 
 fn text(value: &Value, pointer: &str) -> Option<String> {
@@ -167,7 +195,10 @@ mod tests {
         let found = json!({
             "Id": "abc", "Image": "sha256:1",
             "Config": { "Env": ["CACHE_BACKENDS=p2p", "EMPTY=", "A=b=c"], "User": "1001:127", "WorkingDir": "/work" },
-            "HostConfig": { "Ulimits": [{ "Name": "nofile", "Soft": 256, "Hard": 512 }] },
+            "HostConfig": {
+                "Ulimits": [{ "Name": "nofile", "Soft": 256, "Hard": 512 }],
+                "GroupAdd": ["999"], "CapDrop": ["ALL"], "CapAdd": null, "Memory": 67_108_864, "PidsLimit": -1,
+            },
         });
         let container = Container::read(&found).unwrap();
         assert_eq!(container.environment[1..], [("EMPTY".into(), String::new()), ("A".into(), "b=c".into())]);
@@ -179,9 +210,13 @@ mod tests {
             "--user 1001:127",
             "--workdir /work",
             "--ulimit nofile=256:512",
+            "--group-add 999",
+            "--cap-drop ALL",
+            "--memory 67108864",
         ] {
             assert!(options.contains(part), "{part}: {options}");
         }
+        assert!(!options.contains("--pids-limit"), "{options}");
         assert!(Container::read(&json!({})).is_err());
     }
 

@@ -134,6 +134,26 @@ fn a_container_without_a_name_server_is_dockers_doing() {
 }
 
 #[test]
+fn a_remedy_takes_away_one_server_and_lets_in_one_host() {
+    let silent = finding("dns.server-silent", Layer::Dns).at("10.0.0.1").detail("server", "10.0.0.1").warn();
+    let split = finding("dns.split-answers", Layer::Dns).at(PEER).detail("server", "10.0.0.1");
+    for one in [silent, split] {
+        let causes = found("dns/resolver", vec![one], &[], vec![]);
+        // The whole line: 10.0.0.10 begins like 10.0.0.1.
+        assert!(commands(&causes[0]).contains("grep -vxF 'nameserver '10.0.0.1 /etc/resolv.conf"), "{causes:#?}");
+    }
+    let refuses =
+        finding("proxy.refuses", Layer::Tls).at("https://api.github.com:8443/").detail("host", "api.github.com");
+    let causes = found("net/proxy", vec![refuses], &[], vec![]);
+    let steps = causes[0].remediations.iter().flat_map(|fix| &fix.steps);
+    let written: Vec<&str> = steps.filter_map(|step| Some(step.snippet.as_ref()?.text.as_str())).collect();
+    assert!(
+        written.iter().any(|text| text.contains("dstdomain api.github.com\n") && text.contains("port 8443\n")),
+        "{written:?}"
+    );
+}
+
+#[test]
 fn one_wrong_clock_is_one_cause() {
     let ours = || vec![finding("clock.wrong", Layer::Config)];
     let others = || {

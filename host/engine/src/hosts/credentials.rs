@@ -6,11 +6,11 @@ use crate::state::State;
 use data_encoding::{BASE64, HEXLOWER, HEXLOWER_PERMISSIVE};
 use ed25519_dalek::{Signer as _, SigningKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use seaworthy_model::{Failure, HostPattern, NetRule, PortPattern, Secret};
+use seaworthy_model::{Failure, NetRule, Secret};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;
-use url::{Host, Url};
+use url::Url;
 
 /// Bytes of a fingerprint: enough to tell secrets apart, not to find one.
 const FINGERPRINT: usize = 6;
@@ -186,19 +186,10 @@ fn may_carry(scope: &Scope, url: &str, label: &str) -> Result<(), Failure> {
     Err(Failure::new("denied", "secret", message))
 }
 
-/// Whether a rule names this very host and port, as the rules of a target do.
+/// Whether a rule names the very host and port of a URL.
 fn names(rule: &NetRule, url: &Url) -> bool {
-    let port = match rule.port {
-        PortPattern::Any => true,
-        PortPattern::One(port) => url.port_or_known_default() == Some(port),
-    };
-    let host = match (&rule.host, url.host()) {
-        (HostPattern::Name(name), Some(Host::Domain(domain))) => name.eq_ignore_ascii_case(domain),
-        (HostPattern::Net(net), Some(Host::Ipv4(address))) => net.prefix_len() == 32 && net.addr() == address,
-        (HostPattern::Net(net), Some(Host::Ipv6(address))) => net.prefix_len() == 128 && net.addr() == address,
-        _ => false,
-    };
-    host && port
+    let place = url.host_str().zip(url.port_or_known_default());
+    place.is_some_and(|(host, port)| rule.names(host, port))
 }
 
 /// The Ed25519 key that a secret holds.

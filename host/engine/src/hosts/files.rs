@@ -16,7 +16,7 @@ impl files::Host for State {
     async fn read(&mut self, paths: Vec<String>, max: u32) -> wasmtime::Result<Vec<files::Seen>> {
         let scope = self.scope.clone();
         let _doing = scope.step.enter("files.read", &paths.join(", "), paths.len())?;
-        let max = super::share(max.min(MAX_READ), paths.len());
+        let max = super::share(scope.step.handover.batch, max.min(MAX_READ), paths.len());
         Ok(stream::iter(paths.into_iter().map(|path| read(&scope, path, max))).buffered(super::AT_ONCE).collect().await)
     }
 }

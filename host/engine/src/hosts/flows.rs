@@ -1,7 +1,7 @@
+use super::turns::{Turn, in_turn};
 use crate::bindings::wit_path::flows;
 use crate::scope::Scope;
 use crate::state::State;
-use futures::future::join_all;
 use seaworthy_probe::flow as probe;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -15,16 +15,21 @@ impl flows::Host for State {
         let targets: Vec<&str> = attempts.iter().map(|attempt| attempt.target.as_str()).collect();
         let bursts: usize = attempts.iter().map(|attempt| attempt.bursts.len()).sum();
         let _doing = scope.step.enter("flows.exchange", &targets.join(", "), attempts.len() + bursts)?;
-        let keep = super::share(KEPT, bursts);
-        Ok(join_all(attempts.into_iter().map(|attempt| exchange(&scope, attempt, keep))).await)
+        let keep = super::share(scope.step.handover.batch, KEPT, bursts);
+        let asked = attempts.into_iter().map(|attempt| {
+            let turn = Turn::wait(&scope, attempt.timeout);
+            exchange(&scope, attempt, keep, turn)
+        });
+        Ok(in_turn(super::AT_ONCE, asked.collect::<Vec<_>>()).await)
     }
 }
 
-async fn exchange(scope: &Scope, attempt: flows::Attempt, keep: u32) -> flows::Seen {
+async fn exchange(scope: &Scope, attempt: flows::Attempt, keep: u32, turn: Turn) -> flows::Seen {
+    let turn = turn.begin(scope, &attempt.target);
     let pause = |burst: &flows::Burst| Duration::from_millis(u64::from(burst.pause));
     let asked = probe::Attempt {
         target: attempt.target,
-        timeout: scope.step.clamp(attempt.timeout),
+        timeout: *turn.as_ref().unwrap_or(&Duration::ZERO),
         limit: scope.step.remaining(),
         bursts: attempt
             .bursts
@@ -39,7 +44,10 @@ async fn exchange(scope: &Scope, attempt: flows::Attempt, keep: u32) -> flows::S
             .collect(),
         keep: usize::try_from(keep).unwrap_or(usize::MAX),
     };
-    let seen = probe::exchange(&asked, scope).await;
+    let seen = match turn {
+        Ok(_) => probe::exchange(&asked, scope).await,
+        Err(failure) => probe::Seen { elapsed: Duration::ZERO, outcome: Err(failure) },
+    };
     let question = json!({ "target": asked.target, "timeout-ms": super::millis(asked.timeout),
                            "bursts": asked.bursts.iter().take(probe::MAX_BURSTS).map(burst).collect::<Vec<_>>() });
     let id = scope.record("flows.exchange", question, seen.outcome.as_ref().map(shown), seen.elapsed);

@@ -6,11 +6,10 @@ use futures::stream;
 use seaworthy_model::Failure;
 use seaworthy_probe::http as native;
 use seaworthy_probe::proxy::ProxyEnvironment;
+use seaworthy_probe::trust::Roots;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
-
-/// Bytes of one body that are ever read.
-const MAX_BODY: u32 = 4 << 20;
+use url::Url;
 
 /// Response headers that may carry credentials and are never recorded.
 const UNRECORDED: [&str; 3] = ["set-cookie", "www-authenticate", "proxy-authenticate"];
@@ -34,7 +33,7 @@ pub(super) async fn send_all(
     });
     let _doing = scope.step.enter(probe, &urls.collect::<Vec<_>>().join(", "), requests.len())?;
     let proxies = ProxyEnvironment::from_environment(&scope.run.plan.environment);
-    let most = super::share(MAX_BODY, requests.len());
+    let most = super::share(scope.step.handover.batch, scope.step.handover.body, requests.len());
     let sent = requests.into_iter().map(|request| {
         let proxies = &proxies;
         async move {
@@ -72,7 +71,10 @@ async fn send(scope: &Scope, probe: &str, request: http::Request, proxies: &Prox
         max_body: request.max_body.min(most),
         proxy: request.proxy,
     };
-    let seen = native::send_on(&asked, scope, proxies, scope.step.connections.as_ref()).await;
+    let seen = match roots(scope, &asked.url) {
+        Ok(roots) => native::send_on(&asked, scope, proxies, &roots, scope.step.connections.as_ref()).await,
+        Err(failure) => native::Seen { elapsed: Duration::ZERO, outcome: Err(failure) },
+    };
     // Names only of what was sent: a request's headers are where credentials are.
     let names: Vec<&str> = asked.headers.iter().map(|(name, _)| name.as_str()).collect();
     let question = json!({ "method": asked.method, "url": asked.url, "header-names": names, "body-bytes": asked.body.len(), "proxy": asked.proxy });
@@ -94,6 +96,13 @@ async fn send(scope: &Scope, probe: &str, request: http::Request, proxies: &Prox
             details: response.details.into_iter().collect(),
         }),
     }
+}
+
+/// Who judges the server of a URL. What cannot be read is refused where it is sent.
+fn roots(scope: &Scope, url: &str) -> Result<Roots, Failure> {
+    let parsed = Url::parse(url).ok().filter(|url| url.scheme() == "https");
+    let place = parsed.as_ref().and_then(|url| Some((url.host_str()?, url.port_or_known_default()?)));
+    place.map_or(Ok(Roots::Native), |(host, port)| scope.run.roots(host, port))
 }
 
 fn headers(headers: &[(String, String)]) -> Value {

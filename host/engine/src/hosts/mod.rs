@@ -19,22 +19,24 @@ mod swarm;
 mod system;
 mod tcp;
 mod tls;
+mod turns;
 mod vars;
+
+#[cfg(test)]
+mod tests;
 
 use crate::bindings::wit_types::types as wit;
 use seaworthy_model::Failure;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How much of one batch is under way at once, where each part holds an answer in memory.
+/// How much of one batch is under way at once, where each part holds a socket or an
+/// answer in memory.
 const AT_ONCE: usize = 32;
 
-/// Bytes that all answers of one batch may hold together.
-const BATCH_BYTES: u32 = 8 << 20;
-
-/// The part of [`BATCH_BYTES`] that each of `parts` may take, at most what it asked for.
-fn share(asked: u32, parts: usize) -> u32 {
-    asked.min(BATCH_BYTES / u32::try_from(parts.max(1)).unwrap_or(u32::MAX))
+/// The part of `batch` bytes that each of `parts` may take, at most what it asked for.
+fn share(batch: u32, asked: u32, parts: usize) -> u32 {
+    asked.min(batch / u32::try_from(parts.max(1)).unwrap_or(u32::MAX))
 }
 
 /// A failure as the guest sees it.

@@ -1,11 +1,14 @@
+use super::turns::{Turn, in_turn};
 use crate::bindings::wit_path::names;
 use crate::scope::Scope;
 use crate::state::State;
-use futures::future::join_all;
 use seaworthy_probe::name_server as probe;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// Questions under way at once. They hold next to nothing while they wait, and a silent
+/// server takes the whole time of each: few turns leave time for the rest of a check.
+pub(super) const AT_ONCE: usize = 128;
 /// Records of an answer that an observation shows.
 const SHOWN: usize = 16;
 
@@ -14,16 +17,21 @@ impl names::Host for State {
         let scope = self.scope.clone();
         let asked: Vec<String> = questions.iter().map(|q| format!("{} {} {}", q.server, q.kind, q.name)).collect();
         let _doing = scope.step.enter("names.ask", &asked.join(", "), questions.len())?;
-        Ok(join_all(questions.into_iter().map(|question| ask(&scope, question))).await)
+        let asked = questions.into_iter().map(|question| {
+            let turn = Turn::wait(&scope, question.timeout);
+            ask(&scope, question, turn)
+        });
+        Ok(in_turn(AT_ONCE, asked.collect::<Vec<_>>()).await)
     }
 }
 
-async fn ask(scope: &Scope, question: names::Question) -> names::Seen {
-    let timeout = scope.step.clamp(question.timeout);
+async fn ask(scope: &Scope, question: names::Question, turn: Turn) -> names::Seen {
+    let turn = turn.begin(scope, &question.server);
+    let timeout = *turn.as_ref().unwrap_or(&Duration::ZERO);
     let asked = json!({ "server": question.server, "transport": question.transport, "name": question.name,
                         "kind": question.kind, "timeout-ms": super::millis(timeout) });
     let (server, name) = (question.server.clone(), question.name.clone());
-    let seen = match question.transport.parse() {
+    let seen = match turn.and_then(|_| question.transport.parse()) {
         Ok(transport) => {
             let question = probe::Question {
                 server: question.server,

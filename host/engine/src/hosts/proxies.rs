@@ -1,7 +1,7 @@
+use super::turns::{Turn, in_turn};
 use crate::bindings::wit_path::proxies;
 use crate::scope::Scope;
 use crate::state::State;
-use futures::future::join_all;
 use seaworthy_model::{Failure, glob_matches};
 use seaworthy_probe::proxy_choice::{self, Choice};
 use seaworthy_probe::proxy_connect as probe;
@@ -33,7 +33,11 @@ impl proxies::Host for State {
         let scope = self.scope.clone();
         let targets: Vec<&str> = attempts.iter().map(|attempt| attempt.target.as_str()).collect();
         let _doing = scope.step.enter("proxies.connect", &targets.join(", "), attempts.len())?;
-        Ok(join_all(attempts.into_iter().map(|attempt| connect(&scope, attempt))).await)
+        let asked = attempts.into_iter().map(|attempt| {
+            let turn = Turn::wait(&scope, attempt.timeout);
+            connect(&scope, attempt, turn)
+        });
+        Ok(in_turn(super::AT_ONCE, asked.collect::<Vec<_>>()).await)
     }
 }
 
@@ -46,15 +50,19 @@ fn permitted(scope: &Scope) -> Result<(), Failure> {
     }
 }
 
-async fn connect(scope: &Scope, attempt: proxies::Attempt) -> proxies::Seen {
+async fn connect(scope: &Scope, attempt: proxies::Attempt, turn: Turn) -> proxies::Seen {
+    let turn = turn.begin(scope, &attempt.target);
     let asked = probe::Attempt {
         proxy: attempt.proxy,
         target: attempt.target,
-        timeout: scope.step.clamp(attempt.timeout),
+        timeout: *turn.as_ref().unwrap_or(&Duration::ZERO),
         idle: Duration::from_millis(u64::from(attempt.idle)),
         limit: scope.step.remaining(),
     };
-    let seen = probe::connect(&asked, &scope.run.plan.environment, scope).await;
+    let seen = match turn {
+        Ok(_) => probe::connect(&asked, &scope.run.plan.environment, scope).await,
+        Err(failure) => probe::Seen { elapsed: Duration::ZERO, outcome: Err(failure) },
+    };
     let question = json!({ "proxy": asked.label(), "target": asked.target, "timeout-ms": super::millis(asked.timeout),
                            "idle-ms": super::millis(asked.idle) });
     let id = scope.record("proxies.connect", question, seen.outcome.as_ref().map(|facts| json!(facts)), seen.elapsed);

@@ -32,7 +32,7 @@ impl swarm::Host for State {
     async fn request(&mut self, requests: Vec<swarm::ProtocolRequest>) -> wasmtime::Result<Vec<swarm::Responded>> {
         let scope = self.scope.clone();
         let _doing = scope.step.enter("swarm.request", "", requests.len())?;
-        let most = super::share(MAX_RESPONSE, requests.len());
+        let most = super::share(scope.step.handover.batch, MAX_RESPONSE, requests.len());
         Ok(stream::iter(requests.into_iter().map(|asked| request(&scope, asked, most)))
             .buffered(super::AT_ONCE)
             .collect()

@@ -2,7 +2,9 @@ use crate::bindings::wit_net::tls;
 use crate::scope::Scope;
 use crate::state::State;
 use futures::future::join_all;
+use seaworthy_probe::Target;
 use seaworthy_probe::tls as probe;
+use seaworthy_probe::trust::Roots;
 use serde_json::json;
 use std::time::Duration;
 
@@ -17,7 +19,12 @@ impl tls::Host for State {
 
 async fn handshake(scope: &Scope, attempt: tls::Attempt) -> tls::Seen {
     let question = json!({ "target": attempt.target, "server-name": attempt.server_name, "alpn": attempt.alpn, "roots": attempt.roots });
-    let seen = match attempt.roots.parse() {
+    // What the policy trusts at an address belongs to what this machine trusts.
+    let roots = attempt.roots.parse::<Roots>().and_then(|roots| match (&roots, Target::parse(&attempt.target)) {
+        (Roots::Native, Ok(target)) => scope.run.roots(&target.host, target.port),
+        _ => Ok(roots),
+    });
+    let seen = match roots {
         Ok(roots) => {
             let asked = probe::Attempt {
                 target: attempt.target.clone(),

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
+/// What stands in place of credentials.
+const HIDDEN: &str = "[redacted]";
+
 impl vars::Host for State {
     async fn read(&mut self, names: Vec<String>) -> wasmtime::Result<vars::Seen> {
         let scope = self.scope.clone();
@@ -67,11 +70,38 @@ fn variable(scope: &Scope, name: &str, found: Option<&Variable>) -> vars::Variab
     }
 }
 
+/// A value as a report shows it: without the credentials of its URLs. A token may
+/// stand there alone, and the variable of a proxy may hold them without a scheme.
+fn shown(name: &str, value: &str) -> String {
+    let name = name.to_ascii_uppercase();
+    if name.ends_with("_PROXY") && name != "NO_PROXY" {
+        // One URL, in whose password a `/` may be meant.
+        let (scheme, rest) = value.split_once("://").map_or((None, value), |(scheme, rest)| (Some(scheme), rest));
+        let rest = rest.rsplit_once('@').map_or(rest.to_owned(), |(_, place)| format!("{HIDDEN}@{place}"));
+        return scheme.map_or(rest.clone(), |scheme| format!("{scheme}://{rest}"));
+    }
+    let mut urls = value.split("://");
+    let mut text = urls.next().unwrap_or_default().to_owned();
+    for rest in urls {
+        text.push_str("://");
+        let authority = rest.split(|c: char| c == '/' || c.is_whitespace()).next().unwrap_or_default();
+        match authority.rsplit_once('@') {
+            Some((credentials, _)) => {
+                text.push_str(HIDDEN);
+                text.push_str(&rest[credentials.len()..]);
+            }
+            None => text.push_str(rest),
+        }
+    }
+    text
+}
+
 fn seen(scope: &Scope, probe: &str, asked: Value, variables: Vec<vars::Variable>) -> vars::Seen {
     let answer: Vec<Value> = variables
         .iter()
         .map(|v| {
-            json!({ "name": v.name, "present": v.present, "value": v.value, "secret": v.secret, "origin": v.origin,
+            let value = v.value.as_deref().map(|value| shown(&v.name, value));
+            json!({ "name": v.name, "present": v.present, "value": value, "secret": v.secret, "origin": v.origin,
                     "details": super::object(v.details.iter().map(|(k, v)| (k, v))) })
         })
         .collect();

@@ -23,6 +23,8 @@ pub struct TargetBlock {
     pub addresses: Option<At<Vec<String>>>,
     /// An absolute URL, taken as one more address.
     pub url: Option<At<String>>,
+    /// PEM file, relative to this file, of authorities that are trusted at its addresses beside the machine's own.
+    pub ca_file: Option<At<String>>,
     /// Anything else that its checks want to know, handed to them as it is.
     pub details: Option<At<Value>>,
     /// Secrets by role, each a "${variable}" of type secret. Components get the label, never the text.
@@ -99,6 +101,7 @@ pub(super) fn read_target(reader: &mut Reader<'_>, name: &str, value: &Spanned<D
     let target = TargetBlock {
         addresses: block.opt(reader, "addresses", texts),
         url: block.opt(reader, "url", text),
+        ca_file: block.opt(reader, "ca-file", text),
         details: block.opt(reader, "details", scalar::object),
         credentials: block.named(reader, "credentials", |reader, _, value| match reference(value.get_ref()) {
             Ok(name) => Some(name),

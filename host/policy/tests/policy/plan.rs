@@ -297,6 +297,43 @@ with = { prefix = "ci/" }
 }
 
 #[test]
+fn an_authority_is_trusted_at_the_addresses_of_its_target() {
+    let file = r#"
+version = 1
+[vars]
+root = { env = "ROOT", type = "path", default = "certs/root.pem" }
+[fallback.cache]
+order = ["s3"]
+[targets.s3]
+kind = "s3"
+url = "https://minio.test:9000"
+ca-file = "minio.pem"
+[targets.api]
+kind = "http"
+url = "https://api.test"
+details = { gateway = "https://[::1]:444" }
+ca-file = "${root}"
+[targets.plain]
+kind = "http"
+url = "https://plain.test"
+[tiers.s3]
+adapter = "s3"
+target = "s3"
+with = { bucket = "builds" }
+"#;
+    let trusted = |set: &[(&str, &str)]| -> Vec<String> {
+        let plan = Case::file(file).env(set).plan().unwrap();
+        plan.trust.iter().map(|t| format!("{} {} {}", t.target, t.net, t.file.display())).collect()
+    };
+    let of_s3 = ["s3 minio.test:9000 minio.pem", "s3 builds.minio.test:9000 minio.pem"];
+    let of_api = |file: &str| [format!("api api.test:443 {file}"), format!("api [::1]:444 {file}")];
+    let expected = |file: &str| [of_api(file).to_vec(), of_s3.map(str::to_owned).to_vec()].concat();
+    assert_eq!(trusted(&[]), expected("certs/root.pem"));
+    assert_eq!(trusted(&[("ROOT", "/etc/root.pem")]), expected("/etc/root.pem"));
+    assert!(Case::file("version = 1\n").plan().unwrap().trust.is_empty(), "nobody names one by default");
+}
+
+#[test]
 fn a_target_grants_its_check_what_it_names() {
     let file = r#"
 version = 1

@@ -75,10 +75,11 @@ pub struct Seen {
 /// connect and of TLS, `protocol` (what came is not HTTP, or a proxy refuses;
 /// `proxy-status` has its answer), `closed`, `timeout` with the stage it ended at.
 pub async fn send(request: &Request, permit: &dyn Permit, environment: &ProxyEnvironment) -> Seen {
-    send_on(request, permit, environment, None).await
+    send_on(request, permit, environment, &Roots::Native, None).await
 }
 
-/// Sends one request, on one of the `kept` connections where there is one for it.
+/// Sends one request, on one of the `kept` connections where there is one for it. `roots`
+/// judge the certificate of the server, and that of a proxy.
 ///
 /// *Behaviour*: the grant is asked for anew for the address of a kept connection. One
 /// that the other side closed meanwhile is replaced, unless the request may have been
@@ -89,10 +90,11 @@ pub async fn send_on(
     request: &Request,
     permit: &dyn Permit,
     environment: &ProxyEnvironment,
+    roots: &Roots,
     kept: Option<&Connections>,
 ) -> Seen {
     let start = Instant::now();
-    let outcome = answer(request, start, permit, environment, kept).await;
+    let outcome = answer(request, start, permit, environment, roots, kept).await;
     Seen { elapsed: start.elapsed(), outcome }
 }
 
@@ -101,6 +103,7 @@ async fn answer(
     start: Instant,
     permit: &dyn Permit,
     environment: &ProxyEnvironment,
+    roots: &Roots,
     kept: Option<&Connections>,
 ) -> Result<Response, Failure> {
     let deadline = start + request.timeout;
@@ -127,7 +130,7 @@ async fn answer(
             }
             continue;
         }
-        let tunnel = tunnel::open(&way.target, https, proxy.as_ref(), &Roots::Native, deadline, permit).await?;
+        let tunnel = tunnel::open(&way.target, https, proxy.as_ref(), roots, deadline, permit).await?;
         details.insert("dns-us".to_owned(), tunnel.lookup.as_micros().to_string());
         details.insert("connect-us".to_owned(), tunnel.connect.as_micros().to_string());
         if let Some(tls) = tunnel.tls {

@@ -88,6 +88,31 @@ async fn codes_and_truncation_are_replies() {
 }
 
 #[tokio::test]
+async fn a_large_answer_fits_where_its_size_was_said() {
+    let sizes = udp_server(|packet| {
+        let asked = Message::from_vec(packet).unwrap();
+        let mut answer = answered(packet);
+        answer.metadata.truncation = asked.edns.as_ref().is_none_or(|edns| edns.max_payload() < 1200);
+        vec![answer.to_vec().unwrap()]
+    })
+    .await;
+    let old = udp_server(|packet| {
+        let asked = Message::from_vec(packet).unwrap();
+        let mut answer = answered(packet);
+        if asked.edns.is_some() {
+            answer.answers.clear();
+            answer.metadata.response_code = ResponseCode::FormErr;
+        }
+        vec![answer.to_vec().unwrap()]
+    })
+    .await;
+    for (server, edns, truncated) in [(sizes, false, true), (sizes, true, false), (old, true, false)] {
+        let reply = asked_with(&question(server, Transport::Udp), edns, &PermitAll).await.outcome.unwrap();
+        assert_eq!((reply.code.as_str(), reply.truncated), ("NOERROR", truncated), "{edns}");
+    }
+}
+
+#[tokio::test]
 async fn what_answers_something_else_is_passed_over() {
     let forged = |packet: &[u8]| {
         let mut answer = answered(packet);

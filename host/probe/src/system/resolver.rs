@@ -54,6 +54,13 @@ pub fn nameservers() -> Vec<IpAddr> {
     asked(&std::fs::read_to_string(RESOLV_CONF).unwrap_or_default())
 }
 
+/// Whether the C library here says how large an answer may be: `options edns0`.
+#[must_use]
+pub(crate) fn uses_edns() -> bool {
+    let conf = std::fs::read_to_string(RESOLV_CONF).unwrap_or_default();
+    parse_resolv_conf(&conf).options.iter().any(|option| option == "edns0")
+}
+
 fn asked(resolv_conf: &str) -> Vec<IpAddr> {
     let servers = parse_resolv_conf(resolv_conf).nameservers;
     if servers.is_empty() {

@@ -1,7 +1,10 @@
 //! The one place where secrets leave a report.
 
+mod count;
 mod forms;
 mod patterns;
+
+pub use count::Redactions;
 
 use data_encoding::HEXLOWER;
 use forms::forms;
@@ -10,6 +13,7 @@ use regex::{Captures, Regex};
 use seaworthy_model::{Environment, Report, glob_matches_ignoring_case};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// Shorter values are not taken for secrets: replacing them would garble everything.
@@ -63,10 +67,12 @@ pub struct Redactor {
     salt: String,
     /// Every written form of every secret, longest first.
     literals: Option<Regex>,
-    /// The secret behind each written form.
-    tokens: BTreeMap<String, String>,
+    /// What stands for each written form, and which variable's value it is.
+    tokens: BTreeMap<String, (String, String)>,
     patterns: Vec<Pattern>,
     secrets: forms::Hidden,
+    /// The variables of the secrets.
+    names: Vec<String>,
 }
 
 impl Redactor {
@@ -78,12 +84,12 @@ impl Redactor {
     /// When a pattern of the rules cannot be read.
     pub fn new(environment: &Environment, rules: &RedactRules) -> Result<Self, RedactError> {
         let secret = |name: &str, marked: bool| (marked || matches(&rules.env, name)) && !matches(&rules.keep, name);
-        let secrets: Vec<String> = environment
+        let (names, secrets): (Vec<String>, Vec<String>) = environment
             .iter()
             .filter(|(name, variable)| secret(name, variable.secret))
-            .map(|(_, variable)| variable.value.expose().to_owned())
-            .filter(|value| value.trim().chars().count() >= SHORTEST)
-            .collect();
+            .map(|(name, variable)| (name.to_owned(), variable.value.expose().to_owned()))
+            .filter(|(_, value)| value.trim().chars().count() >= SHORTEST)
+            .unzip();
         let mut redactor = Self {
             mode: rules.mode,
             salt: rules.salt.clone(),
@@ -91,6 +97,7 @@ impl Redactor {
             tokens: BTreeMap::new(),
             patterns: Pattern::built_in(),
             secrets: forms::Hidden(secrets),
+            names,
         };
         redactor.prepare()?;
         for pattern in &rules.patterns {
@@ -103,8 +110,8 @@ impl Redactor {
     }
 
     fn prepare(&mut self) -> Result<(), RedactError> {
-        for secret in &self.secrets.0 {
-            let token = self.stand_in(secret);
+        for (secret, name) in self.secrets.0.iter().zip(&self.names) {
+            let token = (self.stand_in(secret), format!("value of {name}"));
             for form in forms(secret).into_iter().filter(|form| form.chars().count() >= SHORTEST) {
                 self.tokens.entry(form).or_insert_with(|| token.clone());
             }
@@ -123,9 +130,18 @@ impl Redactor {
     /// A report without secrets. *Behaviour*: idempotent, throughout every string of
     /// the report, evidence and its keys included.
     #[must_use]
-    pub fn apply(&self, mut report: Report) -> Report {
-        crate::strings::replace(&mut report, &|text| self.has_secret(text).then(|| self.text(text)));
-        report
+    pub fn apply(&self, report: Report) -> Report {
+        self.apply_counted(report).0
+    }
+
+    /// As [`apply`](Self::apply), with what was replaced.
+    #[must_use]
+    pub fn apply_counted(&self, mut report: Report) -> (Report, Redactions) {
+        let counts = RefCell::new(Redactions::default());
+        crate::strings::replace(&mut report, &|text| {
+            self.has_secret(text).then(|| self.replaced(text, &mut counts.borrow_mut()))
+        });
+        (report, counts.into_inner())
     }
 
     /// Whether there may be something to replace: almost no text has anything.
@@ -140,11 +156,22 @@ impl Redactor {
     /// Any text without secrets, as for a log. *Behaviour*: idempotent.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
-        let mut text = self.between_tokens(text);
+        self.replaced(text, &mut Redactions::default())
+    }
+
+    /// As [`text`](Self::text), with what was replaced.
+    #[must_use]
+    pub fn text_counted(&self, text: &str) -> (String, Redactions) {
+        let mut counts = Redactions::default();
+        (self.replaced(text, &mut counts), counts)
+    }
+
+    fn replaced(&self, text: &str, counts: &mut Redactions) -> String {
+        let mut text = self.between_tokens(text, counts);
         let lower = text.to_ascii_lowercase();
         for pattern in &self.patterns {
             if let Some(regex) = pattern.matching(&text, &lower) {
-                text = self.replace_pattern(regex, &text);
+                text = self.replace_pattern(regex, pattern.class(), &text, counts);
             }
         }
         text
@@ -167,13 +194,16 @@ impl Redactor {
     }
 
     /// Replaces literals, and never touches what already stands for a secret.
-    fn between_tokens(&self, text: &str) -> String {
+    fn between_tokens(&self, text: &str, counts: &mut Redactions) -> String {
         let Some(literals) = &self.literals else { return text.to_owned() };
         let mut result = String::with_capacity(text.len());
         let mut rest = 0;
-        let replace = |part: &str| -> String {
+        let mut replace = |part: &str| -> String {
             let replaced: Cow<'_, str> = literals.replace_all(part, |found: &Captures<'_>| {
-                self.tokens.get(&found[0]).cloned().unwrap_or_else(|| self.stand_in(&found[0]))
+                let known = self.tokens.get(&found[0]).cloned();
+                let (token, class) = known.unwrap_or_else(|| (self.stand_in(&found[0]), "secret".into()));
+                counts.add(&class);
+                token
             });
             replaced.into_owned()
         };
@@ -186,7 +216,7 @@ impl Redactor {
         result
     }
 
-    fn replace_pattern(&self, pattern: &Regex, text: &str) -> String {
+    fn replace_pattern(&self, pattern: &Regex, class: &str, text: &str, counts: &mut Redactions) -> String {
         let tokens = tokens_in(text);
         let mut result = String::with_capacity(text.len());
         let mut rest = 0;
@@ -202,6 +232,7 @@ impl Redactor {
             }
             result.push_str(&text[rest..span.start]);
             result.push_str(&self.stand_in(&text[span.clone()]));
+            counts.add(class);
             rest = span.end;
         }
         result.push_str(&text[rest..]);

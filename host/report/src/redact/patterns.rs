@@ -5,19 +5,29 @@ use std::sync::{LazyLock, OnceLock};
 const TOKEN: &str = r"\[redacted(?::[0-9a-f]{8})?\]";
 
 /// Secrets that are known by their form, wherever they come from, each with a text
-/// that is part of whatever it matches, in lower case.
-const BUILT_IN: &[(&str, &str)] = &[
+/// that is part of whatever it matches, in lower case, and what it is called.
+const BUILT_IN: &[(&str, &str, &str)] = &[
     // GitHub's tokens carry a prefix so that they can be found.
-    ("gh", r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})"),
-    // Password of a URL; a multiaddr has no `://`.
-    ("@", r"://[^/\s:@]*:([^/\s@]+)@"),
+    ("gh", r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})", "token of GitHub"),
+    // What stands before the host of a URL, all of it: a token may be there alone, or be
+    // the user of a password that is none (`TOKEN:x-oauth-basic`). A multiaddr has no `://`.
+    ("@", r"://([^/\s]+)@", "credentials in a URL"),
     // Credentials of a request.
-    ("authorization", r"(?i)\bauthorization\b[^A-Za-z0-9\n]{1,6}(?:basic|bearer|token)\s+([^\s,;\x22']+)"),
+    (
+        "authorization",
+        r"(?i)\bauthorization\b(?:%[0-9A-Fa-f]{2}|[^A-Za-z0-9\n]){1,6}(?:basic|bearer|token)(?:\s|%20|\+)+([^\s,;\x22']+)",
+        "credentials of a request",
+    ),
+    ("x-api-key", r"(?i)\bx-api-key\b[^A-Za-z0-9\n]{1,6}([^\s,;\x22']+)", "credentials of a request"),
+    ("x-auth-token", r"(?i)\bx-auth-token\b[^A-Za-z0-9\n]{1,6}([^\s,;\x22']+)", "credentials of a request"),
+    ("cookie", r"(?i)\b(?:set-)?cookie\b[^A-Za-z0-9\n]{1,6}([^\s,;\x22']+)", "cookie"),
+    // JSON Web Tokens: two objects in base64 and a signature.
+    ("eyj", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+", "JSON Web Token"),
     // Signed URLs of object stores and caches.
-    ("sig", r"(?i)[?&](?:x-amz-signature|sig)=([^&\s\x22']+)"),
-    ("x-amz-security-token", r"(?i)[?&]x-amz-security-token=([^&\s\x22']+)"),
+    ("sig", r"(?i)[?&](?:x-amz-signature|sig)=([^&\s\x22']+)", "signature of a URL"),
+    ("x-amz-security-token", r"(?i)\bx-amz-security-token(?:=|[^A-Za-z0-9\n]{1,6})([^&\s,;\x22']+)", "session token"),
     // Keys in PEM.
-    ("private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*-----END [A-Z ]*PRIVATE KEY-----"),
+    ("private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*-----END [A-Z ]*PRIVATE KEY-----", "private key"),
 ];
 
 /// The bytes with which a hint begins.
@@ -41,7 +51,7 @@ pub(super) fn hinted(text: &str) -> bool {
         bytes.get(at..at + hint.len()).is_some_and(|part| part.eq_ignore_ascii_case(hint.as_bytes()))
     };
     let mut beginnings = bytes.iter().enumerate().filter(|(_, byte)| BEGINNINGS[usize::from(**byte)]);
-    beginnings.any(|(at, _)| BUILT_IN.iter().any(|(hint, _)| begins(at, hint)))
+    beginnings.any(|(at, _)| BUILT_IN.iter().any(|(hint, _, _)| begins(at, hint)))
 }
 
 /// A pattern that is compiled when a text first has what all its matches have.
@@ -50,15 +60,17 @@ pub(super) fn hinted(text: &str) -> bool {
 pub(super) struct Pattern {
     hint: Option<&'static str>,
     source: String,
+    class: &'static str,
     compiled: OnceLock<Option<Regex>>,
 }
 
 impl Pattern {
     /// The patterns that are always looked for.
     pub(super) fn built_in() -> Vec<Self> {
-        let pattern = |(hint, source): &(&'static str, &str)| Self {
+        let pattern = |(hint, source, class): &(&'static str, &str, &'static str)| Self {
             hint: Some(hint),
             source: (*source).to_owned(),
+            class,
             compiled: OnceLock::new(),
         };
         BUILT_IN.iter().map(pattern).collect()
@@ -67,7 +79,12 @@ impl Pattern {
     /// A pattern of the policy, compiled at once so that a wrong one is an error.
     pub(super) fn given(source: &str) -> Result<Self, regex::Error> {
         let compiled = OnceLock::from(Some(Regex::new(source)?));
-        Ok(Self { hint: None, source: source.to_owned(), compiled })
+        Ok(Self { hint: None, source: source.to_owned(), class: "pattern of the policy", compiled })
+    }
+
+    /// What it finds is called.
+    pub(super) fn class(&self) -> &'static str {
+        self.class
     }
 
     /// The expression, when it matches somewhere in `text`; `lower` is the same text
@@ -99,13 +116,19 @@ mod tests {
             "ghp_0123456789abcdefghijABCDEFGHIJ",
             "github_pat_0123456789abcdefghijABCD",
             "https://user:pass@host/",
+            "http://token@host:3128",
             "Authorization: Bearer abcdef",
             "?X-Amz-Signature=abc",
             "&X-AMZ-SECURITY-TOKEN=abc",
+            "x-amz-security-token: abc",
+            "X-Api-Key: abcdef",
+            "\"x-auth-token\": \"abcdef\"",
+            "Set-Cookie: session=abcdef; Path=/",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
             "?sig=abc",
             "-----BEGIN PRIVATE KEY-----abc-----END PRIVATE KEY-----",
         ];
-        for (hint, source) in BUILT_IN {
+        for (hint, source, _) in BUILT_IN {
             let regex = Regex::new(source).unwrap();
             let matched: Vec<&&str> = examples.iter().filter(|example| regex.is_match(example)).collect();
             assert!(!matched.is_empty(), "{source} has no example");

@@ -75,7 +75,11 @@ fn patterns_replace_their_group() {
     for (text, expected) in [
         ("session=abc123; x", "session=[redacted]; x"),
         ("see internal-name.", "see [redacted]."),
-        ("https://u:pa55@h/x", "https://u:[redacted]@h/x"),
+        ("https://u:pa55@h/x", "https://[redacted]@h/x"),
+        ("proxy http://t0ken@proxy:3128 is asked", "proxy http://[redacted]@proxy:3128 is asked"),
+        ("https://t0ken:@h/x", "https://[redacted]@h/x"),
+        ("https://t0ken:x-oauth-basic@h/x@y", "https://[redacted]@h/x@y"),
+        ("http://u:p@ss@h", "http://[redacted]@h"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer [redacted]"),
         ("https://s3/x?X-Amz-Signature=0a1b&y=1", "https://s3/x?X-Amz-Signature=[redacted]&y=1"),
         ("ghp_0123456789abcdefghijABCDEFGHIJ0123", "[redacted]"),
@@ -170,4 +174,23 @@ fn masks_tell_github_each_secret_once_and_escaped() {
     let expected =
         ["::add-mask::first%25line%0Asecond line", "::add-mask::first%25line", "::add-mask::second line", ""];
     assert_eq!(masks, expected.join("\n"));
+}
+
+#[test]
+fn what_was_replaced_is_counted_by_class() {
+    let redactor = redactor(RedactMode::Token);
+    let text =
+        format!("{SECRET} and {SECRET}; https://u:geheim@h/; Set-Cookie: sid=12345678; session=abc hunter2hunter2");
+    let (clean, counts) = redactor.text_counted(&text);
+    assert_eq!(clean, redactor.text(&text));
+    let counted: Vec<(&str, u64)> = counts.iter().collect();
+    let expected = [
+        ("cookie", 1),
+        ("credentials in a URL", 1),
+        ("pattern of the policy", 1),
+        ("value of CACHE_P2P_SHARED_SECRET", 2),
+        ("value of DEPLOY_PW", 1),
+    ];
+    assert_eq!(counted, expected, "{clean}");
+    assert_eq!(redactor.text_counted(&clean).1.total(), 0, "nothing is counted twice: {clean}");
 }

@@ -9,12 +9,22 @@
 //! key `a` and the key `a/b` can both be there in a store that is a file system, and a
 //! part longer than [`PART`] bytes is broken by `!_/`, since file systems take no longer
 //! names.
+//!
+//! A key whose name would be longer than the store takes has a name of another kind:
+//! below the folder `!!` the beginning of what it would have been, `!=/`, and the SHA-256
+//! of the key. The key itself stands in a header of the object. The beginning is there so
+//! that a prefix of keys is one of these names too, and a listing looks at few headers.
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
 use std::fmt;
+
+/// Bytes of a key at most: as many as the name of an object may have.
+pub const MAX_KEY_BYTES: usize = 1024;
 
 /// Bytes of the name of an object at most
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>).
-pub const MAX_KEY_BYTES: usize = 1024;
+pub const MAX_NAME_BYTES: usize = 1024;
 
 /// A part longer than this is broken. File systems take 255 bytes, and servers add
 /// endings of their own to what they are writing.
@@ -24,17 +34,24 @@ const PART: usize = 200;
 const END: char = '!';
 /// Breaks a part.
 const BREAK: &str = "!_/";
+/// The folder of names that hold a digest. No key's name begins so: after `!` come two
+/// hex digits.
+const SHORTENED: &str = "!!/";
+/// Stands between what a shortened name keeps and its digest; in no name of a key either.
+const CUT: &str = "!=/";
+/// Characters of a SHA-256.
+const DIGEST: usize = 64;
 
-/// A key whose name is longer than S3 takes.
+/// A key that is longer than this cache takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyTooLong {
-    /// Bytes of the name.
+    /// Its bytes.
     pub bytes: usize,
 }
 
 impl fmt::Display for KeyTooLong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the name of the object would have {} bytes, and S3 takes {MAX_KEY_BYTES}", self.bytes)
+        write!(f, "the key has {} bytes, and this tier takes {MAX_KEY_BYTES}", self.bytes)
     }
 }
 
@@ -42,6 +59,7 @@ impl fmt::Display for KeyTooLong {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     prefix: String,
+    most: usize,
 }
 
 impl Names {
@@ -54,10 +72,23 @@ impl Names {
         if bare.split('/').any(|part| matches!(part, "." | "..")) || bare.contains("//") || bare.contains(END) {
             return Err("it has a part that is empty, `.` or `..`, or an exclamation mark".into());
         }
-        if bare.chars().any(char::is_control) || bare.len() > MAX_KEY_BYTES / 2 {
+        if bare.chars().any(char::is_control) || bare.len() > MAX_NAME_BYTES / 2 {
             return Err("it has control characters, or is longer than 512 bytes".into());
         }
-        Ok(Self { prefix: if bare.is_empty() { String::new() } else { format!("{bare}/") } })
+        let prefix = if bare.is_empty() { String::new() } else { format!("{bare}/") };
+        Ok(Self { prefix, most: MAX_NAME_BYTES })
+    }
+
+    /// The same names, those with more than `bytes` shortened.
+    ///
+    /// # Errors
+    /// S3 takes no such names, or a shortened one would not fit.
+    pub fn at_most(self, bytes: usize) -> Result<Self, String> {
+        let least = self.prefix.len() + SHORTENED.len() + CUT.len() + DIGEST;
+        if !(least..=MAX_NAME_BYTES).contains(&bytes) {
+            return Err(format!("below `{}` names can be held to {least} to {MAX_NAME_BYTES} bytes", self.prefix));
+        }
+        Ok(Self { most: bytes, ..self })
     }
 
     /// What every name begins with.
@@ -69,11 +100,34 @@ impl Names {
     /// The name of a key's object.
     ///
     /// # Errors
-    /// It is too long.
+    /// The key is too long.
     pub fn name(&self, key: &str) -> Result<String, KeyTooLong> {
+        if key.len() > MAX_KEY_BYTES {
+            return Err(KeyTooLong { bytes: key.len() });
+        }
         let mut name = self.beginning(key);
         name.push(END);
-        if name.len() > MAX_KEY_BYTES { Err(KeyTooLong { bytes: name.len() }) } else { Ok(name) }
+        if name.len() > self.most {
+            name = self.shortened_beginning(key) + CUT + &HEXLOWER.encode(&Sha256::digest(key));
+        }
+        Ok(name)
+    }
+
+    /// Whether a name, any object's, is of the kind that does not tell its key.
+    #[must_use]
+    pub fn is_shortened(&self, name: &str) -> bool {
+        let rest = name.strip_prefix(&self.prefix).and_then(|rest| rest.strip_prefix(SHORTENED));
+        rest.and_then(|rest| rest.rsplit_once(CUT)).is_some_and(|(_, digest)| digest.len() == DIGEST)
+    }
+
+    /// What the shortened names of all keys that begin with `key` begin with.
+    #[must_use]
+    pub fn shortened_beginning(&self, key: &str) -> String {
+        let room = self.most.saturating_sub(self.prefix.len() + SHORTENED.len() + CUT.len() + DIGEST);
+        let whole = self.beginning(key);
+        let kept = whole.strip_prefix(&self.prefix).unwrap_or_default();
+        let end = (0..=room.min(kept.len())).rev().find(|end| kept.is_char_boundary(*end)).unwrap_or_default();
+        format!("{}{SHORTENED}{}", self.prefix, &kept[..end])
     }
 
     /// What the names of all keys that begin with `key` begin with.
@@ -99,22 +153,14 @@ impl Names {
         name
     }
 
-    /// Bytes of the longest key of letters and digits; one that has to be encoded is longer
-    /// as a name.
-    #[must_use]
-    pub fn most(&self) -> usize {
-        let room = MAX_KEY_BYTES - self.prefix.len() - 1;
-        let (whole, rest) = (room / (PART + BREAK.len()), room % (PART + BREAK.len()));
-        whole * PART + rest.min(PART)
-    }
-
     /// The name of an object that is ours and of no key, below the prefix.
     #[must_use]
     pub fn reserved(&self, word: &str) -> String {
         format!("{}!!{word}", self.prefix)
     }
 
-    /// The key of a name; `None` for an object that is not a value of this cache.
+    /// The key of a name; `None` for an object that is not a value of this cache, and for a
+    /// shortened name.
     #[must_use]
     pub fn key(&self, name: &str) -> Option<String> {
         let rest = name.strip_prefix(&self.prefix)?.strip_suffix(END)?.replace(BREAK, "");
@@ -234,12 +280,45 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_a_greatest_length() {
+    fn a_long_name_is_shortened() {
         // Four breaks, the fifth would come with the next byte.
-        assert_eq!(names().most(), 1000);
         assert_eq!(names().name(&"x".repeat(1000)).map(|name| name.len()), Ok(9 + 1000 + 4 * 3 + 1));
-        assert_eq!(names().name(&"x".repeat(1001)), Err(KeyTooLong { bytes: 9 + 1001 + 5 * 3 + 1 }));
-        assert_eq!(Names::below("").unwrap().most(), 1008);
+        let name = names().name(&"x".repeat(1002)).unwrap();
+        assert_eq!((name.len(), names().is_shortened(&name), names().key(&name)), (MAX_NAME_BYTES, true, None));
+        assert_eq!(names().name(&"x".repeat(1025)), Err(KeyTooLong { bytes: 1025 }));
+        // printf 'abcdefghij/klmn%.0s' 1 2 3 4 5 6 7 8 9 10 | sha256sum
+        let short = names().at_most(100).unwrap();
+        assert_eq!(
+            short.name(&"abcdefghij/klmn".repeat(10)).unwrap(),
+            format!("ci/cache/!!/abcdefghij/klmnabcdef!=/{TEN_TIMES}")
+        );
+        assert_eq!(short.name(&"a".repeat(90)).unwrap(), format!("ci/cache/{}!", "a".repeat(90)));
+        assert!(short.is_shortened(&short.name(&"a".repeat(91)).unwrap()));
+        assert_eq!(names().name(&"a".repeat(91)).unwrap(), format!("ci/cache/{}!", "a".repeat(91)));
+    }
+
+    const TEN_TIMES: &str = "14898605c4babea6265b8fa0413df80f374ad3eb2c6a514f18bc0cbd508410fb";
+
+    #[test]
+    fn shortened_names_are_as_safe_as_others() {
+        for most in 79..160 {
+            let short = names().at_most(most).unwrap();
+            for key in ["日本語/".repeat(40), "a b/../".repeat(60), format!("{}/", "x".repeat(1000)), "/".repeat(200)]
+            {
+                let name = short.name(&key).unwrap();
+                assert!(name.len() <= most && short.is_shortened(&name) && !name.contains("//"), "{name}");
+                assert!(name.split('/').all(|part| !part.is_empty() && !part.starts_with('.')), "{name}");
+                for (at, _) in key.char_indices() {
+                    let beginning = short.shortened_beginning(&key[..at]);
+                    assert!(name.starts_with(&beginning), "{name} {beginning}");
+                }
+            }
+        }
+        assert_eq!(names().at_most(79).unwrap().name(&"x".repeat(99)).unwrap().len(), 79);
+        assert!(names().at_most(78).is_err() && names().at_most(1025).is_err());
+        for name in ["ci/cache/a!", "ci/cache/!!probe-1", "ci/cache/!!/a!=/00", "ci/cache/!!/a!"] {
+            assert!(!names().is_shortened(name), "{name}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use crate::answer::Answer;
 use crate::encoding;
-use crate::signing::hex;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
@@ -12,6 +12,9 @@ const CREATED: &str = "x-amz-meta-seaworthy-created";
 const DEADLINE: &str = "x-amz-meta-seaworthy-deadline";
 const METADATA: &str = "x-amz-meta-seaworthy-metadata";
 const DIGEST: &str = "x-amz-meta-seaworthy-sha256";
+/// Where the name does not tell the key: the key in base64, which is the shortest text that
+/// a header leaves alone.
+const KEY: &str = "x-amz-meta-seaworthy-key";
 
 /// A value with its life, as an object and its `x-amz-meta-*` headers.
 ///
@@ -67,16 +70,19 @@ impl fmt::Display for Damage {
 }
 
 impl Record {
-    /// The headers to store it with.
+    /// The headers to store it with, among them the key where its name is `shortened`.
     ///
     /// # Errors
     /// The metadata is larger than S3 keeps.
-    pub fn headers(&self, key: &str) -> Result<Vec<(String, String)>, MetadataTooLarge> {
+    pub fn headers(&self, key: &str, shortened: bool) -> Result<Vec<(String, String)>, MetadataTooLarge> {
         let mut headers = vec![(CREATED.to_owned(), self.created.to_string())];
         headers.extend(self.deadline.map(|deadline| (DEADLINE.to_owned(), deadline.to_string())));
         let metadata = self.metadata_text();
         if !metadata.is_empty() {
             headers.push((METADATA.into(), metadata));
+        }
+        if shortened {
+            headers.push((KEY.into(), BASE64URL_NOPAD.encode(key.as_bytes())));
         }
         headers.push((DIGEST.into(), self.digest(key)));
         let bytes = headers.iter().map(|(name, value)| name.len() - "x-amz-meta-".len() + value.len()).sum();
@@ -100,6 +106,14 @@ impl Record {
     pub fn stat(answer: &Answer) -> Result<Self, Damage> {
         answer.header(DIGEST).ok_or(Damage::Foreign)?;
         Self::head(&answer.headers).ok_or(Damage::Headers)
+    }
+
+    /// The key that an object's headers tell. Whether it is the name's has to be looked at:
+    /// the name of a key is made from it.
+    #[must_use]
+    pub fn key(answer: &Answer) -> Option<String> {
+        let bytes = BASE64URL_NOPAD.decode(answer.header(KEY)?.trim().as_bytes()).ok()?;
+        String::from_utf8(bytes).ok()
     }
 
     fn head(headers: &[(String, String)]) -> Option<Self> {
@@ -137,7 +151,7 @@ impl Record {
             hash.update(text);
         }
         hash.update(&self.bytes);
-        hex(&hash.finalize())
+        HEXLOWER.encode(&hash.finalize())
     }
 }
 
@@ -165,7 +179,7 @@ mod tests {
     #[test]
     fn what_is_stored_reads_back() {
         for wanted in [record(), Record { deadline: None, metadata: vec![], bytes: vec![], ..record() }] {
-            let headers = wanted.headers("k").unwrap();
+            let headers = wanted.headers("k", false).unwrap();
             for (name, value) in &headers {
                 assert!(value.bytes().all(|b| b.is_ascii_graphic()), "{name}: {value}");
             }
@@ -179,13 +193,13 @@ mod tests {
     fn the_digest_is_the_documented_one() {
         let small = Record { created: 5, deadline: None, metadata: vec![], bytes: b"body".to_vec() };
         // printf '\3\0\0\0\0\0\0\0key\1\0\0\0\0\0\0\0005\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0body' | sha256sum
-        let headers = small.headers("key").unwrap();
+        let headers = small.headers("key", false).unwrap();
         assert_eq!(headers[1].1, "05c317dda6bcb091370c156c72838e29b1bb591c07f1f168e0cb28c6a89d3f2a");
     }
 
     #[test]
     fn every_change_is_noticed() {
-        let headers = record().headers("k").unwrap();
+        let headers = record().headers("k", false).unwrap();
         assert_eq!(Record::read("other", answer(headers.clone(), b"value")), Err(Damage::Digest));
         assert_eq!(Record::read("k", answer(headers.clone(), b"valuf")), Err(Damage::Digest));
         assert_eq!(Record::read("k", answer(headers.clone(), b"valu")), Err(Damage::Digest));
@@ -202,11 +216,26 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_its_name_does_not_tell_is_in_a_header() {
+        let key = "日本/a b".repeat(20);
+        let headers = record().headers(&key, true).unwrap();
+        assert!(headers.iter().all(|(_, value)| value.bytes().all(|b| b.is_ascii_graphic())));
+        let found = answer(headers, b"value");
+        assert_eq!(Record::key(&found).as_deref(), Some(key.as_str()));
+        assert_eq!(Record::read(&key, found), Ok(record()));
+        assert_eq!(Record::key(&answer(record().headers(&key, false).unwrap(), b"value")), None);
+        assert_eq!(Record::key(&answer(vec![(KEY.into(), "!".into())], b"")), None);
+        // The longest key leaves room for what is ours.
+        let longest = "k".repeat(crate::MAX_KEY_BYTES);
+        assert!(Record { metadata: vec![], ..record() }.headers(&longest, true).is_ok());
+    }
+
+    #[test]
     fn metadata_has_a_greatest_size() {
         let with = |length: usize| Record { metadata: vec![("m".into(), "x".repeat(length))], ..record() };
-        let fixed: usize = with(0).headers("k").unwrap().iter().map(|(n, v)| n.len() - 11 + v.len()).sum();
-        assert!(with(MAX_METADATA_BYTES - fixed).headers("k").is_ok());
-        let error = with(MAX_METADATA_BYTES - fixed + 1).headers("k").unwrap_err();
+        let fixed: usize = with(0).headers("k", false).unwrap().iter().map(|(n, v)| n.len() - 11 + v.len()).sum();
+        assert!(with(MAX_METADATA_BYTES - fixed).headers("k", false).is_ok());
+        let error = with(MAX_METADATA_BYTES - fixed + 1).headers("k", false).unwrap_err();
         assert_eq!(error, MetadataTooLarge { bytes: MAX_METADATA_BYTES + 1 });
     }
 }

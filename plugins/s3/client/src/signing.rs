@@ -1,9 +1,9 @@
 //! AWS Signature Version 4 in the Authorization header, with the payload in one chunk
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>).
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
@@ -97,7 +97,7 @@ pub fn sign<V: Vault>(
     canonical.push(&format!("\n{names}\n{payload}"));
     let hash = canonical.hash(vault)?;
     let text = scope.text();
-    let to_sign = format!("{ALGORITHM}\n{}\n{text}\n{}", scope.date, hex(&hash));
+    let to_sign = format!("{ALGORITHM}\n{}\n{text}\n{}", scope.date, HEXLOWER.encode(&hash));
     let mut key = vault.hmac("AWS4", scope.day())?;
     for step in [scope.region, scope.service, "aws4_request", &to_sign] {
         key = hmac(&key, step.as_bytes());
@@ -105,7 +105,7 @@ pub fn sign<V: Vault>(
     Ok(vec![
         Piece::Text(format!("{ALGORITHM} Credential=")),
         Piece::Secret(SecretName::KeyId),
-        Piece::Text(format!("/{text}, SignedHeaders={names}, Signature={}", hex(&key))),
+        Piece::Text(format!("/{text}, SignedHeaders={names}, Signature={}", HEXLOWER.encode(&key))),
     ])
 }
 
@@ -127,15 +127,6 @@ fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
     mac.update(message);
     mac.finalize().into_bytes().into()
-}
-
-/// Lower-case hex.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// A canonical request: text with secrets in it.
@@ -214,7 +205,7 @@ pub(crate) mod tests {
     /// three, and signature.
     #[test]
     fn the_examples_of_the_s3_documentation() {
-        let welcome = hex(&Sha256::digest("Welcome to Amazon S3."));
+        let welcome = HEXLOWER.encode(&Sha256::digest("Welcome to Amazon S3."));
         assert_eq!(welcome, "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072");
         let put = [("date", "Fri, 24 May 2013 00:00:00 GMT"), ("x-amz-storage-class", "REDUCED_REDUNDANCY")];
         type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], &'a str, &'a str);

@@ -2,8 +2,9 @@ use crate::addressing::Addressing;
 use crate::encoding;
 use crate::endpoint::{Endpoint, Provider};
 use crate::request::Request;
-use crate::signing::{Piece, Scope, SecretName, Vault, canonical_query, hex, sign};
+use crate::signing::{Piece, Scope, SecretName, Vault, canonical_query, sign};
 use crate::timestamp::amz_date;
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
@@ -191,8 +192,10 @@ impl Store {
         let mut headers = request.headers;
         let mut secret_headers = Vec::new();
         if let Access::Signed { session_token } = self.access {
-            let (date, payload) =
-                (amz_date(now_ms), request.payload.map_or_else(|| hex(&Sha256::digest(&request.body)), str::to_owned));
+            let (date, payload) = (
+                amz_date(now_ms),
+                request.payload.map_or_else(|| HEXLOWER.encode(&Sha256::digest(&request.body)), str::to_owned),
+            );
             headers.push(("x-amz-date".into(), date.clone()));
             headers.push(("x-amz-content-sha256".into(), payload.clone()));
             if session_token {

@@ -4,6 +4,7 @@ mod disk;
 mod ipfs;
 mod memory;
 mod origin;
+mod origin_tls;
 mod p2p;
 mod s3;
 mod storacha;
@@ -16,10 +17,12 @@ pub(crate) fn all() -> Vec<Store> {
         memory::store(),
         disk::store(),
         p2p::store(),
-        s3::store(),
+        s3::juicefs(),
+        s3::s3s(),
         ipfs::by_mfs(),
         ipfs::by_directory(),
         storacha::store(),
         origin::store(),
+        origin_tls::store(),
     ]
 }

@@ -1,5 +1,5 @@
-//! An HTTP API that is only read. Over TLS, on a server that is not ours, it has the
-//! scenes of `tests/tests/proxy/origin_tier.rs`; here stands what can be broken on the way.
+//! An HTTP API that is only read, without TLS: what can be broken inside HTTP stands here,
+//! and in `origin_tls.rs` the same adapter before a real server.
 
 use crate::place::Place;
 use crate::store::{Breakage, Running, Store};

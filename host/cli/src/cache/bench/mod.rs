@@ -15,6 +15,7 @@ mod workload;
 
 use super::args::BenchArgs;
 use super::opened::{Configured, Opened};
+use super::recording::Recording;
 use crate::args::Global;
 use crate::error::CliError;
 use crate::signals::Stop;
@@ -22,15 +23,20 @@ use crate::stdout;
 use anyhow::Context as _;
 use client::{Rules, Shared};
 use futures::future::join_all;
-use seaworthy_cache::{StatsSnapshot, Tiers};
+use seaworthy_cache::{Listener, StatsSnapshot, Tiers};
 use seaworthy_engine::{CacheSession, SessionOptions, Through};
 use seaworthy_model::{ExitCode, Tier};
 use seaworthy_policy::Prices;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use summary::Summary;
 use workload::{Step, Workload};
+
+pub(crate) use trace::LONGEST_TRACE;
+#[cfg(test)]
+pub(crate) use trace::read as read_trace;
 
 /// Time for storing every key once, and for removing them at the end.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
@@ -76,10 +82,17 @@ async fn measured(
     stop: &mut Stop,
 ) -> Result<Summary, CliError> {
     let workload = Workload::new(arguments)?;
+    let recording = arguments.record.as_deref().map(|path| Recording::create(path, "seaworthy cache bench"));
+    let recording = recording.transpose()?.map(Arc::new);
+    if let Some(recording) = &recording {
+        // What is measured, and neither the filling nor the clearing.
+        recording.pause();
+    }
     let shared = Shared::default();
     let options = SessionOptions {
         through: if arguments.direct { Through::Peers } else { Through::Adapters },
         latencies: Some(shared.latencies.clone()),
+        listener: recording.clone().map(|recording| -> Arc<dyn Listener> { recording }),
     };
     let opened = configured.set(set, options)?;
     if arguments.direct {
@@ -87,13 +100,14 @@ async fn measured(
     }
     let sessions = sessions(&opened, arguments).await?;
     let sessions = sessions.iter().map(AsRef::as_ref).collect();
-    let bench = Bench { arguments, workload, shared, sessions };
+    let bench = Bench { arguments, workload, shared, sessions, recording };
 
     let mut taken = Taken::default();
     tokio::select! {
         () = bench.measure(&mut taken) => {}
         () = stop.wait() => {}
     }
+    let recorded = bench.recording.as_ref().map(|recording| recording.finish());
     let mut summary = bench.summary(&taken, configured.prices());
     if !arguments.keep {
         tokio::select! {
@@ -101,6 +115,9 @@ async fn measured(
             // A second signal ends the process.
             () = tokio::time::sleep(HOUSEKEEPING) => summary.left_behind = bench.workload.stored().count() as u64,
         }
+    }
+    if let Some(recorded) = recorded {
+        opened.say(&recorded?);
     }
     Ok(summary)
 }
@@ -168,6 +185,7 @@ struct Bench<'a> {
     workload: Workload,
     shared: Shared,
     sessions: Vec<&'a CacheSession>,
+    recording: Option<Arc<Recording>>,
 }
 
 impl Bench<'_> {
@@ -187,6 +205,9 @@ impl Bench<'_> {
         self.shared.tally.reset();
         self.shared.latencies.reset();
         taken.before = usage::counts(&self.sessions);
+        if let Some(recording) = &self.recording {
+            recording.begin();
+        }
         let started = Instant::now();
         let most = self.arguments.operations.unwrap_or(u64::MAX);
         let clients = self.clients(self.arguments.measured(), 0, most, |random| self.workload.next(random));

@@ -2,6 +2,9 @@
 
 use crate::cache::args::size;
 
+/// The largest trace, in bytes.
+pub(crate) const LONGEST_TRACE: u64 = 64 << 20;
+
 /// What one step does to the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {

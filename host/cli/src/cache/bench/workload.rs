@@ -1,15 +1,13 @@
 use super::popularity::Popularity;
 use super::random::Random;
 use super::sample::SHORTEST;
-use super::trace::{Action, Recorded};
+use super::trace::{Action, LONGEST_TRACE, Recorded};
 use crate::cache::args::BenchArgs;
 use crate::error::CliError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// The largest trace, in bytes.
-const LONGEST_TRACE: u64 = 64 << 20;
 /// Bytes that the values under way may take together.
 const MOST_UNDER_WAY: usize = 1 << 30;
 

@@ -38,8 +38,13 @@ pub struct Evidence {
     pub kernel: String,
 }
 
+/// Id of the container that ours was made like, and whose network and files of /etc it
+/// has: set by `run --in`.
+pub(super) const STANDS_IN_FOR: &str = "SEAWORTHY_STANDS_IN_FOR";
+
 /// The variables that are looked at. None of them holds a secret.
-pub(super) const VARIABLES: [&str; 15] = [
+pub(super) const VARIABLES: [&str; 16] = [
+    STANDS_IN_FOR,
     "container",
     "KUBERNETES_SERVICE_HOST",
     "CI",

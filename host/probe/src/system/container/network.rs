@@ -1,4 +1,4 @@
-use super::evidence::Evidence;
+use super::evidence::{Evidence, STANDS_IN_FOR};
 use super::kind::{Found, Kind};
 use crate::system::interfaces::Link;
 use crate::system::resolver::{parse_hosts, parse_resolv_conf};
@@ -122,6 +122,8 @@ pub(super) fn recognise(evidence: &Evidence, found: &Found) -> Network {
     }
     if let (Some(own), Some(other)) = (&found.id, &found.files_of)
         && own != other
+        // What `run --in` was asked about is that container, and how it is connected.
+        && evidence.variable(STANDS_IN_FOR) != Some(other)
         && matches!(found.kind, Kind::Docker | Kind::Podman)
     {
         let reason =

@@ -154,6 +154,11 @@ fn the_network_of_another_container() {
     evidence.mountinfo = docker_mounts(OTHER);
     assert_eq!(concluded(&evidence), (Kind::Docker, Mode::Container, Confidence::Certain));
     assert_eq!(classify(&evidence).id.as_deref(), Some(ID));
+    // One that was made to look in that container's place tells of its network.
+    evidence.environment.insert("SEAWORTHY_STANDS_IN_FOR".into(), OTHER.into());
+    assert_eq!(concluded(&evidence).1, Mode::Bridge);
+    evidence.environment.insert("SEAWORTHY_STANDS_IN_FOR".into(), ID.into());
+    assert_eq!(concluded(&evidence).1, Mode::Container, "it shares a third one's network");
 }
 
 fn podman(links: Vec<Link>, routes: Vec<Route>, nameserver: &str) -> Evidence {
