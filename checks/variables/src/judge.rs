@@ -49,7 +49,7 @@ pub fn read(settings: Settings<'_>) -> Reading {
             .map_or_else(|| "p2p".into(), |list| elements(list).collect::<Vec<_>>().join(",")),
         listen_port: settings.value("CACHE_LISTEN_PORT").map_or(Some(9100), |value| port(value).ok()),
         peers: settings.value("CACHE_BOOTSTRAP_PEERS").map_or(0, |list| elements(list).count()),
-        any: KNOWN.iter().any(|known| known.ours && settings.set(known.name).is_some()),
+        any: KNOWN.iter().any(|known| known.ours && settings.set(known.name).is_some_and(|setting| !setting.default)),
     }
 }
 

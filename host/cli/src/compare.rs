@@ -20,7 +20,10 @@ pub(crate) fn compare(global: &Global, arguments: &CompareArgs) -> Result<ExitCo
     let causes = together.as_deref().unwrap_or(&second.causes);
     let compared = seaworthy_report::compare(&first, &second, relation, causes);
     let text = match arguments.format {
-        ComparedFormat::Human => seaworthy_report::compared_human(&compared, &output::human_options(global)),
+        ComparedFormat::Human => seaworthy_report::github::neutralise(&seaworthy_report::compared_human(
+            &compared,
+            &output::human_options(global),
+        )),
         ComparedFormat::Json => {
             let text = serde_json::to_string_pretty(&compared).context("the comparison cannot be printed")?;
             format!("{text}\n")

@@ -115,7 +115,8 @@ impl Output {
     fn render(&self, report: &Report, global: &Global) -> Result<String, CliError> {
         let cannot = |error: String| CliError::CannotWrite(error);
         Ok(match self.format {
-            Format::Human => seaworthy_report::human(report, &self.human(global)),
+            // What a probed server said may end up in the log of a job too.
+            Format::Human => github::neutralise(&seaworthy_report::human(report, &self.human(global))),
             Format::Json => seaworthy_report::json(report).map_err(|error| cannot(error.to_string()))?,
             Format::Junit => {
                 seaworthy_report::junit(report, self.warn_as).map_err(|error| cannot(error.to_string()))?

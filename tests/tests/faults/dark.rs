@@ -63,7 +63,7 @@ fn cable_pulled(bench: &Arc<Bench>) -> Result<()> {
     let mut world = World::build(bench, Topology::Wire)?;
     peers(&mut world);
     world.wire()?.runner.ip("link set eth0 down\n")?;
-    one_cause(&world, &["net.no-route", "path.no-egress"])
+    one_cause(&world, &["net.cut-off", "path.no-egress"])
 }
 
 fn vanishing(bench: &Arc<Bench>) -> Result<()> {
@@ -71,5 +71,5 @@ fn vanishing(bench: &Arc<Bench>) -> Result<()> {
     peers(&mut world);
     world.wire()?.router.sysctl("net/ipv4/ip_forward", "0")?;
     world.router_firewall(&["-I", "INPUT", "-j", "DROP"])?;
-    one_cause(&world, &["net.silent", "path.no-egress"])
+    one_cause(&world, &["net.cut-off", "path.no-egress"])
 }

@@ -5,10 +5,42 @@ use crate::scene::{Scene, Symptom, Whereabouts};
 use seaworthy_model::{Confidence, Risk};
 
 pub(super) const RULES: &[Rule] = &[
+    // Before what single addresses say: none of them is wrong when all are.
+    Rule::of(faults::NET_CUT_OFF).when(cut_off),
     Rule::of(faults::NET_HOST_DOWN).tell(host_down),
     Rule::of(faults::NET_NO_ROUTE).tell(no_route),
     Rule::of(faults::NET_SILENT).when(|_, symptom| (symptom.code() == "peer.silent").then_some(Confidence::Possible)),
 ];
+
+/// Every address that was tried stays without an answer, the name server's too: what
+/// ails one ails all. *Behaviour*: whatever answered, and be it with a refusal, speaks
+/// against it; so does a check that looked at the path and knows better.
+fn cut_off(scene: &Scene<'_>, symptom: &Symptom<'_>) -> Option<Confidence> {
+    let unanswered = |s: &Symptom<'_>| {
+        matches!(
+            s.code(),
+            "peer.silent" | "peer.no-route" | "peer.host-down" | "peer.dns-failure" | "dns.no-server-answers"
+        )
+    };
+    if !unanswered(symptom) {
+        return None;
+    }
+    let answered =
+        |s: &&Symptom<'_>| s.code().starts_with("path.") || (s.code().starts_with("peer.") && !unanswered(s));
+    let connected = || {
+        scene.record.observations.iter().any(|seen| {
+            matches!(seen.probe.as_str(), "swarm.dial" | "tcp.connect" | "http.send") && seen.failure.is_none()
+        })
+    };
+    if scene.symptoms.iter().any(|s| answered(&s)) || connected() {
+        return None;
+    }
+    let mut places: Vec<String> = scene.symptoms.iter().filter(|s| unanswered(s)).map(|s| ip(scene, s)).collect();
+    places.sort_unstable();
+    places.dedup();
+    let names = scene.symptoms.iter().any(|s| matches!(s.code(), "peer.dns-failure" | "dns.no-server-answers"));
+    (places.len() >= 3 && names).then_some(Confidence::Likely)
+}
 
 fn ip(scene: &Scene<'_>, symptom: &Symptom<'_>) -> String {
     scene.ip(symptom).map_or_else(|| symptom.subject().to_owned(), |ip| ip.to_string())

@@ -684,3 +684,23 @@ fn every_rule_has_a_case_here() {
         assert!(source.contains(&format!("\"{}\"", page.code)), "{} has no case", page.code);
     }
 }
+
+#[test]
+fn a_place_that_nothing_answers_is_one_cause() {
+    use crate::record::{BRIDGE, finding, suite};
+    use seaworthy_diagnose::explain;
+    use seaworthy_model::Layer;
+    let silent = |n: u8| finding("peer.silent", Layer::Tcp).at(&format!("/ip4/192.0.2.{n}/tcp/9100"));
+    let name = || finding("peer.dns-failure", Layer::Dns).at("/dns4/cache.example/tcp/9100");
+    let told = |peers| {
+        let causes = explain(suite(BRIDGE, vec![], peers), None).causes;
+        causes.into_iter().map(|cause| cause.code).collect::<Vec<_>>()
+    };
+    assert_eq!(told(vec![silent(1), silent(2), name()]), ["net.cut-off"]);
+    // One that refuses is there, and so is the way to it.
+    let refused = finding("peer.refused", Layer::Tcp).at("/ip4/192.0.2.3/tcp/9100");
+    assert!(!told(vec![silent(1), silent(2), name(), refused]).contains(&"net.cut-off".to_owned()));
+    // Two are not many, and without names nothing is known of the resolver.
+    assert!(!told(vec![silent(1), name()]).contains(&"net.cut-off".to_owned()));
+    assert!(!told(vec![silent(1), silent(2), silent(3)]).contains(&"net.cut-off".to_owned()));
+}
