@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const FILE: &str = "/etc/resolv.conf";
 const SERVFAIL: u8 = 2;
@@ -299,21 +299,34 @@ fn addresses(name: &str, _: u16) -> Reply {
 
 /// Makes a name server of the scene's machine the only one.
 fn own(world: &mut World, script: impl Fn(&str, u16) -> Reply + Send + Sync + 'static) -> Result<()> {
-    world.end("names");
-    let names = NameServer::on(world.socket(53)?, Some(world.listener(53)?), move |q| script(&q.name, q.kind))?;
+    let (udp, tcp) = freed(world)?;
+    let names = NameServer::on(udp, Some(tcp), move |q| script(&q.name, q.kind))?;
     world.keep("names", names);
     world.file(FILE, &format!("nameserver {}\n", world.address()?))
 }
 
 /// A name server on the scene's machine, beside the router's, and what it says of the name.
 fn second(world: &mut World, says: fn(IpAddr) -> Reply) -> Result<()> {
-    world.end("names");
+    let (udp, tcp) = freed(world)?;
     let (host, ip) = (host(world), IpAddr::V4(world.address()?));
-    let names = NameServer::on(world.socket(53)?, Some(world.listener(53)?), move |question| {
-        if question.name == host { says(ip) } else { Reply::NoName }
-    })?;
+    let names =
+        NameServer::on(udp, Some(tcp), move |question| if question.name == host { says(ip) } else { Reply::NoName })?;
     world.keep("names", names);
     Ok(())
+}
+
+/// Port 53 of the scene's machine. The threads of the name server before leave it a moment
+/// after they are told to.
+fn freed(world: &mut World) -> Result<(UdpSocket, TcpListener)> {
+    world.end("names");
+    let started = Instant::now();
+    loop {
+        match (world.socket(53), world.listener(53)) {
+            (Ok(udp), Ok(tcp)) => return Ok((udp, tcp)),
+            (Err(error), _) | (_, Err(error)) if started.elapsed() > Duration::from_secs(5) => return Err(error),
+            _ => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
 }
 
 /// A public server, played by the machine behind the router, is configured.
