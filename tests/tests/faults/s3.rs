@@ -145,7 +145,8 @@ fn scripted() -> Vec<Scene> {
             setup: |world| {
                 setup(world)?;
                 // A proxy of the environment needs a grant of its own.
-                let grant = format!("[plugins.bundled]\nsource = \"builtin\"\ngrant.net = [\"{}:3128\"]\n", world.address()?);
+                let grant =
+                    format!("[plugins.bundled]\nsource = \"builtin\"\ngrant.net = [\"{}:3128\"]\n", world.address()?);
                 Ok(world.policy(&grant))
             },
             inject: |world| {
