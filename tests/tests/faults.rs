@@ -49,6 +49,7 @@ mod udp;
 mod usage;
 
 use seaworthy_tests::faults::{Bench, Scene, Suite, Trick};
+use seaworthy_tests::rivals::compare_with_page;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -81,7 +82,7 @@ fn main() -> ExitCode {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults");
     let suite = Suite { scenes, pairs: pairs::pairs(), tricks, folder };
     match Bench::new(Path::new(env!("CARGO_BIN_EXE_lab-server"))) {
-        Ok(bench) => suite.run(bench, |_| Ok(())),
+        Ok(bench) => suite.run(bench, compare_with_page),
         Err(error) => {
             eprintln!("{error:#}");
             ExitCode::FAILURE

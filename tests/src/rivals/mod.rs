@@ -7,9 +7,11 @@
 //! cause when the new complaint says what the cause is; what its words may mean is
 //! written down in [`words`], and in doubt counts for it.
 
+mod page;
 mod tools;
 mod words;
 
+pub use page::compare_with_page;
 pub use tools::answer;
 
 use crate::faults::{Outcome, World};
