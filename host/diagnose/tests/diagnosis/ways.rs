@@ -2,6 +2,7 @@
 
 use crate::causes::{causes, diagnose, says};
 use crate::record::*;
+use seaworthy_diagnose::catalogue;
 use seaworthy_model::Confidence::Certain;
 use seaworthy_model::{Diagnosis, Layer, RunRecord};
 
@@ -23,6 +24,11 @@ fn tcp(code: &str, target: &str) -> F {
 
 fn none_reachable() -> F {
     finding("peers.none-reachable", Layer::Tcp)
+}
+
+/// The check that proves a cause's remedy.
+fn proof(code: &str) -> &'static str {
+    catalogue().iter().find(|page| page.code == code).unwrap().proof
 }
 
 /// That one cause stands for everything.
@@ -157,7 +163,7 @@ fn limits_and_runtime_have_remedies_with_their_numbers() {
         if let Some(target) = target {
             found = found.at(target);
         }
-        says(&only(with(Vec::new(), "system.limits", vec![found]), code), command);
+        says(&only(with(Vec::new(), proof(code), vec![found]), code), command);
     }
 }
 
@@ -168,5 +174,5 @@ fn a_rootless_network_explains_the_refusal_of_the_host() {
     let record = with(vec![tcp("peer.refused", HOST), none_reachable()], "docker.runtime", vec![loopback]);
     says(&only(record, "runtime.rootless-loopback"), "allow_host_loopback=true");
     let directory = finding("cache.directory-unwritable", Layer::Process).at("/cache").detail("path", "/cache");
-    only(with(Vec::new(), "system.limits", vec![directory]), "cache.directory");
+    only(with(Vec::new(), proof("cache.directory"), vec![directory]), "cache.directory");
 }
