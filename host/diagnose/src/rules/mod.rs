@@ -40,6 +40,7 @@ static RULES: &[&[Rule]] = &[
     docker::RULES,
     // Two vantage points tell more than one.
     vantage::RULES,
+    network::ALL_OF_THEM,
     dns::RULES,
     listener::RULES,
     firewall::RULES,

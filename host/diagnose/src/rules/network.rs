@@ -4,9 +4,10 @@ use crate::rule::{Rule, Told, targets};
 use crate::scene::{Scene, Symptom, Whereabouts};
 use seaworthy_model::{Confidence, Risk};
 
+/// Before what single addresses and names say: none of them is wrong when all are.
+pub(super) const ALL_OF_THEM: &[Rule] = &[Rule::of(faults::NET_CUT_OFF).when(cut_off)];
+
 pub(super) const RULES: &[Rule] = &[
-    // Before what single addresses say: none of them is wrong when all are.
-    Rule::of(faults::NET_CUT_OFF).when(cut_off),
     Rule::of(faults::NET_HOST_DOWN).tell(host_down),
     Rule::of(faults::NET_NO_ROUTE).tell(no_route),
     Rule::of(faults::NET_SILENT).when(|_, symptom| (symptom.code() == "peer.silent").then_some(Confidence::Possible)),

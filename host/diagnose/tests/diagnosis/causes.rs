@@ -674,6 +674,7 @@ fn every_rule_has_a_case_here() {
         include_str!("ipfs.rs"),
         include_str!("origin.rs"),
         include_str!("python.rs"),
+        include_str!("reread.rs"),
         include_str!("s3.rs"),
         include_str!("storacha.rs"),
         include_str!("tiers.rs"),

@@ -10,7 +10,11 @@ const API: &str = "https://api.github.com";
 
 /// A run in which one more check found these and reported those facts.
 fn found(id: &str, findings: Vec<F>, reported: &[(&str, &str)], others: Vec<F>) -> Vec<Cause> {
+    let (of_api, others): (Vec<F>, Vec<F>) = others.into_iter().partition(|other| other.0.code.starts_with("origin."));
+    let (of_store, others): (Vec<F>, Vec<F>) = others.into_iter().partition(|other| other.0.code.starts_with("s3."));
     let mut record = suite(BRIDGE, vec![], others);
+    record.steps.push(step("origin.api", "origin/api", of_api));
+    record.steps.push(step("s3.store", "s3/store", of_store));
     let mut step = step(&id.replace('/', "."), id, findings);
     facts(&mut step, reported);
     record.steps.push(step);
