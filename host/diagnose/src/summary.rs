@@ -60,6 +60,11 @@ pub(crate) const SUMMARIES: &[Summary] = &[
         is: |s| s.code() == "env.invalid-value" && s.finding.target.as_deref() == Some("CACHE_BOOTSTRAP_PEERS"),
         follows: |s| s.code().starts_with("addr."),
     },
+    // A list that names one peer twice is told by the address.
+    Summary {
+        is: |s| s.code() == "env.conflict" && s.finding.target.as_deref() == Some("CACHE_BOOTSTRAP_PEERS"),
+        follows: |s| s.code() == "addr.duplicate",
+    },
 ];
 
 /// Whether the tier on the peers did not open because none is configured.

@@ -103,7 +103,9 @@ fn healthy(world: &mut World) -> Result<()> {
 /// Answers as GitHub does, with further headers.
 fn github(world: &mut World, status: u16, body: &'static str, headers: &'static str) -> Result<()> {
     serve(world, move |_| {
-        let all = format!("x-github-request-id: 0AB1\r\ncontent-type: application/json\r\n{headers}");
+        let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT");
+        let date = if headers.starts_with("date:") { String::new() } else { format!("date: {now}\r\n") };
+        let all = format!("x-github-request-id: 0AB1\r\ncontent-type: application/json\r\n{date}{headers}");
         told(status, body, &all)
     })
 }
