@@ -10,11 +10,18 @@ const API: &str = "https://api.github.com";
 
 /// A run in which one more check found these and reported those facts.
 fn found(id: &str, findings: Vec<F>, reported: &[(&str, &str)], others: Vec<F>) -> Vec<Cause> {
-    let (of_api, others): (Vec<F>, Vec<F>) = others.into_iter().partition(|other| other.0.code.starts_with("origin."));
-    let (of_store, others): (Vec<F>, Vec<F>) = others.into_iter().partition(|other| other.0.code.starts_with("s3."));
+    // Each beside the check that finds it.
+    let mut others = others;
+    let mut take = |prefix: &str| -> Vec<F> {
+        let (taken, left) = std::mem::take(&mut others).into_iter().partition(|f: &F| f.0.code.starts_with(prefix));
+        others = left;
+        taken
+    };
+    let (of_api, of_store, of_tls) = (take("origin."), take("s3."), take("tls."));
     let mut record = suite(BRIDGE, vec![], others);
     record.steps.push(step("origin.api", "origin/api", of_api));
     record.steps.push(step("s3.store", "s3/store", of_store));
+    record.steps.push(step("net.tls", "net/tls", of_tls));
     let mut step = step(&id.replace('/', "."), id, findings);
     facts(&mut step, reported);
     record.steps.push(step);
