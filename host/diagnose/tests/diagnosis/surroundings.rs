@@ -17,11 +17,12 @@ fn found(id: &str, findings: Vec<F>, reported: &[(&str, &str)], others: Vec<F>) 
         others = left;
         taken
     };
-    let (of_api, of_store, of_tls) = (take("origin."), take("s3."), take("tls."));
+    let (of_api, of_store, of_tls, of_peer) = (take("origin."), take("s3."), take("tls."), take("clock.skew"));
     let mut record = suite(BRIDGE, vec![], others);
     record.steps.push(step("origin.api", "origin/api", of_api));
     record.steps.push(step("s3.store", "s3/store", of_store));
     record.steps.push(step("net.tls", "net/tls", of_tls));
+    record.steps.push(step("p2p.sharing", "p2p/sharing", of_peer));
     let mut step = step(&id.replace('/', "."), id, findings);
     facts(&mut step, reported);
     record.steps.push(step);
