@@ -12,7 +12,6 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 use seaworthy_model::{Failure, Permit};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -96,8 +95,9 @@ pub struct Seen {
 pub const MAX_ANSWERS: usize = 256;
 /// Characters of a record that are kept.
 const MAX_DATA: usize = 1000;
-/// No datagram is larger.
-const LARGEST: usize = 1 << 16;
+/// Bytes of a datagram that are read: many questions wait at once, and no server answers
+/// one that allows 1,200 bytes with more than this.
+const LARGEST: usize = 4096;
 /// The types that a question may be about.
 const KINDS: [RecordType; 8] = [
     RecordType::A,
@@ -211,21 +211,12 @@ async fn over_udp(
     }
 }
 
-/// The next datagram, whole. The room for it is taken when it is there: many
-/// questions wait at once, and most of the waiting is for nothing.
+/// The next datagram.
 async fn next(socket: &UdpSocket) -> std::io::Result<Vec<u8>> {
-    loop {
-        socket.readable().await?;
-        let mut buffer = vec![0_u8; LARGEST];
-        match socket.try_recv(&mut buffer) {
-            Ok(read) => {
-                buffer.truncate(read);
-                return Ok(buffer);
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let mut buffer = vec![0_u8; LARGEST];
+    let read = socket.recv(&mut buffer).await?;
+    buffer.truncate(read);
+    Ok(buffer)
 }
 
 async fn over_tcp(
