@@ -1,6 +1,8 @@
 //! Every fault that can be made here is made, named and mended; what other tools say of it
 //! stands beside. How a scene is written: [`seaworthy_tests::faults`].
 
+#![expect(clippy::unit_arg, reason = "one line says what a scene does: Ok(world.env(...))")]
+
 #[path = "faults/actions.rs"]
 mod actions;
 #[path = "faults/clock.rs"]

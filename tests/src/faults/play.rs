@@ -36,9 +36,12 @@ impl Outcome {
         if self.scene.contains(" + ") {
             return self.expected.iter().all(|code| self.named.contains(code));
         }
-        self.named.first().is_some() && self.named.first() == self.expected.first()
+        !self.named.is_empty() && self.named.first() == self.expected.first()
     }
 }
+
+/// One of the functions of a scene.
+type Act = fn(&mut World) -> Result<()>;
 
 /// Plays a scene: healthy, injected, remedied.
 ///
@@ -96,7 +99,7 @@ pub fn play(bench: &Arc<Bench>, scene: &Scene) -> Result<Outcome> {
 pub fn play_pair(bench: &Arc<Bench>, pair: [&Scene; 2]) -> Result<Outcome> {
     ensure!(pair[0].topology == pair[1].topology && pair[0].topology != Topology::Docker, "a pair shares one topology");
     let mut world = World::build(bench, pair[0].topology)?;
-    let each = |world: &mut World, which: fn(&Scene) -> fn(&mut World) -> Result<()>| {
+    let each = |world: &mut World, which: fn(&Scene) -> Act| {
         pair.iter().enumerate().try_for_each(|(machine, scene)| {
             world.go_to(machine);
             which(scene)(world).with_context(|| scene.name)

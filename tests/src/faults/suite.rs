@@ -53,7 +53,10 @@ impl Suite {
         }
         print!("{}", confusion.summary());
         let written = confusion.write(&self.folder);
-        let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !conclusion.has_failed();
+        // Where something failed the rates are another matter, unless they are asked for.
+        let blessed = std::env::var_os("SEAWORTHY_BLESS").is_some();
+        let chosen = arguments.filter.is_some() || !arguments.skip.is_empty();
+        let whole = !chosen && (blessed || !conclusion.has_failed());
         let looked = if whole { after(&confusion) } else { Ok(()) };
         verdict(&conclusion, &confusion, written.and(looked))
     }

@@ -34,7 +34,7 @@ pub struct World {
     addresses: BTreeMap<usize, Vec<String>>,
     env: BTreeMap<String, String>,
     policies: BTreeMap<(usize, String), String>,
-    suite: bool,
+    suite: Option<bool>,
     checks: Vec<String>,
     args: Vec<String>,
     before: Vec<OsString>,
@@ -63,7 +63,7 @@ impl World {
             addresses: BTreeMap::new(),
             env: BTreeMap::new(),
             policies: BTreeMap::new(),
-            suite: false,
+            suite: None,
             checks: Vec::new(),
             args: Vec::new(),
             before: Vec::new(),
@@ -256,7 +256,6 @@ impl World {
 
     /// Sets the scene's part of `CACHE_BOOTSTRAP_PEERS`, and P2P and its secret on.
     pub fn use_peers(&mut self, addresses: &[&str]) {
-        self.suite = true;
         self.addresses.insert(self.at, addresses.iter().map(|&a| a.to_owned()).collect());
         self.env.entry("CACHE_ENABLE_P2P".into()).or_insert_with(|| "true".into());
         self.env.entry("CACHE_P2P_SHARED_SECRET".into()).or_insert_with(|| SECRET.into());
@@ -350,8 +349,8 @@ impl World {
     /// stand in one file, so ids of checks and names of targets that end in
     /// [`World::number`] keep out of each other's way.
     ///
-    /// *Behaviour*: `version = 1` is added. Where a scene uses peers
-    /// ([`World::use_peers`]), or no part is given, the default suite is run too.
+    /// *Behaviour*: `version = 1` is added. A scene that gives no part has the default
+    /// suite run, one that does has not, unless it asks for it ([`World::with_suite`]).
     pub fn policy(&mut self, text: &str) {
         self.set_policy(text, text);
     }
@@ -361,9 +360,21 @@ impl World {
         self.policies.insert((self.at, name.to_owned()), text.to_owned());
     }
 
-    /// Leaves the default suite out, although the scene uses peers.
+    /// Has the default suite run beside what the scene's own policy says.
+    pub fn with_suite(&mut self) {
+        self.suite = Some(true);
+    }
+
+    /// Leaves the default suite out.
     pub fn without_suite(&mut self) {
-        self.suite = false;
+        self.suite = Some(false);
+    }
+
+    /// Whether some scene of this world wants the default suite.
+    fn wants_suite(&self) -> bool {
+        let without_policy = |number: &usize| !self.policies.keys().any(|(of, _)| of == number);
+        let unsaid = || self.policies.is_empty() || self.addresses.keys().any(without_policy);
+        self.suite.unwrap_or_else(unsaid)
     }
 
     /// Runs these checks only, by their ids.
@@ -470,8 +481,7 @@ impl World {
     pub fn run_command(&self, words: &[&str]) -> Result<Seaworthy> {
         let mut all = vec!["run".to_owned()];
         all.extend(self.checks.iter().cloned());
-        let suite = self.suite || self.policies.is_empty();
-        let head = if suite { default_suite()? } else { "version = 1\n".to_owned() };
+        let head = if self.wants_suite() { default_suite()? } else { "version = 1\n".to_owned() };
         let mut parts: Vec<&String> = Vec::new();
         for part in self.policies.values().filter(|part| !part.is_empty()) {
             if !parts.contains(&part) {

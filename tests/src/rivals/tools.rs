@@ -10,6 +10,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The default of goss.
 const GOSS: Duration = Duration::from_millis(500);
 
+/// Its complaints.
+type Tool<'a> = dyn FnOnce() -> Vec<String> + Send + 'a;
+
 /// What each tool complains about, where this process is.
 ///
 /// # Errors
@@ -17,7 +20,7 @@ const GOSS: Duration = Duration::from_millis(500);
 pub fn answer(asks: &str) -> Result<Complaints> {
     let asks: Vec<Ask> = serde_json::from_str(asks).context("the question cannot be read")?;
     let told = std::thread::scope(|scope| {
-        let tools: [(&str, Box<dyn FnOnce() -> Vec<String> + Send>); 3] = [
+        let tools: [(&str, Box<Tool>); 3] = [
             ("script", Box::new(script)),
             ("nc -z", Box::new(|| asks.iter().filter_map(netcat).collect())),
             ("goss", Box::new(|| asks.iter().filter_map(goss).collect())),

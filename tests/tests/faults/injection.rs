@@ -186,6 +186,7 @@ impl Drop for Loud {
 fn shouting(bench: &Arc<Bench>, said: Vec<u8>) -> Result<()> {
     let mut world = World::build(bench, Topology::Here)?;
     let loud = Loud::start(said)?;
+    world.with_suite();
     world.use_peers(&[&loud.peer()?]);
     let port = loud.0.local_addr()?.port();
     world.policy(&format!(
