@@ -181,7 +181,7 @@ impl List<'_> {
         let around = self.around;
         let fits = around.compose.is_some() || around.asks_for(Kind::Compose);
         let network = strategy == Strategy::OwnNetwork && !situation.github;
-        if !(wanted.is_of_container() || network) || !(fits || network) {
+        if !(network || wanted.is_of_container() && fits) {
             return;
         }
         let (path, service) = match compose::place(around) {

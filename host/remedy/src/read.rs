@@ -159,17 +159,17 @@ fn read_snippet(wanted: &mut Wanted, step: &RemedyStep, snippet: &Snippet) {
     let file = snippet.file.as_deref().unwrap_or_default();
     let name = file.rsplit('/').next().unwrap_or_default();
     let workflow = file.contains(".github/workflows/");
-    if name == "daemon.json" {
-        if let Ok(serde_json::Value::Object(map)) = serde_json::from_str(&snippet.text) {
-            wanted.daemon.extend(map);
-            return;
-        }
+    if name == "daemon.json"
+        && let Ok(serde_json::Value::Object(map)) = serde_json::from_str(&snippet.text)
+    {
+        wanted.daemon.extend(map);
+        return;
     }
-    if name.contains("sysctl") || file.contains("sysctl.d/") {
-        if let Some(read) = sysctl::read(snippet.text.lines()) {
-            wanted.sysctls.extend(read);
-            return;
-        }
+    if (name.contains("sysctl") || file.contains("sysctl.d/"))
+        && let Some(read) = sysctl::read(snippet.text.lines())
+    {
+        wanted.sysctls.extend(read);
+        return;
     }
     if workflow {
         let passed: Vec<String> = snippet.text.lines().filter_map(passed).collect();

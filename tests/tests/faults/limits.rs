@@ -48,10 +48,10 @@ pub(crate) fn scenes() -> Vec<Scene> {
             needs: &[Need::Program("prlimit")],
             setup: |world| {
                 limits_only(world)?;
-                Ok(world.through(&["prlimit", "--nofile=65536:65536"]))
+                Ok(world.through(&["prlimit", "--nofile=16384:16384"]))
             },
             inject: |world| Ok(world.through(&["prlimit", "--nofile=512:4096"])),
-            remedy: |world| Ok(world.through(&["prlimit", "--nofile=65536:65536"])),
+            remedy: |world| Ok(world.through(&["prlimit", "--nofile=16384:16384"])),
             ..here("limits/few-descriptors", &["F58"], &["limits.files"])
         },
         Scene {

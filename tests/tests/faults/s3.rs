@@ -142,13 +142,7 @@ fn scripted() -> Vec<Scene> {
             ..store("s3/no-name-for-the-bucket", &["F81"], &["s3.virtual-host"])
         },
         Scene {
-            setup: |world| {
-                setup(world)?;
-                // A proxy of the environment needs a grant of its own.
-                let grant =
-                    format!("[plugins.bundled]\nsource = \"builtin\"\ngrant.net = [\"{}:3128\"]\n", world.address()?);
-                Ok(world.policy(&grant))
-            },
+            setup,
             inject: |world| {
                 let listener = world.listener(3128)?;
                 let squid = |_: &Asked| Told::text(407, "Proxy Authentication Required");

@@ -42,7 +42,9 @@ pub(super) fn handle(proposal: &Proposal, arguments: &FixArgs) -> Vec<Outcome> {
 }
 
 fn one(change: FileChange, arguments: &FixArgs) -> Outcome {
-    let system = Path::new(&change.path).is_absolute() && !change.named;
+    // What stands in that folder already is no file of the system.
+    let inside = arguments.out.as_ref().is_some_and(|folder| Path::new(&change.path).starts_with(folder));
+    let system = Path::new(&change.path).is_absolute() && !change.named && !inside;
     let target = match (&arguments.out, system) {
         (Some(folder), true) => folder.join(change.path.trim_start_matches('/')),
         _ => PathBuf::from(&change.path),
