@@ -121,7 +121,7 @@ pub fn not_exported(job: &Job, setting: &str) -> Option<Vec<&'static str>> {
         _ => job.is_on("SCCACHE_GHA_ENABLED") || token || results || old || job.has("ACTIONS_CACHE_SERVICE_V2"),
     };
     let mut missing = Vec::new();
-    if !results && !(old && job.is_enterprise_server()) {
+    if !(results || old && job.is_enterprise_server()) {
         missing.push("ACTIONS_RESULTS_URL");
     }
     if !token {

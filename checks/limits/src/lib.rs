@@ -122,7 +122,7 @@ impl Run {
 
     fn storage(&mut self, path: &str, seen: &[system::Seen], context: &Context) {
         let (Some(row), Some(id)) = (first_row(seen, "directory"), id_of(seen, "directory")) else { return };
-        let who = first_row(seen, "process").map(|row| storage::Who::read(row)).unwrap_or_default();
+        let who = first_row(seen, "process").map(storage::Who::read).unwrap_or_default();
         let least = context.setting("min-free-bytes").and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_FREE);
         let found = Storage::read(path, row);
         if let Some(free) = found.free {

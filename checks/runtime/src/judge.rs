@@ -67,7 +67,7 @@ pub(crate) enum Socket {
     /// It lies where this process may not look.
     Unknown,
     /// A folder, a file, or a link that leads nowhere.
-    NoSocket(String),
+    OfAnotherKind(String),
     NotPermitted {
         owner: Option<String>,
         group: Option<String>,
@@ -79,12 +79,15 @@ pub(crate) fn socket(row: &Row) -> Socket {
     let text = |key| row_value(row, key).map(str::to_owned);
     let is = |key| row_value(row, key) == Some("true");
     if is("dangling") {
-        return Socket::NoSocket(format!("a link to {}, which is not there", text("leads-to").unwrap_or_default()));
+        return Socket::OfAnotherKind(format!(
+            "a link to {}, which is not there",
+            text("leads-to").unwrap_or_default()
+        ));
     }
     match (row_value(row, "exists"), row_value(row, "kind")) {
         (Some("false"), _) => Socket::Missing,
-        (_, Some("folder")) => Socket::NoSocket("a folder".into()),
-        (_, Some("file")) => Socket::NoSocket("a file".into()),
+        (_, Some("folder")) => Socket::OfAnotherKind("a folder".into()),
+        (_, Some("file")) => Socket::OfAnotherKind("a file".into()),
         // A link into a folder that may not be entered.
         (Some("true"), _) if row_value(row, "error-kind").is_some() => Socket::Unknown,
         (Some("true"), _) if is("writable") => Socket::Fine,
@@ -165,7 +168,7 @@ mod tests {
         };
         let loopback = listener("127.0.0.1", "loopback");
         let any = listener("0.0.0.0", "any");
-        assert_eq!(on_loopback_only(Some(&[loopback.clone()]), 9100), Some(true));
+        assert_eq!(on_loopback_only(Some(std::slice::from_ref(&loopback)), 9100), Some(true));
         assert_eq!(on_loopback_only(Some(&[loopback.clone(), any]), 9100), Some(false));
         assert_eq!(on_loopback_only(Some(&[loopback]), 9101), Some(false));
         assert_eq!(on_loopback_only(None, 9100), None);
@@ -184,10 +187,10 @@ mod tests {
     fn a_socket_is_missing_a_folder_or_not_permitted() {
         assert_eq!(socket(&row(&[("exists", "true"), ("kind", "socket"), ("writable", "true")])), Socket::Fine);
         assert_eq!(socket(&row(&[("exists", "false")])), Socket::Missing);
-        assert_eq!(socket(&row(&[("exists", "true"), ("kind", "folder")])), Socket::NoSocket("a folder".into()));
+        assert_eq!(socket(&row(&[("exists", "true"), ("kind", "folder")])), Socket::OfAnotherKind("a folder".into()));
         assert!(matches!(
             socket(&row(&[("exists", "false"), ("kind", "link"), ("dangling", "true")])),
-            Socket::NoSocket(_)
+            Socket::OfAnotherKind(_)
         ));
         assert!(matches!(
             socket(&row(&[("exists", "true"), ("kind", "socket"), ("writable", "false")])),

@@ -73,7 +73,7 @@ impl Place {
                 variant: row_value(kernel, "iptables-variant").map(str::to_owned),
             },
             search: resolver.first().and_then(|row| list(row, "search")).unwrap_or_default(),
-            host_names: hosts.iter().flat_map(|row| named(row)).collect(),
+            host_names: hosts.iter().flat_map(named).collect(),
             has_dockerd: executables
                 .iter()
                 .any(|row| row_value(row, "name") == Some("dockerd") && row_value(row, "path").is_some()),

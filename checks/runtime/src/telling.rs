@@ -59,7 +59,7 @@ pub(crate) fn socket_words(path: &str, found: &Socket) -> String {
         Socket::Fine => "usable",
         Socket::Missing => "missing",
         Socket::Unknown => "unknown",
-        Socket::NoSocket(_) => "no socket",
+        Socket::OfAnotherKind(_) => "no socket",
         Socket::NotPermitted { .. } => "not permitted",
     };
     format!("{path}: {what}")
@@ -70,7 +70,7 @@ pub(crate) fn socket(path: &str, found: &Socket, place: &Place) -> FindingBuilde
         Socket::Fine => ("fine", "can be used".to_owned()),
         Socket::Missing => ("missing", "is not there".to_owned()),
         Socket::Unknown => ("unknown", "cannot be looked at".to_owned()),
-        Socket::NoSocket(kind) => ("no-socket", format!("is {kind}")),
+        Socket::OfAnotherKind(kind) => ("no-socket", format!("is {kind}")),
         Socket::NotPermitted { owner, group, mode } => {
             let of = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".into());
             let text =
