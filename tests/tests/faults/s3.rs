@@ -142,7 +142,6 @@ fn scripted() -> Vec<Scene> {
             ..store("s3/no-name-for-the-bucket", &["F81"], &["s3.virtual-host"])
         },
         Scene {
-            setup,
             inject: |world| {
                 let listener = world.listener(3128)?;
                 let squid = |_: &Asked| Told::text(407, "Proxy Authentication Required");

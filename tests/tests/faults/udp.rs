@@ -49,6 +49,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
             ..quic("udp/port-unreachable", &[], &["listener.no-udp"])
         },
         Scene {
+            setup: large_buffers,
             inject: |world| buffers(world, "212992"),
             remedy: |world| buffers(world, "7500000"),
             ..quic("udp/small-buffers", &["F51"], &["udp.small-buffers"])
