@@ -4,6 +4,8 @@ use anyhow::{Context as _, Result};
 use seaworthy_tests::PeerOptions;
 use seaworthy_tests::faults::{Scene, Topology, World};
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
 
 const CHECKS: &str = r#"
 [[check]]
@@ -85,6 +87,26 @@ fn quic_port(world: &World) -> Result<String> {
     let addresses = world.peer()?.addresses();
     let port = addresses.iter().find_map(|address| address.split("/udp/").nth(1)?.split('/').next());
     Ok(port.with_context(|| format!("no QUIC port in {addresses:?}"))?.to_owned())
+}
+
+/// Large buffers, and a socket of the runner's that reads nothing: what is sent to it
+/// finds its buffer full, now and later.
+fn large_buffers(world: &mut World) -> Result<()> {
+    quic_peer(world)?;
+    let runner = &world.wire()?.runner;
+    let deaf = runner.inside(|| UdpSocket::bind("127.0.0.1:0"))?;
+    let sender = runner.inside(|| UdpSocket::bind("127.0.0.1:0"))?;
+    sender.connect(deaf.local_addr()?)?;
+    let alive = Arc::new(deaf);
+    let socket = Arc::downgrade(&alive);
+    std::thread::spawn(move || {
+        while socket.strong_count() > 0 {
+            let _ = sender.send(&[0; 8192]);
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    });
+    world.keep("deaf", alive);
+    buffers(world, "7500000")
 }
 
 /// What sockets may ask for; the machine's own limits are as they are.
