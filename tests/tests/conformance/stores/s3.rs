@@ -24,7 +24,10 @@ pub(crate) fn s3s() -> Store {
     let start = || {
         let torn =
             "it writes an object and its metadata one after the other, so two puts at once leave the halves of both";
-        Ok(start(Make::S3s, SHORT)?.deviating("eight_writers_of_one_key_leave_one_whole_value", torn))
+        let cut = "it writes an object and its metadata one after the other, so a put that is cut off leaves one half";
+        Ok(start(Make::S3s, SHORT)?
+            .deviating("eight_writers_of_one_key_leave_one_whole_value", torn)
+            .deviating("a_cancelled_put_leaves_nothing_torn", cut))
     };
     Store { name: "s3-s3s", start }
 }
