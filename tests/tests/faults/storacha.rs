@@ -40,6 +40,11 @@ pub(crate) fn scenes() -> Vec<Scene> {
             ..space("storacha/no-provider", &["F100"], &["storacha.space-not-provisioned"])
         },
         Scene {
+            // That uploads are taken is tried with one, which only a run that may write makes.
+            setup: |world| {
+                world.args(&["--allow-writes"]);
+                setup(world)
+            },
             inject: |world| world.kept::<Storacha>("service")?.disable(&["space/blob/add"]),
             remedy: |world| {
                 // What helps is another tier; that the tier is right again is seen here.
