@@ -17,7 +17,7 @@ use crate::args::{Global, RunArgs};
 use crate::configuration;
 use crate::error::CliError;
 use anyhow::Context as _;
-use engine::{Container, Described};
+use engine::Described;
 use seaworthy_model::{Environment, Origin, Report};
 use seaworthy_policy::Policy;
 use std::ffi::OsString;
@@ -98,17 +98,6 @@ pub(crate) async fn run(
         }
         _ => CliError::Config(format!("the run in {place}: {error}")),
     })
-}
-
-/// The variables of this machine, and those of the container that it has not: a host
-/// that looks at the same peers can be compared with.
-pub(crate) fn environment_of_host(mut environment: Environment, container: &Container) -> Environment {
-    for (name, value) in &container.environment {
-        if name.starts_with("CACHE_") && environment.get(name).is_none() {
-            environment.set(name.clone(), value.clone(), Origin::Flag);
-        }
-    }
-    environment
 }
 
 /// The binary, the host's report and the policy's folder.
@@ -239,11 +228,14 @@ pub(crate) async fn describe(place: &Place) -> Result<Described, CliError> {
     }
 }
 
-/// The environment that this machine is looked at with, for the run inside `described`.
+/// The variables of this machine, and those of the container that it has not: a host
+/// that looks at the same peers can be compared with.
 pub(crate) fn host_environment(described: &Described) -> Environment {
-    let own = configuration::environment();
-    match &described.container {
-        Some(container) => environment_of_host(own, container),
-        None => own,
+    let mut environment = configuration::environment();
+    for (name, value) in described.container.iter().flat_map(|container| &container.environment) {
+        if name.starts_with("CACHE_") && environment.get(name).is_none() {
+            environment.set(name.clone(), value.clone(), Origin::Flag);
+        }
     }
+    environment
 }

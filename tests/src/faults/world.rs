@@ -2,7 +2,9 @@ use super::files::Files;
 use super::{Bench, Topology};
 use crate::lab::{Container, Lab, Namespace, SECRET, Wire};
 use crate::rivals::Ask;
-use crate::{NameServer, Peer, PeerOptions, Reply, Run, Seaworthy, Stand, scratch, workspace_root};
+use crate::{
+    Asked, NameServer, Peer, PeerOptions, Reply, Run, Scripted, Seaworthy, Stand, Told, scratch, workspace_root,
+};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -402,6 +404,24 @@ impl World {
     /// Takes all such arguments away again.
     pub fn no_args(&mut self) {
         self.args.clear();
+    }
+
+    /// A scripted server at the scene's own port, in place of the one before; its port.
+    ///
+    /// # Errors
+    /// When no port is to be had.
+    pub fn serve(&mut self, answer: impl Fn(&Asked) -> Told + Send + Sync + 'static) -> Result<u16> {
+        self.end("service");
+        let port = if let Ok(port) = self.kept::<u16>("port") {
+            *port
+        } else {
+            let port = self.free_port()?;
+            self.keep("port", port);
+            port
+        };
+        let listener = self.listener(port)?;
+        self.keep("service", Scripted::on(listener, answer)?);
+        Ok(port)
     }
 
     /// A command that the runner is started through, such as `prlimit --nofile=64`.

@@ -25,21 +25,6 @@ fn policy(world: &mut World, targets: &str, with: &str) {
     world.env("GITHUB_REPOSITORY", "acme/app");
 }
 
-/// A server at the scene's own port, in place of the one before.
-fn serve(world: &mut World, answer: fn(&Asked) -> Told) -> Result<u16> {
-    world.end("service");
-    let port = if let Ok(port) = world.kept::<u16>("port") {
-        *port
-    } else {
-        let port = world.free_port()?;
-        world.keep("port", port);
-        port
-    };
-    let listener = world.listener(port)?;
-    world.keep("service", Scripted::on(listener, answer)?);
-    Ok(port)
-}
-
 /// Both versions of the cache service, of which the first has ended.
 fn cache_service(asked: &Asked) -> Told {
     if asked.target.contains("/_apis/artifactcache/") {
@@ -53,7 +38,7 @@ fn cache_service(asked: &Asked) -> Told {
 
 /// A step that has all that it needs of the cache service.
 fn cached(world: &mut World) -> Result<()> {
-    let port = serve(world, cache_service)?;
+    let port = world.serve(cache_service)?;
     let url = format!("http://{}:{port}/", world.address()?);
     policy(world, "\"actions\"", "cache = \"required\"");
     exported(world, &url);
@@ -73,7 +58,7 @@ fn exported(world: &mut World, url: &str) {
 fn services() -> Vec<Scene> {
     vec![Scene {
         setup: |world| {
-            let port = serve(world, |_| Told::text(200, "here"))?;
+            let port = world.serve(|_| Told::text(200, "here"))?;
             world.name("web.lab.test", Reply::Addresses(vec![IpAddr::V4(world.address()?)]));
             world.env("container", "docker");
             world.env("SERVICE_URL", &format!("http://web.lab.test:{port}/"));
@@ -209,11 +194,11 @@ fn answers() -> Vec<Scene> {
     };
     vec![
         Scene {
-            inject: |world| serve(world, |_| Told::json(401, &json!({ "code": "unauthenticated" }))).map(drop),
+            inject: |world| world.serve(|_| Told::json(401, &json!({ "code": "unauthenticated" }))).map(drop),
             ..service("actions/token-of-another-job", &[], &["ci.cache-token-rejected"])
         },
         Scene {
-            inject: |world| serve(world, |_| Told::text(429, "slow down")).map(drop),
+            inject: |world| world.serve(|_| Told::text(429, "slow down")).map(drop),
             ..service("actions/cache-rate-limited", &["F89"], &["ci.cache-rate-limited"])
         },
         Scene {
@@ -225,7 +210,7 @@ fn answers() -> Vec<Scene> {
         },
         Scene {
             setup: |world| {
-                let port = serve(world, cache_service)?;
+                let port = world.serve(cache_service)?;
                 let blob = world.free_port()?;
                 let listener = world.listener(blob)?;
                 // What a storage says to whoever names no container.
@@ -265,7 +250,7 @@ fn list(refs: &[&str]) -> Told {
 
 fn scopes() -> Vec<Scene> {
     let setup = |world: &mut World| -> Result<()> {
-        let port = serve(world, |_| list(&["refs/pull/7/merge", "refs/heads/main"]))?;
+        let port = world.serve(|_| list(&["refs/pull/7/merge", "refs/heads/main"]))?;
         policy(world, "\"actions\"", "cache = \"off\", key = \"sccache-\", default-branch = \"main\"");
         world.env("GITHUB_API_URL", &format!("http://127.0.0.1:{port}"));
         world.env("GITHUB_TOKEN", "ghs_0123456789abcdefghijABCDEFGHIJ012345");
@@ -276,17 +261,17 @@ fn scopes() -> Vec<Scene> {
     vec![
         Scene {
             setup,
-            inject: |world| serve(world, |_| list(&["refs/pull/7/merge", "refs/heads/topic"])).map(drop),
-            remedy: |world| serve(world, |_| list(&["refs/pull/7/merge", "refs/heads/main"])).map(drop),
+            inject: |world| world.serve(|_| list(&["refs/pull/7/merge", "refs/heads/topic"])).map(drop),
+            remedy: |world| world.serve(|_| list(&["refs/pull/7/merge", "refs/heads/main"])).map(drop),
             ..Scene::new("actions/entries-of-other-branches", Topology::Here, &["F93"], &["ci.branch-scope"])
         },
         Scene {
             setup,
             inject: |world| {
                 let told = |_: &Asked| Told::json(403, &json!({ "message": "Resource not accessible by integration" }));
-                serve(world, told).map(drop)
+                world.serve(told).map(drop)
             },
-            remedy: |world| serve(world, |_| list(&["refs/heads/main"])).map(drop),
+            remedy: |world| world.serve(|_| list(&["refs/heads/main"])).map(drop),
             ..Scene::new("actions/token-without-permission", Topology::Here, &[], &["ci.token-permission"])
         },
     ]

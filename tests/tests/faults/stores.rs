@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use seaworthy_tests::faults::{Need, Scene, Topology, World};
-use seaworthy_tests::{Asked, Kubo, KuboOptions, Scripted, Told};
+use seaworthy_tests::{Asked, Kubo, KuboOptions, Told};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -99,23 +99,9 @@ fn store(objects: &Objects, ill: Ill, asked: &Asked) -> Told {
 /// A store at the scene's own port, in place of the one before.
 fn serve_s3(world: &mut World, ill: Ill) -> Result<()> {
     let objects = Objects::default();
-    let port = serve(world, move |asked| store(&objects, ill, asked))?;
+    let port = world.serve(move |asked| store(&objects, ill, asked))?;
     world.env("CACHE_S3_ENDPOINT", &format!("http://{}:{port}", world.address()?));
     Ok(())
-}
-
-fn serve(world: &mut World, answer: impl Fn(&Asked) -> Told + Send + Sync + 'static) -> Result<u16> {
-    world.end("service");
-    let port = if let Ok(port) = world.kept::<u16>("port") {
-        *port
-    } else {
-        let port = world.free_port()?;
-        world.keep("port", port);
-        port
-    };
-    let listener = world.listener(port)?;
-    world.keep("service", Scripted::on(listener, answer)?);
-    Ok(port)
 }
 
 fn s3_policy(world: &mut World, with: &str) {
@@ -291,7 +277,7 @@ fn rpc(node: Node, asked: &Asked) -> Told {
 }
 
 fn serve_kubo(world: &mut World, node: Node) -> Result<()> {
-    let port = serve(world, move |asked| rpc(node, asked))?;
+    let port = world.serve(move |asked| rpc(node, asked))?;
     world.env("CACHE_IPFS_API", &format!("http://{}:{port}", world.address()?));
     Ok(())
 }
