@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// Crates of the host and the crates of the host that each may use. All others
 /// are not allowed; only the binary sees everything.
-const HOST: [(&str, &[&str]); 13] = [
+const HOST: [(&str, &[&str]); 14] = [
     ("seaworthy-model", &[]),
     ("seaworthy-policy", &["seaworthy-model"]),
     ("seaworthy-probe", &["seaworthy-model"]),
@@ -18,6 +18,7 @@ const HOST: [(&str, &[&str]); 13] = [
     ("seaworthy-diagnose", &["seaworthy-model"]),
     ("seaworthy-report", &["seaworthy-model"]),
     ("seaworthy-remedy", &["seaworthy-model"]),
+    ("seaworthy-author", &["seaworthy-model"]),
     ("seaworthy-engine", &["seaworthy-model", "seaworthy-probe", "seaworthy-p2p", "seaworthy-cache"]),
     ("seaworthy-proxy", &["seaworthy-model", "seaworthy-probe", "seaworthy-cache"]),
     ("seaworthy-bundled", &[]),
@@ -35,6 +36,7 @@ const HOST: [(&str, &[&str]); 13] = [
             "seaworthy-diagnose",
             "seaworthy-report",
             "seaworthy-remedy",
+            "seaworthy-author",
         ],
     ),
     // The peers with faults, of which a diagnosis has to be shown, and the client that puts load on one;

@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Bundle(Box<crate::bundle::BundleArgs>),
     /// Use the configured cache by hand: get, put, rm, stat, list, stats, bench, proxy
     Cache(crate::cache::CacheArgs),
+    /// Write checks and adapters of your own: new, build, test, inspect, share
+    Plugin(crate::plugin::PluginArgs),
     /// Read two recorded reports together: host and container, or before and after a change
     Compare(CompareArgs),
     /// Check the policy file, its plugins and settings, and say everything that is wrong

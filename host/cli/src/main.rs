@@ -17,6 +17,7 @@ mod log;
 mod output;
 mod pack;
 mod peer;
+mod plugin;
 mod progress;
 mod run;
 mod schema;
@@ -67,6 +68,7 @@ fn dispatch(arguments: args::Arguments) -> Result<seaworthy_model::ExitCode, err
         Some(C::Fix(fix)) => fix::fix(&arguments.global, &fix),
         Some(C::Bundle(bundle)) => bundle::bundle(&arguments.global, &bundle),
         Some(C::Cache(cache)) => cache::cache(&arguments.global, cache),
+        Some(C::Plugin(plugin)) => plugin::plugin(&arguments.global, plugin),
         Some(C::Compare(compare)) => compare::compare(&arguments.global, &compare),
         Some(C::Validate(config)) => configuration::validate(&config),
         Some(C::ShowConfig(config)) => configuration::show(&config),
