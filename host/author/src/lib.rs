@@ -3,4 +3,6 @@
 
 #![deny(missing_docs)]
 
+pub mod case;
+pub mod claims;
 pub mod page;
