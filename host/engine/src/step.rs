@@ -47,7 +47,9 @@ pub(crate) async fn run(context: &StepContext<'_>, step: &Step, inherited: &Inhe
         if let Ok(handed) = &handed {
             taken(context, step, number, handed, &scope);
         }
-        if let Some(left) = scope.step.tape.left_over().filter(|_| concluded.error != Some(ErrorReason::Replay)) {
+        // One that broke off asks for nothing more, and says why itself.
+        let ended = matches!(concluded.error, None | Some(ErrorReason::Inconclusive));
+        if let Some(left) = scope.step.tape.left_over().filter(|_| ended) {
             concluded = Concluded::error(ErrorReason::Replay, left);
         }
         if budget < step.timeout {
@@ -110,7 +112,9 @@ fn thread(run: &RunScope, step: &Step, number: u32, handed: wit::Context) -> (Ta
 /// Writes an attempt down, where the run is recorded; what it took, where it is rehearsed.
 fn taken(context: &StepContext<'_>, step: &Step, attempt: u32, handed: &wit::Context, scope: &Scope) {
     if let Playback::Rehearse(scripted) = &context.run.playback {
-        *lock(&scripted.used) = scope.step.used();
+        let mut used = scope.step.used();
+        used.host_calls += u32::try_from(scope.step.tape.played()).unwrap_or(u32::MAX);
+        *lock(&scripted.used) = used;
     }
     let Playback::Record(recorder) = &context.run.playback else { return };
     let entry = context.catalog.entries().get(&step.component);

@@ -1,6 +1,6 @@
 use crate::{Denial, Observation, SkipReason};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// Version of the recording's format.
@@ -24,6 +24,11 @@ pub struct Recording {
     pub skipped: Vec<SkippedStep>,
     /// The observations that the answers refer to.
     pub observations: Vec<Observation>,
+}
+
+/// An answer that is there, even where it is nothing.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 impl Recording {
@@ -87,7 +92,7 @@ pub struct HostCall {
     /// The arguments by parameter name, as in the WIT.
     pub asked: Value,
     /// The answer as in the WIT; none where it was still awaited when the attempt ended.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "present")]
     pub answer: Option<Value>,
     /// What was refused during the call.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
