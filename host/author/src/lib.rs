@@ -12,4 +12,4 @@ mod watch;
 
 pub use constants::ConstantsError;
 pub use project::{Kind, Language, Project, ProjectError};
-pub use watch::{Changes, WatchError};
+pub use watch::Changes;

@@ -31,7 +31,37 @@ pub(super) fn build(project: &Project, programs: &Programs, say: Say<'_>, fresh:
         .args(["--sync", "--stub-wasi", "--opt-size", "--wit", "wit", "--js", &main, "--module-root", ".", "--output"])
         .arg(fresh_name(fresh))
         .current_dir(&project.folder);
-    run(command, TOOL)
+    run(command, TOOL).map_err(|error| match error {
+        BuildError::Failed { tool, .. } => BuildError::Failed { tool, hint: outside_the_world(&project.folder) },
+        other => other,
+    })
+}
+
+/// What the sources import of the contract and the component does not: the tool says only
+/// that there is no such module.
+fn outside_the_world(folder: &Path) -> String {
+    let world = std::fs::read_to_string(folder.join("wit/world.wit")).unwrap_or_default();
+    let mut sources = Vec::new();
+    let files = std::fs::read_dir(folder.join("src")).into_iter().flatten().flatten();
+    for path in files.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "js")) {
+        sources.push(std::fs::read_to_string(path).unwrap_or_default());
+    }
+    let mut missing: Vec<&str> = sources.iter().flat_map(|text| contract_modules(text)).collect();
+    missing.retain(|module| !world.contains(*module));
+    missing.sort_unstable();
+    missing.dedup();
+    let lines: Vec<String> = missing.iter().map(|module| format!("`import {module};`")).collect();
+    if lines.is_empty() { String::new() } else { format!("; add {} to wit/world.wit", lines.join(" and ")) }
+}
+
+/// The modules of the contract that a source names in an import.
+fn contract_modules(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| line.trim_start().starts_with("import ") || line.contains(" from ")).filter_map(|line| {
+        let start = line.find("\"seaworthy:").or_else(|| line.find("'seaworthy:"))? + 1;
+        let module = line.get(start..)?.split(['"', '\'']).next()?;
+        // A type is imported for editors only.
+        (!line.contains("import type")).then_some(module)
+    })
 }
 
 fn node(programs: &Programs, project: &Project) -> Result<PathBuf, BuildError> {
@@ -61,5 +91,24 @@ fn installed(folder: &Path, package: &serde_json::Value) -> bool {
     match there["version"].as_str() {
         Some(version) => exact.is_none_or(|wanted| wanted == version),
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_world_lacks_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["src", "wit"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        std::fs::write(folder.path().join("wit/world.wit"), "world x { import seaworthy:net/tcp@0.1.0; }").unwrap();
+        let source = "import * as tcp from \"seaworthy:net/tcp@0.1.0\";\nimport * as http from 'seaworthy:net/http@0.1.0';\nimport { x } from \"seaworthy-check\";\n";
+        std::fs::write(folder.path().join("src/check.js"), source).unwrap();
+        assert_eq!(outside_the_world(folder.path()), "; add `import seaworthy:net/http@0.1.0;` to wit/world.wit");
+        std::fs::write(folder.path().join("src/check.js"), "syntax error").unwrap();
+        assert_eq!(outside_the_world(folder.path()), "");
     }
 }

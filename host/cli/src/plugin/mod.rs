@@ -1,6 +1,9 @@
 //! `seaworthy plugin`: what authors of checks and adapters do. One file a subcommand.
 
+mod build;
 mod docs;
+mod new;
+mod watch;
 
 use crate::args::Global;
 use crate::error::CliError;
@@ -17,12 +20,21 @@ pub(crate) struct PluginArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 enum PluginCommand {
+    /// Write a new project that builds, with its tests: a check or an adapter, in Rust, Python or JavaScript
+    New(new::NewArgs),
+    /// Build a project by its language's own tools, and say what is missing
+    Build(build::BuildArgs),
+    /// Build again at each change
+    Watch(watch::WatchArgs),
     /// Print the page of a component, made from what it says about itself
     Docs(docs::DocsArgs),
 }
 
-pub(crate) fn plugin(_global: &Global, arguments: PluginArgs) -> Result<ExitCode, CliError> {
+pub(crate) fn plugin(global: &Global, arguments: PluginArgs) -> Result<ExitCode, CliError> {
     match arguments.command {
+        PluginCommand::New(new) => new::new(global, &new),
+        PluginCommand::Build(build) => build::build(global, &build),
+        PluginCommand::Watch(watch) => watch::watch(global, &watch),
         PluginCommand::Docs(docs) => docs::docs(&docs),
     }
 }
