@@ -62,7 +62,7 @@ const RESERVED: [(&str, &[&str]); 9] = [
     ("redb", &["seaworthy-p2p"]),
     ("clap", &["seaworthy"]),
     ("clap_complete", &["seaworthy"]),
-    ("toml", &["seaworthy-policy", "seaworthy-check-build", "seaworthy-author"]),
+    ("toml", &["seaworthy-policy", "seaworthy-author", "seaworthy-check-build"]),
     ("anyhow", &["seaworthy", "seaworthy-tests", "seaworthy-benches"]),
     ("wit-bindgen", &["seaworthy-check-sdk", "seaworthy-adapter-sdk"]),
 ];

@@ -3,6 +3,8 @@
 
 #![deny(missing_docs)]
 
+pub mod case;
+pub mod claims;
 mod constants;
 pub mod page;
 mod project;

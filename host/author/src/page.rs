@@ -1,5 +1,6 @@
 //! The page of a component: what it says about itself, for people.
 
+use crate::claims::word;
 use seaworthy_model::{CapabilityRequest, CheckDescriptor, ComponentDescriptor};
 use std::fmt::Write as _;
 
@@ -96,11 +97,6 @@ fn requests(text: &mut String, requests: &[CapabilityRequest], heading: &str) {
         let scope: Vec<String> = request.scope.iter().map(|scope| format!("`{scope}`")).collect();
         let _ = writeln!(text, "| `{}` | {} | {} |", request.capability, scope.join(", "), cell(&request.reason));
     }
-}
-
-/// A level or severity as it is written in a manifest.
-fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default()
 }
 
 /// A text in a cell of a table.

@@ -8,8 +8,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// What builds and tools write, and what is not of a project.
-const NOT_WATCHED: [&str; 10] =
-    ["dist", "target", "node_modules", ".venv", ".git", "__pycache__", ".mypy_cache", ".ruff_cache", ".idea", ".vscode"];
+const NOT_WATCHED: [&str; 10] = [
+    "dist",
+    "target",
+    "node_modules",
+    ".venv",
+    ".git",
+    "__pycache__",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".idea",
+    ".vscode",
+];
 /// How often is looked. Several files are often saved at once: a change is told once nothing
 /// changed for as long.
 const PAUSE: Duration = Duration::from_millis(200);

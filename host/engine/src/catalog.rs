@@ -10,7 +10,6 @@ use seaworthy_model::{
     ComponentDescriptor, ComponentKind, ComponentSource, DESCRIPTOR_SCHEMA_VERSION, Grants, Limits, NoEvents, Plan,
 };
 use sha2::{Digest, Sha256};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
@@ -203,24 +202,33 @@ impl Catalog {
         Some((archive, archive.entry(builtin.name, builtin.digest)?))
     }
 
-    async fn add_file(&mut self, plugin: &PluginSource) -> Result<(), CatalogError> {
+    /// The bytes of a plugin's file, which has the digest that is pinned.
+    pub(crate) fn read(plugin: &PluginSource) -> Result<Vec<u8>, CatalogError> {
         let name = &plugin.name;
         let path = plugin.path.display().to_string();
         let read = |source| CatalogError::Read { name: name.clone(), path: path.clone(), source };
-        let refused = |refusal| CatalogError::Refused { name: name.clone(), refusal };
         let metadata = std::fs::metadata(&plugin.path).map_err(read)?;
         if !metadata.is_file() {
             return Err(read(std::io::Error::other("it is not a regular file")));
         }
         let length = metadata.len();
         if length > MAX_COMPONENT {
-            return Err(refused(Refusal::TooLarge { bytes: length, limit: MAX_COMPONENT }));
+            let refusal = Refusal::TooLarge { bytes: length, limit: MAX_COMPONENT };
+            return Err(CatalogError::Refused { name: name.clone(), refusal });
         }
         let bytes = std::fs::read(&plugin.path).map_err(read)?;
         let digest = digest(&bytes);
         if let Some(pinned) = plugin.digest.as_ref().filter(|pinned| **pinned != digest) {
             return Err(CatalogError::Digest { name: name.clone(), path, pinned: pinned.clone(), actual: digest });
         }
+        Ok(bytes)
+    }
+
+    async fn add_file(&mut self, plugin: &PluginSource) -> Result<(), CatalogError> {
+        let name = &plugin.name;
+        let refused = |refusal| CatalogError::Refused { name: name.clone(), refusal };
+        let bytes = Self::read(plugin)?;
+        let digest = digest(&bytes);
         let descriptor = match self.describe(name, &bytes, &digest).await {
             Ok(descriptor) => descriptor,
             Err(refusal @ Refusal::Describe(_)) => {
@@ -280,15 +288,17 @@ impl Catalog {
             return Ok(loaded.clone());
         }
         let entry = self.entries.get(name).ok_or_else(|| Refusal::Broken(format!("there is no component `{name}`")))?;
-        let bytes: Cow<'_, [u8]> = match (self.builtin.get(name), self.files.get(name)) {
-            (_, Some(bytes)) => Cow::Borrowed(bytes),
-            (Some(builtin), None) => Cow::Borrowed(builtin.wasm),
-            (None, None) => return Err(Refusal::Broken(format!("component `{name}` has no code"))),
-        };
-        self.load_bytes(name, &bytes, &entry.digest)
+        let bytes = self.bytes(name).ok_or_else(|| Refusal::Broken(format!("component `{name}` has no code")))?;
+        self.load_bytes(name, bytes, &entry.digest)
     }
 
-    fn load_bytes(&self, name: &str, bytes: &[u8], digest: &str) -> Result<Loaded, Refusal> {
+    /// A component as it was built.
+    pub(crate) fn bytes(&self, name: &str) -> Option<&[u8]> {
+        let file = self.files.get(name).map(Vec::as_slice);
+        file.or_else(|| self.builtin.get(name).map(|builtin| builtin.wasm))
+    }
+
+    pub(crate) fn load_bytes(&self, name: &str, bytes: &[u8], digest: &str) -> Result<Loaded, Refusal> {
         let packed = self.archive.as_ref().and_then(|a| a.entry(name, digest).and_then(|entry| a.code(entry).ok()));
         let embedded = packed.and_then(|code| self.adopt(code)).map(|component| Loaded {
             component,
@@ -333,7 +343,7 @@ impl Catalog {
         loaded.inspect_err(|error| tracing::debug!(%error, "precompiled code was refused")).ok()
     }
 
-    fn deserialize(&self, code: &[u8]) -> Option<Component> {
+    pub(crate) fn deserialize(&self, code: &[u8]) -> Option<Component> {
         // SAFETY: `code` was written by `Component::serialize` of this program: it comes
         // from a directory that only this user can write and matches its digest. Version
         // and settings are checked by wasmtime; what it refuses is compiled again.
@@ -343,7 +353,12 @@ impl Catalog {
     }
 
     /// Calls `describe` in an instance that is granted nothing.
-    async fn describe(&self, name: &str, bytes: &[u8], digest: &str) -> Result<ComponentDescriptor, Refusal> {
+    pub(crate) async fn describe(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        digest: &str,
+    ) -> Result<ComponentDescriptor, Refusal> {
         parse_descriptor(&self.describe_text(name, bytes, digest).await?)
     }
 

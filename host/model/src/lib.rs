@@ -21,6 +21,7 @@ mod layer;
 mod observation;
 mod plan;
 mod record;
+mod recording;
 mod report;
 mod secret;
 mod size;
@@ -50,6 +51,7 @@ pub use plan::{
     SourceLocation, Step, Target, Tier, TierRules, Trust, WriteRule,
 };
 pub use record::{Attempt, Fact, Inherited, RunRecord, StepRecord};
+pub use recording::{HostCall, RECORDING_SCHEMA_VERSION, RecordedStep, Recording, SkippedStep};
 pub use report::{
     CheckResult, ConfigInfo, PluginInfo, REPORT_SCHEMA_VERSION, Report, Summary, ToolInfo, VantageInfo, WaiverUse,
 };

@@ -1,4 +1,5 @@
-use super::build::{component, find, seconds};
+use super::build::{Component, component, find, seconds};
+use super::test::{TestArgs, test};
 use crate::args::Global;
 use crate::error::CliError;
 use clap::Args;
@@ -18,8 +19,8 @@ pub(crate) struct WatchArgs {
     once: bool,
 }
 
-/// `seaworthy plugin watch`: builds at each change, until it is interrupted. One line a
-/// round on stdout; what tools say is on stderr.
+/// `seaworthy plugin watch`: builds and plays the cases at each change, until it is interrupted.
+/// Each round ends with a line of its own; what tools say is on stderr.
 pub(crate) fn watch(global: &Global, arguments: &WatchArgs) -> Result<ExitCode, CliError> {
     let project = find(&arguments.folder)?;
     // Before the first round, so that a change during it is not missed.
@@ -34,24 +35,28 @@ pub(crate) fn watch(global: &Global, arguments: &WatchArgs) -> Result<ExitCode, 
     }
 }
 
-/// Builds, and says what came of it. A project that is broken for now is no end.
+/// Builds, plays the cases where there are any, and says what came of it. A project that is
+/// broken for now is no end.
 fn round(global: &Global, project: &Project, why: &str) -> Result<bool, CliError> {
     let start = Instant::now();
-    let outcome = match component(global, project) {
-        Ok(Some(built)) => built.told().map(|_| true),
-        Ok(None) => Ok(false),
+    let word = match component(global, project) {
+        Ok(Some(built)) if project.folder.join("cases").is_dir() => tested(project, built),
+        Ok(Some(built)) => built.told().map(|_| "ok"),
+        Ok(None) => Ok("does not build"),
         Err(error) => Err(error),
     };
-    let (passed, word) = match outcome {
-        Ok(true) => (true, "ok"),
-        Ok(false) => (false, "does not build"),
-        Err(error) => {
-            eprintln!("{}", error.render());
-            (false, "cannot be used")
-        }
-    };
+    let word = word.unwrap_or_else(|error| {
+        eprintln!("{}", error.render());
+        "cannot be used"
+    });
     crate::stdout::print(&format!("{word} in {} ({why})\n", seconds(start.elapsed())))?;
-    Ok(passed)
+    Ok(word == "ok")
+}
+
+fn tested(project: &Project, _built: Component) -> Result<&'static str, CliError> {
+    let path = project.folder.clone();
+    let exit = test(&TestArgs { path, only: Vec::new(), cases: None, update: false, junit: None })?;
+    Ok(if matches!(exit, ExitCode::Passed | ExitCode::NothingEvaluated) { "ok" } else { "cases fail" })
 }
 
 /// The first few of them.
