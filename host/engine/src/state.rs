@@ -9,6 +9,9 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// Elements that one table of a guest may have.
 pub(crate) const TABLE_ELEMENTS: usize = 20_000;
+/// Core instances that a component may have. One of Rust has four; one of Python 39, of which
+/// most are libraries and what joins them.
+pub(crate) const CORE_INSTANCES: usize = 64;
 /// Tables that a component may have.
 pub(crate) const TABLES: u32 = 20;
 /// Memories that a component may have.
@@ -58,7 +61,7 @@ impl State {
         let store_limits = StoreLimitsBuilder::new()
             .memory_size(limits.memory)
             .table_elements(TABLE_ELEMENTS)
-            .instances(20)
+            .instances(CORE_INSTANCES)
             .tables(TABLES as usize)
             .memories(MEMORIES as usize)
             .trap_on_grow_failure(true)

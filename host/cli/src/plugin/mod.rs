@@ -1,9 +1,13 @@
 //! `seaworthy plugin`: what authors of checks and adapters do. One file a subcommand.
 
 mod bench;
+mod build;
+mod docs;
 mod docs;
 mod inspect;
+mod new;
 mod test;
+mod watch;
 
 use crate::args::Global;
 use crate::error::CliError;
@@ -20,6 +24,12 @@ pub(crate) struct PluginArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 enum PluginCommand {
+    /// Write a new project that builds, with its tests: a check or an adapter, in Rust, Python or JavaScript
+    New(new::NewArgs),
+    /// Build a project by its language's own tools, and say what is missing
+    Build(build::BuildArgs),
+    /// Build again at each change
+    Watch(watch::WatchArgs),
     /// Take a component apart: what it is, imports, asks for and finds, and whether it runs here
     Inspect(inspect::InspectArgs),
     /// Play the cases of a component: what it is given, what the host answers, what it is to say
@@ -30,8 +40,11 @@ enum PluginCommand {
     Docs(docs::DocsArgs),
 }
 
-pub(crate) fn plugin(_global: &Global, arguments: PluginArgs) -> Result<ExitCode, CliError> {
+pub(crate) fn plugin(global: &Global, arguments: PluginArgs) -> Result<ExitCode, CliError> {
     match arguments.command {
+        PluginCommand::New(new) => new::new(global, &new),
+        PluginCommand::Build(build) => build::build(global, &build),
+        PluginCommand::Watch(watch) => watch::watch(global, &watch),
         PluginCommand::Inspect(inspect) => inspect::inspect(&inspect),
         PluginCommand::Test(test) => test::test(&test),
         PluginCommand::Bench(bench) => bench::bench(&bench),
