@@ -102,7 +102,7 @@ pub(crate) fn reply(received: &[u8]) -> Option<Reply> {
     let mut block: Option<(Vec<u8>, u8)> = None;
     let mut rest = received;
     let mut first = true;
-    while let Some((kind, flags, stream, payload, after)) = next(rest) {
+    while let Some((Frame { kind, flags, stream, payload }, after)) = next(rest) {
         rest = after;
         if std::mem::take(&mut first) && (kind != SETTINGS || stream != 0) {
             return None;
@@ -140,12 +140,21 @@ pub(crate) fn reply(received: &[u8]) -> Option<Reply> {
     (!first).then_some(reply)
 }
 
-fn next(bytes: &[u8]) -> Option<(u8, u8, u32, &[u8], &[u8])> {
+/// One frame.
+struct Frame<'a> {
+    kind: u8,
+    flags: u8,
+    stream: u32,
+    payload: &'a [u8],
+}
+
+/// The first frame, and what follows it.
+fn next(bytes: &[u8]) -> Option<(Frame<'_>, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
     let [a, b, c, kind, flags, stream @ ..] = *head;
     let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).ok()?;
     let (payload, rest) = rest.split_at_checked(length)?;
-    Some((kind, flags, u32::from_be_bytes(stream) & 0x7fff_ffff, payload, rest))
+    Some((Frame { kind, flags, stream: u32::from_be_bytes(stream) & 0x7fff_ffff, payload }, rest))
 }
 
 /// The payload without padding, and without so many bytes at its beginning.
@@ -247,13 +256,14 @@ pub(crate) mod tests {
     fn a_call_is_three_frames_after_the_preface() {
         let sent = call("cache.test:9092", &"/p".repeat(70), b"abc");
         let frames = sent.strip_prefix(PREFACE).unwrap();
-        let (kind, _, stream, _, rest) = next(frames).unwrap();
-        assert_eq!((kind, stream), (SETTINGS, 0));
-        let (kind, flags, stream, headers, rest) = next(rest).unwrap();
-        assert_eq!((kind, flags, stream), (HEADERS, END_HEADERS, STREAM));
-        let read = Decoder::new().decode(headers).unwrap();
+        let (settings, rest) = next(frames).unwrap();
+        assert_eq!((settings.kind, settings.stream), (SETTINGS, 0));
+        let (headers, rest) = next(rest).unwrap();
+        assert_eq!((headers.kind, headers.flags, headers.stream), (HEADERS, END_HEADERS, STREAM));
+        let read = Decoder::new().decode(headers.payload).unwrap();
         assert_eq!(read[2], (b":path".to_vec(), "/p".repeat(70).into_bytes()));
-        let (kind, flags, _, data, rest) = next(rest).unwrap();
-        assert_eq!((kind, flags, data, rest), (DATA, END_STREAM, &b"\0\0\0\0\x03abc"[..], &b""[..]));
+        let (data, rest) = next(rest).unwrap();
+        assert_eq!((data.kind, data.flags, data.payload), (DATA, END_STREAM, &b"\0\0\0\0\x03abc"[..]));
+        assert!(rest.is_empty());
     }
 }

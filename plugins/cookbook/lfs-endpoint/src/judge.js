@@ -59,6 +59,8 @@ export function judge(answer, authenticated) {
     case 403:
       return say("forbidden", "it does not allow this");
     case 404:
+      // A refusal of the object, as some servers answer where none is there, says as much as an object's own error.
+      if (/\bobjects?\b/i.test(observed ?? "") && !/repositor/i.test(observed ?? "")) return { transfer: "basic" };
       return json === undefined ? say("not-lfs", "nothing of LFS") : say("not-found", "there is no such repository, or it is hidden");
     case 422:
       return { unknown: `it understands the question and refuses it: ${observed ?? "without a reason"}` };

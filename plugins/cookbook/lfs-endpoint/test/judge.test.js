@@ -16,6 +16,9 @@ test("an object that is not there is an answer", () => {
   const missing = '{"objects":[{"oid":"x","size":1,"error":{"code":404,"message":"Object does not exist"}}]}';
   assert.equal(told(200, [LFS], missing), "basic");
   assert.equal(told(200, [LFS], `{"transfer":"tus","objects":[]}`), "tus");
+  // As giftless 0.6.2 answers.
+  assert.equal(told(404, [LFS], '{"message":"404 Not Found: Cannot find any of the requested objects"}'), "basic");
+  assert.equal(told(404, [LFS], '{"message":"Repository or object not found"}'), "not-found");
 });
 
 test("refusals are told apart", () => {

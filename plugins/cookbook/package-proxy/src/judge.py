@@ -84,10 +84,20 @@ def judge(kind: str, package: str, answer: Answer, *, pings: bool = False) -> Ve
     if status == 429 or status >= 500:
         return Trouble(Wrong.FAILING, f"status {status}")
     if 300 <= status < 400:
-        return Trouble(Wrong.LOGIN_PAGE, f"status {status}, it sends clients to {answer.headers.get('location', '')}")
+        return redirected(kind, package, answer)
     if kind == "npm":
         return npm(package, answer, pings)
     return simple(answer)
+
+
+def redirected(kind: str, package: str, answer: Answer) -> Verdict:
+    """To the same package on the same host: the URL is not the proxy's own. To anywhere else:
+    a login."""
+    location = answer.headers.get("location", "")
+    inside = host(location, answer.url) == host(answer.url, answer.url)
+    if inside and location.split("?")[0].endswith(page(kind, "", package)):
+        return Trouble(Wrong.NOT_PROXY, f"status {answer.status}, it is at {location}")
+    return Trouble(Wrong.LOGIN_PAGE, f"status {answer.status}, it sends clients to {location}")
 
 
 def npm(package: str, answer: Answer, pings: bool) -> Verdict:

@@ -76,6 +76,12 @@ class Both(unittest.TestCase):
             self.assertIs(told(kind, 429, {}, ""), Wrong.FAILING)
             self.assertIs(told(kind, 302, {"location": "https://sso.test/"}, ""), Wrong.LOGIN_PAGE)
 
+    def test_another_path_is_told_from_a_login(self) -> None:
+        for location in ("/simple/six/", "http://proxy.test/simple/six/"):
+            self.assertIs(told("pypi", 303, {"location": location}, ""), Wrong.NOT_PROXY)
+        for location in ("http://sso.test/simple/six/", "/login?to=/simple/six/", ""):
+            self.assertIs(told("pypi", 303, {"location": location}, ""), Wrong.LOGIN_PAGE)
+
     def test_pages_have_their_urls(self) -> None:
         self.assertEqual(page("npm", "http://p", "@types/node"), "http://p/@types%2fnode")
         self.assertEqual(page("pypi", "http://p/simple", "Foo.Bar_baz"), "http://p/simple/foo-bar-baz/")
