@@ -3,4 +3,13 @@
 
 #![deny(missing_docs)]
 
+mod constants;
 pub mod page;
+mod project;
+pub mod scaffold;
+pub mod toolchain;
+mod watch;
+
+pub use constants::ConstantsError;
+pub use project::{Kind, Language, Project, ProjectError};
+pub use watch::{Changes, WatchError};

@@ -113,7 +113,8 @@ fn definition(resolve: &Resolve, text: &mut String, name: &str, id: TypeId) {
             for (at, case) in variant.cases.iter().enumerate() {
                 docs(text, &case.docs, "    ");
                 let value = case.ty.map(|ty| format!("; val: {}", shown(resolve, &ty))).unwrap_or_default();
-                let _ = writeln!(text, "    | {{ tag: \"{}\"{value} }}{}", case.name, if at == last { ";" } else { "" });
+                let _ =
+                    writeln!(text, "    | {{ tag: \"{}\"{value} }}{}", case.name, if at == last { ";" } else { "" });
             }
         }
         TypeDefKind::Type(Type::Id(other)) if resolve.types[*other].name.is_some() => {
