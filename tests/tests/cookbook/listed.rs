@@ -18,7 +18,6 @@ pub(crate) struct Listed {
     address: String,
     with: String,
     granted: bool,
-    further: String,
     only: Option<&'static str>,
     env: Vec<(String, String)>,
 }
@@ -26,15 +25,7 @@ pub(crate) struct Listed {
 impl Listed {
     /// As the README has it, without settings.
     pub(crate) fn new(plugin: &'static str) -> Self {
-        Self {
-            plugin,
-            address: String::new(),
-            with: String::new(),
-            granted: true,
-            further: String::new(),
-            only: None,
-            env: Vec::new(),
-        }
+        Self { plugin, address: String::new(), with: String::new(), granted: true, only: None, env: Vec::new() }
     }
 
     /// With its targets at this address.
@@ -52,12 +43,6 @@ impl Listed {
     /// Without any of the grants.
     pub(crate) fn denied(mut self) -> Self {
         self.granted = false;
-        self
-    }
-
-    /// With this grant more, such as an address to which a secret may go without TLS.
-    pub(crate) fn granting(mut self, line: &str) -> Self {
-        self.further = format!("{line}\n");
         self
     }
 
@@ -84,12 +69,7 @@ impl Listed {
         let mut checks = false;
         for line in listed.lines() {
             let line = match line.split_once(' ').map_or(line, |(key, _)| key) {
-                "source" => format!(
-                    "source = \"file:{}\"\ndigest = \"{}\"\n{}",
-                    component.display(),
-                    digest(&component)?,
-                    self.further
-                ),
+                "source" => format!("source = \"file:{}\"\ndigest = \"{}\"", component.display(), digest(&component)?),
                 key if key.starts_with("grant.") && !self.granted => continue,
                 "url" if !self.address.is_empty() => format!("url = \"{}\"", self.address),
                 "addresses" if !self.address.is_empty() => format!("addresses = [\"{}\"]", self.address),
@@ -143,7 +123,7 @@ impl Listed {
         let first = check.findings.iter().find(|finding| finding.level != seaworthy_model::Level::Info);
         let first = first.with_context(|| format!("nothing was found\n{}", report.digest()))?;
         ensure!(first.code == code, "expected {code}, found {}\n{}", first.code, report.digest());
-        ensure!(!first.evidence.is_empty(), "{code} cites no observation");
+        ensure!(!first.evidence_ids.is_empty(), "{code} cites no observation");
         Ok(facts(&check))
     }
 
@@ -167,7 +147,7 @@ impl Listed {
 }
 
 fn facts(check: &CheckResult) -> BTreeMap<String, String> {
-    check.facts.iter().map(|fact| (fact.key.clone(), fact.value.to_string().trim_matches('"').to_owned())).collect()
+    check.facts.iter().map(|fact| (fact.key.clone(), fact.value.clone())).collect()
 }
 
 /// The value of a fact.

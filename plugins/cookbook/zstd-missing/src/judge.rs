@@ -12,7 +12,19 @@ pub(crate) struct Seen {
 #[derive(Clone, Debug)]
 pub(crate) enum Tar {
     Missing,
-    At { path: String, leads_to: Option<String> },
+    /// Where it leads to, if it is a link.
+    At {
+        path: String,
+        leads_to: Option<String>,
+    },
+    /// Outside of the folders of a distribution, at this path.
+    Foreign(String),
+}
+
+/// Whether a program is where a distribution, or an image's own build, puts programs.
+pub(crate) fn is_usual(path: &str) -> bool {
+    let folder = path.rsplit_once('/').map(|(folder, _)| folder);
+    matches!(folder, Some("/usr/bin" | "/bin" | "/usr/local/bin"))
 }
 
 impl Tar {
@@ -121,6 +133,9 @@ mod tests {
     fn busybox_is_told_by_where_its_link_leads() {
         let tar = |leads_to: Option<&str>| Tar::At { path: "/bin/tar".into(), leads_to: leads_to.map(str::to_owned) };
         assert!(tar(Some("/bin/busybox")).is_busybox() && tar(Some("/usr/bin/busybox.static")).is_busybox());
+        assert!(
+            is_usual("/bin/tar") && is_usual("/usr/local/bin/tar") && !is_usual("/opt/bin/tar") && !is_usual("tar")
+        );
         assert!(!tar(None).is_busybox() && !tar(Some("/usr/bin/gtar")).is_busybox() && !Tar::Missing.is_busybox());
     }
 }

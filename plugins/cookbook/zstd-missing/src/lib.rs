@@ -45,6 +45,7 @@ impl Check for ZstdMissing {
         let (zstd, tar) = (place("zstd"), place("tar"));
         let tar = match tar {
             None => Tar::Missing,
+            Some(path) if !judge::is_usual(&path) => Tar::Foreign(path),
             Some(path) => {
                 let (id, leads_to) = leads_to(&path)?;
                 evidence = evidence.and(id);
@@ -85,8 +86,9 @@ fn report(seen: &Seen, context: &Context, evidence: Evidence) -> Outcome {
             let message = [path, " is the tar of busybox, which lacks options that actions/cache uses"].concat();
             findings.add(codes::TAR_BUSYBOX.at("tar").message(message).expected("GNU tar").cite_all(&evidence));
         }
-        Tar::At { .. } => {}
+        Tar::At { .. } | Tar::Foreign(_) => {}
     }
+    let foreign = context.setting("foreign") == Some("true");
     let compression = judge::compression(seen, least);
     findings.fact(facts::COMPRESSION, compression.method(), &evidence);
     if let Some(version) = &seen.version {
@@ -105,15 +107,22 @@ fn report(seen: &Seen, context: &Context, evidence: Evidence) -> Outcome {
             findings
                 .add(codes::ZSTD_OLD.at("zstd").message(message).observed(version).expected(least).cite_all(&evidence));
         }
-        Compression::Unknown(path) if context.setting("any-version") != Some("true") => {
+        Compression::Unknown(path) if !foreign => {
             let why = [
                 &path,
                 " belongs to no package that is known here, so its version is not known; \
-                       `any-version = true` takes it as it is",
+                       `foreign = true` takes it as it is",
             ];
             return findings.inconclusive(why.concat(), evidence);
         }
         Compression::Unknown(_) | Compression::Zstd => {}
+    }
+    if let Tar::Foreign(path) = &seen.tar
+        && !foreign
+    {
+        let why =
+            [path, " is no tar of the distribution, so its kind is not known; `foreign = true` takes it as it is"];
+        return findings.inconclusive(why.concat(), evidence);
     }
     findings.conclude(["actions/cache compresses with ", compression_of(seen)].concat(), evidence)
 }
