@@ -51,7 +51,7 @@ impl Check for BazelRemote {
         };
         match judge::answer(&connection.received) {
             Verdict::Answers(capabilities) => {
-                findings.fact(facts::REMOTE_ANSWER_MS, millis(seen.elapsed), &evidence);
+                findings.fact(facts::REMOTE_CONNECT_MS, millis(connection.connect_elapsed), &evidence);
                 let wanted = context.setting("digest-function").unwrap_or("sha256");
                 judge_capabilities(&mut findings, address, &capabilities, wanted, &evidence);
             }

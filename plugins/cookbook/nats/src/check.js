@@ -6,7 +6,7 @@ import { socket } from "seaworthy-check/endpoint";
 import { QUESTION, info, jetstream, obstacles, shown } from "./judge.js";
 import {
   DESCRIPTOR,
-  NATS_ANSWER_MS,
+  NATS_CONNECT_MS,
   NATS_AUTH_REQUIRED,
   NATS_JETSTREAM,
   NATS_MAX_PAYLOAD,
@@ -65,7 +65,7 @@ function nats(context) {
     findings.add(NATS_REFUSES, { at: address, message: `${address} refuses: ${said}`, observed: said, cite: seen });
     return findings.conclude(`${address} refuses the connection`, new Evidence(seen));
   }
-  record(findings, said, seen);
+  record(findings, said, seen, seen.outcome.val.connectElapsed);
   const found = obstacles(said, clients);
   for (const obstacle of found) {
     const [code, words] = OBSTACLES[obstacle];
@@ -124,9 +124,10 @@ function silent(findings, { address, target, timeout, clients, seen, ended }) {
  * @param {Findings} findings
  * @param {Record<string, unknown>} said
  * @param {tcp.Seen} seen
+ * @param {number} connected
  */
-function record(findings, said, seen) {
-  findings.fact(NATS_ANSWER_MS, millis(seen.elapsed), { cite: seen });
+function record(findings, said, seen, connected) {
+  findings.fact(NATS_CONNECT_MS, millis(connected), { cite: seen });
   if (typeof said.version === "string") findings.fact(NATS_VERSION, said.version, { cite: seen });
   if (typeof said.max_payload === "number") findings.fact(NATS_MAX_PAYLOAD, said.max_payload, { cite: seen });
   findings.fact(NATS_JETSTREAM, String(said.jetstream === true), { cite: seen });

@@ -3,7 +3,7 @@
 from judge import Verdict, Wrong, judge
 from manifest import (
     DESCRIPTOR,
-    REDIS_ANSWER_MS,
+    REDIS_CONNECT_MS,
     REDIS_AUTH_REQUIRED,
     REDIS_FULL,
     REDIS_LOADING,
@@ -72,7 +72,7 @@ def redis(context: Context) -> Outcome:
     for wrong, words in verdict.wrong:
         code, said = SAID[wrong]
         findings.add(code, f"{address} {said}: {words}", at=address, observed=words, cite=seen)
-    record(findings, verdict, seen)
+    record(findings, verdict, seen, connection.connect_elapsed)
     if verdict.unknown is not None:
         return findings.inconclusive(f"{address}: {verdict.unknown}", Evidence(seen))
     return findings.conclude(f"{address} asked for its role and memory", Evidence(seen))
@@ -86,10 +86,10 @@ def authentication(context: Context) -> list[tuple[str, ...]]:
     return [("AUTH", username, password) if username else ("AUTH", password)]
 
 
-def record(findings: Findings, verdict: Verdict, seen: tcp.Seen) -> None:
+def record(findings: Findings, verdict: Verdict, seen: tcp.Seen, connected: int) -> None:
     if verdict.role is not None:
         findings.fact(REDIS_ROLE, verdict.role, cite=seen)
-        findings.fact(REDIS_ANSWER_MS, millis(seen.elapsed), cite=seen)
+        findings.fact(REDIS_CONNECT_MS, millis(connected), cite=seen)
     if verdict.policy is not None:
         findings.fact(REDIS_POLICY, verdict.policy, cite=seen)
     if verdict.used_percent is not None:

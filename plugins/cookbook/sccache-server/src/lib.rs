@@ -41,7 +41,7 @@ impl Check for SccacheServer {
             Ok(connection) => match protocol::stats(&connection.received) {
                 Some(stats) => {
                     findings.fact(facts::SCCACHE_COMPILE_REQUESTS, stats.compile_requests, &evidence);
-                    findings.fact(facts::SCCACHE_ANSWER_MS, millis(seen.elapsed), &evidence);
+                    findings.fact(facts::SCCACHE_CONNECT_MS, millis(connection.connect_elapsed), &evidence);
                     return Ok(storage(findings, address, &stats, context.setting("cache"), evidence));
                 }
                 None => findings.add(silent_or_strange(address, connection).cite(seen.id)),
