@@ -3,7 +3,6 @@
 mod bench;
 mod build;
 mod docs;
-mod docs;
 mod inspect;
 mod new;
 mod test;
