@@ -6,6 +6,7 @@ use seaworthy_tests::{
     Reading, Run, Seaworthy, build_cookbook, digest, guest_target, installed, scratch, workspace_root,
 };
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -20,6 +21,7 @@ pub(crate) struct Listed {
     granted: bool,
     only: Option<&'static str>,
     env: Vec<(String, String)>,
+    through: Vec<OsString>,
 }
 
 impl Listed {
@@ -58,6 +60,12 @@ impl Listed {
         self
     }
 
+    /// Run by another command, such as one that makes a place for it.
+    pub(crate) fn through(mut self, command: &[&OsStr]) -> Self {
+        self.through = command.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
     /// The policy.
     fn policy(&self) -> Result<String> {
         let component = component(self.plugin)?;
@@ -91,7 +99,7 @@ impl Listed {
     pub(crate) fn seaworthy(&self, words: &[&str]) -> Result<Run> {
         let folder = scratch()?;
         std::fs::write(folder.path().join("checks.toml"), self.policy()?)?;
-        let command = Seaworthy::new(words)?.directory(folder.path());
+        let command = Seaworthy::new(words)?.directory(folder.path()).through(&self.through);
         self.env.iter().fold(command, |command, (name, value)| command.env(name, value)).run()
     }
 
