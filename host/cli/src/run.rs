@@ -98,7 +98,7 @@ impl Sight<'_> {
         stop: &Stop,
     ) -> Result<Seen, CliError> {
         let Self { policy, flags, environment, embedded } = *self;
-        let catalog = configuration::open_catalog(policy, Purpose::Run(environment)).await?;
+        let catalog = stop.before(configuration::open_catalog(policy, Purpose::Run(environment))).await?;
         let mut facts = vantage::facts(environment);
         facts.insert("embedded".into(), embedded.to_string());
         let plan = configuration::make_plan(policy, &catalog, environment, &facts, flags, host_report)?;

@@ -8,6 +8,7 @@ use crate::state::State;
 use data_encoding::HEXLOWER;
 use seaworthy_model::{
     ComponentDescriptor, ComponentKind, ComponentSource, DESCRIPTOR_SCHEMA_VERSION, Grants, Limits, NoEvents, Plan,
+    RegistryReference,
 };
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -84,6 +85,19 @@ pub struct PluginSource {
     pub path: PathBuf,
     /// `sha256:...` that it must have.
     pub digest: Option<String>,
+}
+
+/// A plugin that comes from a registry, had and verified.
+#[derive(Clone, Debug)]
+pub struct FetchedPlugin {
+    /// Name in checks.toml.
+    pub name: String,
+    /// The component.
+    pub bytes: Vec<u8>,
+    /// `sha256:...` of it, as whoever had it has seen for himself.
+    pub digest: String,
+    /// Where it comes from, pinned.
+    pub reference: RegistryReference,
 }
 
 /// One component of the catalog.
@@ -221,18 +235,48 @@ impl Catalog {
         if let Some(pinned) = plugin.digest.as_ref().filter(|pinned| **pinned != digest) {
             return Err(CatalogError::Digest { name: name.clone(), path, pinned: pinned.clone(), actual: digest });
         }
+        self.add(name, bytes, digest, ComponentSource::File(plugin.path.clone())).await
+    }
+
+    /// Adds a plugin that comes from a registry.
+    ///
+    /// # Errors
+    /// It cannot run here; one that merely breaks in `describe` is kept among the
+    /// [`unusable`](Self::unusable).
+    pub async fn add_fetched(&mut self, plugin: FetchedPlugin) -> Result<(), CatalogError> {
+        let FetchedPlugin { name, bytes, digest, reference } = plugin;
+        self.add(&name, bytes, digest, ComponentSource::Registry(reference)).await
+    }
+
+    async fn add(
+        &mut self,
+        name: &str,
+        bytes: Vec<u8>,
+        digest: String,
+        source: ComponentSource,
+    ) -> Result<(), CatalogError> {
         let descriptor = match self.describe(name, &bytes, &digest).await {
             Ok(descriptor) => descriptor,
             Err(refusal @ Refusal::Describe(_)) => {
-                self.unusable.insert(name.clone(), refusal.to_string());
+                self.unusable.insert(name.to_owned(), refusal.to_string());
                 return Ok(());
             }
-            Err(refusal) => return Err(refused(refusal)),
+            Err(refusal) => return Err(CatalogError::Refused { name: name.to_owned(), refusal }),
         };
-        let source = ComponentSource::File(plugin.path.clone());
-        self.files.insert(name.clone(), bytes);
-        self.entries.insert(name.clone(), Entry { descriptor: Arc::new(descriptor), digest, source });
+        self.files.insert(name.to_owned(), bytes);
+        self.entries.insert(name.to_owned(), Entry { descriptor: Arc::new(descriptor), digest, source });
         Ok(())
+    }
+
+    /// The interfaces that a component imports and exports, by the names in its binary.
+    ///
+    /// # Errors
+    /// There is no such component, or it cannot be loaded.
+    pub fn interfaces(&self, name: &str) -> Result<(Vec<String>, Vec<String>), Refusal> {
+        let component = self.load(name)?.component;
+        let (types, engine) = (component.component_type(), &self.runtime.engine);
+        let imports = types.imports(engine).map(|(name, _)| name.to_owned()).collect();
+        Ok((imports, types.exports(engine).map(|(name, _)| name.to_owned()).collect()))
     }
 
     /// Plugins that could be loaded but broke when they were asked to describe

@@ -30,7 +30,7 @@ mod trap;
 mod validate;
 
 pub use cache_session::{CacheSession, SessionOptions, Through};
-pub use catalog::{Builtin, Catalog, CatalogError, Entry, PackError, PluginSource, Wanted, digest};
+pub use catalog::{Builtin, Catalog, CatalogError, Entry, FetchedPlugin, PackError, PluginSource, Wanted, digest};
 pub use hosts::peers::PeerCounts;
 pub use refusal::Refusal;
 pub use runtime::{Room, RuntimeError};

@@ -1,6 +1,9 @@
 //! `seaworthy plugin`: what authors of checks and adapters do. One file a subcommand.
 
+mod add;
 mod docs;
+mod keygen;
+mod push;
 
 use crate::args::Global;
 use crate::error::CliError;
@@ -19,11 +22,20 @@ pub(crate) struct PluginArgs {
 enum PluginCommand {
     /// Print the page of a component, made from what it says about itself
     Docs(docs::DocsArgs),
+    /// Put a component into an OCI registry, signed where a key is given
+    Push(push::PushArgs),
+    /// List a component of a registry in checks.toml, pinned in checks.lock, with nothing granted
+    Add(add::AddArgs),
+    /// Write a pair of keys to sign components with and to verify them
+    Keygen(keygen::KeygenArgs),
 }
 
 pub(crate) fn plugin(_global: &Global, arguments: PluginArgs) -> Result<ExitCode, CliError> {
     match arguments.command {
         PluginCommand::Docs(docs) => docs::docs(&docs),
+        PluginCommand::Push(push) => push::push(&push),
+        PluginCommand::Add(add) => add::add(&add),
+        PluginCommand::Keygen(keygen) => keygen::keygen(&keygen),
     }
 }
 
