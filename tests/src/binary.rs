@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// No invocation of a test may take longer.
+/// No invocation of a test may take longer, where it does not say so.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The binary under test: `SEAWORTHY_BIN`, else the one in this test's target
@@ -67,6 +67,7 @@ pub struct Seaworthy {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     directory: Option<PathBuf>,
+    patience: Duration,
 }
 
 impl Seaworthy {
@@ -84,6 +85,7 @@ impl Seaworthy {
             args,
             env: env.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             directory: None,
+            patience: PATIENCE,
         })
     }
 
@@ -93,7 +95,7 @@ impl Seaworthy {
     pub fn program<A: AsRef<OsStr>>(command: impl IntoIterator<Item = A>) -> Self {
         let program = command.into_iter().map(|a| a.as_ref().to_owned()).collect();
         let env = std::env::var_os("PATH").map(|path| ("PATH".into(), path)).into_iter().collect();
-        Self { program, args: Vec::new(), env, directory: None }
+        Self { program, args: Vec::new(), env, directory: None, patience: PATIENCE }
     }
 
     /// Runs it through another command, e.g. inside a network namespace.
@@ -124,6 +126,13 @@ impl Seaworthy {
         self
     }
 
+    /// It may take that long, instead of two minutes: compilers do.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Starts it with pipes on its outputs.
     ///
     /// # Errors
@@ -145,13 +154,21 @@ impl Seaworthy {
         let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
         let stdout = child.stdout.take().map(gather);
         let stderr = child.stderr.take().map(gather);
-        Ok(Started { child, stdout, stderr, started, command: format!("{command:?}"), _place: place })
+        Ok(Started {
+            child,
+            stdout,
+            stderr,
+            started,
+            command: format!("{command:?}"),
+            patience: self.patience,
+            _place: place,
+        })
     }
 
     /// Runs it to its end.
     ///
     /// # Errors
-    /// When it cannot be started, or takes longer than two minutes.
+    /// When it cannot be started, or takes too long.
     pub fn run(&self) -> Result<Run> {
         self.start()?.wait()
     }
@@ -173,6 +190,7 @@ pub struct Started {
     stderr: Option<JoinHandle<Vec<u8>>>,
     started: Instant,
     command: String,
+    patience: Duration,
     _place: tempfile::TempDir,
 }
 
@@ -189,15 +207,15 @@ impl Started {
     /// Waits for its end.
     ///
     /// # Errors
-    /// When that takes longer than two minutes; it is killed then.
+    /// When that takes too long; it is killed then.
     pub fn wait(mut self) -> Result<Run> {
         let status = loop {
             if let Some(status) = self.child.try_wait()? {
                 break status;
             }
-            if self.started.elapsed() > PATIENCE {
+            if self.started.elapsed() > self.patience {
                 self.child.kill()?;
-                bail!("{} was still running after {PATIENCE:?}", self.command);
+                bail!("{} was still running after {:?}", self.command, self.patience);
             }
             std::thread::sleep(Duration::from_millis(1));
         };

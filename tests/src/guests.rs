@@ -12,13 +12,24 @@ use std::sync::Mutex;
 /// # Errors
 /// When the build fails, with its output.
 pub fn build_guests(fixture: &str) -> Result<PathBuf> {
+    build(&workspace_root().join("tests/fixtures").join(fixture))
+}
+
+/// Builds the plugins of the cookbook that are in Rust, the same way.
+///
+/// # Errors
+/// As [`build_guests`].
+pub fn build_cookbook() -> Result<PathBuf> {
+    build(&workspace_root().join("plugins/cookbook"))
+}
+
+fn build(source: &Path) -> Result<PathBuf> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock();
-    let source = workspace_root().join("tests/fixtures").join(fixture);
     let target = guest_target()?;
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["build", "--release", "--locked", "--target", "wasm32-wasip2"])
-        .current_dir(&source)
+        .current_dir(source)
         .env("CARGO_TARGET_DIR", &target)
         // Flags meant for the host would break the guest.
         .env_remove("RUSTFLAGS")
@@ -35,8 +46,12 @@ pub fn build_guests(fixture: &str) -> Result<PathBuf> {
     Ok(target.join("wasm32-wasip2/release"))
 }
 
-/// Beside the host's own target folder, so that it is kept between runs.
-fn guest_target() -> Result<PathBuf> {
+/// Where guests are built: beside the host's own target folder, so that it is kept between
+/// runs.
+///
+/// # Errors
+/// When the running test does not lie in a target folder.
+pub fn guest_target() -> Result<PathBuf> {
     if let Some(target) = std::env::var_os("CARGO_TARGET_DIR") {
         let target = PathBuf::from(target);
         return Ok(workspace_root().join(target).join("tests-guests"));

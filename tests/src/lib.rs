@@ -10,10 +10,11 @@
 #![deny(missing_docs)]
 
 pub mod authority;
+mod bazel_remote;
 mod binary;
 mod caddy;
 mod certified;
-mod docker_registry;
+mod container_registry;
 pub mod faults;
 mod forward_proxy;
 mod guests;
@@ -26,6 +27,7 @@ mod object_store;
 pub mod open_metrics;
 mod origin;
 mod peer;
+mod program;
 mod proxy;
 mod python;
 mod python_client;
@@ -42,18 +44,20 @@ mod storacha;
 mod vitals;
 mod workspace;
 
+pub use bazel_remote::BazelRemote;
 pub use binary::{Run, Seaworthy, Started, binary};
 pub use caddy::{CADDY_TOKEN, Caddy};
 pub use certified::Certified;
-pub use docker_registry::{DockerRegistry, DockerRegistryOptions, REGISTRY_USER};
+pub use container_registry::{ContainerRegistry, RegistryOptions};
 pub use forward_proxy::{ForwardProxy, Way};
-pub use guests::{build_guests, digest};
+pub use guests::{build_cookbook, build_guests, digest, guest_target};
 pub use kubo::{Kubo, KuboOptions};
 pub use link::{Link, Traffic};
 pub use names::{NameServer, Question, Reply};
 pub use object_store::{Make, ObjectStore};
 pub use origin::{Heard, Origin, Said};
 pub use peer::{Peer, PeerOptions};
+pub use program::{Program, free_address, installed};
 pub use proxy::{CachingProxy, Client, Got, ProxyOptions};
 pub use python::{PythonOptions, PythonPeer};
 pub use python_client::{PythonClient, registry_entry};

@@ -38,6 +38,23 @@ impl Code {
 
 /// A finding on its way. It only becomes part of a result once it cites something:
 /// [`cite`](Self::cite) and [`cite_all`](Self::cite_all) are the only ways to a [`CitedFinding`].
+///
+/// ```
+/// # use seaworthy_check_sdk::{Code, Findings};
+/// # const REFUSED: Code = Code { code: "x.refused", level: "fail" };
+/// let mut findings = Findings::new();
+/// findings.add(REFUSED.at("cache:9100").message("connection refused").cite(1));
+/// assert_eq!(findings.count(REFUSED), 1);
+/// ```
+///
+/// What was seen nowhere is no finding:
+///
+/// ```compile_fail,E0308
+/// # use seaworthy_check_sdk::{Code, Findings};
+/// # const REFUSED: Code = Code { code: "x.refused", level: "fail" };
+/// let mut findings = Findings::new();
+/// findings.add(REFUSED.at("cache:9100").message("connection refused"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct FindingBuilder(Finding);
 
@@ -122,6 +139,26 @@ impl CitedFinding {
 }
 
 /// At least one observation.
+///
+/// ```
+/// # use seaworthy_check_sdk::Evidence;
+/// assert_eq!(Evidence::of([3, 1, 3])?.ids().collect::<Vec<_>>(), [3, 1]);
+/// assert_eq!(Evidence::of([]).unwrap_err(), "nothing was observed");
+/// # Ok::<(), String>(())
+/// ```
+///
+/// There is no evidence of nothing, and no conclusion without evidence, so nothing passes
+/// that was not looked at:
+///
+/// ```compile_fail,E0599
+/// # use seaworthy_check_sdk::Evidence;
+/// let none = Evidence::default();
+/// ```
+///
+/// ```compile_fail,E0308
+/// # use seaworthy_check_sdk::Findings;
+/// Findings::new().conclude("all is well", Vec::new());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Evidence(Vec<ObservationId>);
 

@@ -8,30 +8,44 @@
 //! fact cites such ids. An [`Outcome`] cannot be made without evidence, so a check
 //! that did not look cannot pass.
 //!
-//! ```ignore
-//! seaworthy_check_sdk::descriptor!();
-//! struct Check;
-//! impl seaworthy_check_sdk::Check for Check {
+//! ```
+//! use seaworthy_check_sdk::net::tcp;
+//! use seaworthy_check_sdk::{Check, Code, Context, ContextExt, Evidence, Findings, Outcome};
+//!
+//! // In a project `seaworthy_check_sdk::descriptor!()` brings in both, made from check.toml.
+//! const DESCRIPTOR: &str = r#"{ "schema_version": 1, "kind": "check" }"#;
+//! mod codes {
+//!     pub const X_UNREACHABLE: super::Code = super::Code { code: "x.unreachable", level: "fail" };
+//! }
+//!
+//! struct Reach;
+//!
+//! impl Check for Reach {
 //!     const DESCRIPTOR: &'static str = DESCRIPTOR;
+//!
 //!     fn run(_id: &str, context: Context) -> Result<Outcome, String> {
-//!         let attempt = net::tcp::Attempt {
-//!             target: "example.com:443".into(),
-//!             timeout: context.budget,
-//!             payload: Vec::new(),
-//!             read_max: 0,
-//!         };
-//!         let seen = net::tcp::connect(&[attempt]);
-//!         let mut result = Findings::new();
-//!         for s in &seen {
-//!             if let Err(failure) = &s.outcome {
-//!                 result.add(codes::X_UNREACHABLE.at(&s.target).message(&failure.message).cite(s.id));
+//!         let attempt = |target| tcp::Attempt { target, timeout: context.budget, payload: Vec::new(), read_max: 0 };
+//!         let attempts: Vec<_> = context.addresses().into_iter().map(attempt).collect();
+//!         let seen = tcp::connect(&attempts);
+//!
+//!         let mut findings = Findings::new();
+//!         for answer in &seen {
+//!             if let Err(failure) = &answer.outcome {
+//!                 let finding = codes::X_UNREACHABLE.at(&answer.target).message(&failure.message);
+//!                 findings.add(finding.detail("kind", &failure.kind).cite(answer.id));
 //!             }
 //!         }
-//!         Ok(result.conclude("one endpoint looked at", Evidence::of(seen.iter().map(|s| s.id))?))
+//!         // The error of a check that looked at nothing: it is broken, and not passed.
+//!         let evidence = Evidence::of(seen.iter().map(|answer| answer.id))?;
+//!         Ok(findings.conclude("asked every target", evidence))
 //!     }
 //! }
-//! seaworthy_check_sdk::export_check!(Check);
+//!
+//! seaworthy_check_sdk::export_check!(Reach);
+//! # fn main() {}
 //! ```
+//!
+//! `seaworthy plugin new check NAME --lang rust` makes a project around it.
 
 #![deny(missing_docs)]
 

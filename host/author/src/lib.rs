@@ -3,4 +3,15 @@
 
 #![deny(missing_docs)]
 
+pub mod case;
+pub mod claims;
+mod constants;
 pub mod page;
+mod project;
+pub mod scaffold;
+pub mod toolchain;
+mod watch;
+
+pub use constants::ConstantsError;
+pub use project::{Kind, Language, Project, ProjectError};
+pub use watch::Changes;

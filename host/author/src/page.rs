@@ -1,5 +1,6 @@
 //! The page of a component: what it says about itself, for people.
 
+use crate::claims::word;
 use seaworthy_model::{CapabilityRequest, CheckDescriptor, ComponentDescriptor};
 use std::fmt::Write as _;
 
@@ -7,7 +8,8 @@ use std::fmt::Write as _;
 /// and why, facts, and each finding with its explanation and remedy.
 #[must_use]
 pub fn markdown(descriptor: &ComponentDescriptor) -> String {
-    let mut text = format!("# {}\n\nVersion {}, built against WIT {}.\n", descriptor.name, descriptor.version, descriptor.wit);
+    let mut text =
+        format!("# {}\n\nVersion {}, built against WIT {}.\n", descriptor.name, descriptor.version, descriptor.wit);
     if !descriptor.summary.is_empty() {
         let _ = write!(text, "\n{}\n", descriptor.summary.trim());
     }
@@ -97,11 +99,6 @@ fn requests(text: &mut String, requests: &[CapabilityRequest], heading: &str) {
     }
 }
 
-/// A level or severity as it is written in a manifest.
-fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default()
-}
-
 /// A text in a cell of a table.
 fn cell(text: &str) -> String {
     text.trim().replace('\n', " ").replace('|', "\\|")
@@ -131,9 +128,18 @@ mod tests {
         .unwrap();
         let page = markdown(&descriptor);
         for part in [
-            "# banner", "1.2.3", "`acme/banner`: Banner", "--allow-writes", "| `greeting` | string | required | What \\| is said. |",
-            "| `least` | integer, at least 1 | `3` |  |", "| `net` | `{target}` | connect |", "| `rtt-ms` | Round trip. |",
-            "#### `banner.differs`: differs", "fail, major, layer protocol", "Because.", "**What to do.** Mend it.",
+            "# banner",
+            "1.2.3",
+            "`acme/banner`: Banner",
+            "--allow-writes",
+            "| `greeting` | string | required | What \\| is said. |",
+            "| `least` | integer, at least 1 | `3` |  |",
+            "| `net` | `{target}` | connect |",
+            "| `rtt-ms` | Round trip. |",
+            "#### `banner.differs`: differs",
+            "fail, major, layer protocol",
+            "Because.",
+            "**What to do.** Mend it.",
         ] {
             assert!(page.contains(part), "{part} is not in\n{page}");
         }

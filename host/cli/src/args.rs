@@ -156,6 +156,12 @@ pub(crate) struct RunArgs {
     /// Network of the container that is made of an image given with --in
     #[arg(long, value_name = "NETWORK", requires = "inside")]
     pub(crate) network: Option<String>,
+    /// Write every host call with its answer to a file, without secrets, for --replay
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["inside", "replay"])]
+    pub(crate) record: Option<PathBuf>,
+    /// Answer every host call from a recording: the same run again, without a network
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["inside", "embedded"])]
+    pub(crate) replay: Option<PathBuf>,
     /// Leave out the policy's reports that go to files: whoever started this run writes them
     #[arg(long, hide = true)]
     pub(crate) only_stdout: bool,

@@ -8,7 +8,8 @@ use crate::progress::Progress;
 use crate::signals::Stop;
 use crate::{configuration, embedded, inside, output, vantage};
 use anyhow::Context as _;
-use seaworthy_model::{Environment, ExitCode, Report, ToolInfo, VantageInfo};
+use seaworthy_engine::Playback;
+use seaworthy_model::{Environment, ExitCode, Recording, Report, ToolInfo, VantageInfo};
 use seaworthy_policy::{Overrides, Policy};
 use seaworthy_report::{Redactions, Redactor};
 use std::sync::Arc;
@@ -34,9 +35,18 @@ async fn line(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError
         Some(path) => Some(Box::new(read_report(&path)?)),
         None => None,
     };
-    let sight = Sight { policy: &policy, flags: &flags, environment: &environment, embedded: peer.is_some() };
-    let report = sight.report(global, host_report, Some(&outputs), &stop).await?.report;
+    let playback = playback(arguments)?;
+    let sight = Sight { playback, embedded: peer.is_some(), ..Sight::live(&policy, &flags, &environment) };
+    let seen = sight.report(global, host_report, Some(&outputs), &stop).await?;
+    let report = seen.report;
     outputs.write(&report, global, &environment)?;
+    if let (Some(path), Some(recording)) = (&arguments.record, &seen.recording) {
+        let text = serde_json::to_string_pretty(recording).context("the recording cannot be written as JSON")?;
+        output::write_file(path, text + "\n")?;
+        if !global.quiet {
+            eprintln!("recorded {} checks in {}", recording.steps.len(), path.display());
+        }
+    }
     if let Some(peer) = peer {
         // The entries were in memory; a second signal need not wait for the peer.
         tokio::select! {
@@ -45,6 +55,20 @@ async fn line(global: &Global, arguments: &RunArgs) -> Result<ExitCode, CliError
         }
     }
     Ok(report.gate.exit)
+}
+
+/// What the flags make of host calls.
+fn playback(arguments: &RunArgs) -> Result<Playback, CliError> {
+    if arguments.record.is_some() {
+        return Ok(Playback::Record(Arc::default()));
+    }
+    let Some(path) = &arguments.replay else { return Ok(Playback::Live) };
+    let shown = path.display();
+    let text = configuration::read_file(path)
+        .map_err(|error| CliError::Config(format!("cannot read the recording {shown}: {error}")))?;
+    let recording = Recording::read(&text).map_err(|error| CliError::Config(format!("{shown}: {error}")))?;
+    eprintln!("replaying what was recorded at {}; nothing of this machine is looked at", recording.started);
+    Ok(Playback::Replay(Arc::new(recording)))
 }
 
 /// `--in`: first here, on the host, then in the container, which is told what was seen here.
@@ -62,7 +86,7 @@ async fn two_places(
     let host = match &arguments.host_report {
         Some(path) => read_report(path)?,
         None => {
-            let sight = Sight { policy: &policy, flags: &flags, environment: &environment, embedded: false };
+            let sight = Sight::live(&policy, &flags, &environment);
             sight.report(global, None, Some(&outputs), stop).await?.report
         }
     };
@@ -77,6 +101,15 @@ pub(crate) struct Sight<'a> {
     pub(crate) flags: &'a Overrides,
     pub(crate) environment: &'a Environment,
     pub(crate) embedded: bool,
+    /// Whether host calls look at the world.
+    pub(crate) playback: Playback,
+}
+
+impl<'a> Sight<'a> {
+    /// Of this machine as it is.
+    pub(crate) fn live(policy: &'a Policy, flags: &'a Overrides, environment: &'a Environment) -> Self {
+        Self { policy, flags, environment, embedded: false, playback: Playback::Live }
+    }
 }
 
 /// What was seen.
@@ -86,6 +119,8 @@ pub(crate) struct Seen {
     pub(crate) redactor: Arc<Redactor>,
     /// What was hidden in the report.
     pub(crate) hidden: Redactions,
+    /// Where host calls were written down, redacted too.
+    pub(crate) recording: Option<Recording>,
 }
 
 impl Sight<'_> {
@@ -97,10 +132,13 @@ impl Sight<'_> {
         outputs: Option<&output::Outputs>,
         stop: &Stop,
     ) -> Result<Seen, CliError> {
-        let Self { policy, flags, environment, embedded } = *self;
+        let Self { policy, flags, environment, embedded, ref playback } = *self;
         let catalog = stop.before(configuration::open_catalog(policy, Purpose::Run(environment))).await?;
         let mut facts = vantage::facts(environment);
         facts.insert("embedded".into(), embedded.to_string());
+        if let Playback::Replay(recording) = playback {
+            facts.insert("replay-of".into(), recording.started.clone());
+        }
         let plan = configuration::make_plan(policy, &catalog, environment, &facts, flags, host_report)?;
         let redactor = Arc::new(output::redactor(policy, &plan.environment)?);
         if let Some(outputs) = outputs {
@@ -114,8 +152,13 @@ impl Sight<'_> {
             facts: plan.vantage.clone(),
         };
         let started = jiff::Timestamp::now().to_string();
-        let record = seaworthy_engine::run(plan, &catalog, progress.clone(), started, stop.flag.clone()).await;
+        let (sink, stopped) = (progress.clone(), stop.flag.clone());
+        let record = seaworthy_engine::run(plan, &catalog, sink, started, stopped, playback.clone()).await;
         progress.finish();
+        let recording = match playback {
+            Playback::Record(recorder) => Some(redactor.recording(recorder.take(&record, configuration::VERSION)).0),
+            _ => None,
+        };
 
         let mut diagnosis = seaworthy_diagnose::explain(record, host_report.as_deref());
         let (gate, waivers) =
@@ -127,6 +170,6 @@ impl Sight<'_> {
         }
         report.gate.exit_code = report.gate.exit.code();
         let (report, hidden) = redactor.apply_counted(report);
-        Ok(Seen { report, redactor, hidden })
+        Ok(Seen { report, redactor, hidden, recording })
     }
 }

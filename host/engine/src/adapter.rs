@@ -5,6 +5,7 @@ use crate::hosts::peers::{OpenPeers, PeerCounts};
 use crate::instances::{Lender, Place};
 use crate::scope::{RunScope, Scope, StepScope, lock};
 use crate::state::{Handover, State};
+use crate::tape::{Playback, Tape};
 use crate::trap;
 use async_trait::async_trait;
 use seaworthy_cache::{Backend, Blob, CacheError, Capability, Entry, Retry};
@@ -58,6 +59,8 @@ struct Shared {
     widened: AtomicBool,
     /// What was opened last through `cache/peers`: connections serve all instances.
     peers: Mutex<Option<Arc<OpenPeers>>>,
+    /// Where the host calls of all instances go through.
+    tape: Tape,
 }
 
 struct Instance {
@@ -109,6 +112,11 @@ impl Component {
             most: AtomicUsize::new(UNDECLARED),
             widened: AtomicBool::new(false),
             peers: Mutex::default(),
+            // Of a run that is recorded or replayed the tape is that of the check which asks a tier.
+            tape: match &run.playback {
+                Playback::Rehearse(scripted) => Tape::by_hand(scripted),
+                _ => Tape::Live,
+            },
         };
         let shared = Arc::new(shared);
         let lender: Weak<Shared> = Arc::downgrade(&shared);
@@ -124,6 +132,11 @@ impl Component {
     pub(crate) async fn peers(&self) -> Result<Option<PeerCounts>, CacheError> {
         let Some(peers) = lock(&self.shared.peers).clone() else { return Ok(None) };
         crate::hosts::peers::counts(&peers.client, &self.shared.scope()).await.map(Some)
+    }
+
+    /// Where its host calls go through.
+    pub(crate) fn tape(&self) -> &Tape {
+        &self.shared.tape
     }
 
     async fn call(&self, name: &'static str, operation: Operation) -> Result<Answer, CacheError> {
@@ -191,7 +204,9 @@ impl Shared {
     }
 
     fn scope(&self) -> Scope {
-        Scope { run: self.run.clone(), step: Arc::new(step_scope(&self.tier)) }
+        let mut step = step_scope(&self.tier);
+        step.tape = self.tape.clone();
+        Scope { run: self.run.clone(), step: Arc::new(step) }
     }
 
     /// Waits until an instance may be used, or made.

@@ -1,5 +1,5 @@
 //! Generated from `wit/`. Both worlds share the types and the host traits of the
-//! interfaces that they have in common.
+//! interfaces that they have in common. Serialised for recordings only.
 
 /// `seaworthy:path/check`: `seaworthy:check/check` and what came after it.
 pub(crate) mod check {
@@ -20,6 +20,7 @@ pub(crate) mod check {
         imports: { default: async | trappable },
         exports: { default: async },
         require_store_data_send: true,
+        additional_derives: [serde::Serialize, serde::Deserialize],
     });
 }
 
@@ -41,6 +42,7 @@ pub(crate) mod adapter {
         imports: { default: async | trappable },
         exports: { default: async },
         require_store_data_send: true,
+        additional_derives: [serde::Serialize, serde::Deserialize],
         with: {
             "seaworthy:types/types@0.1.0": super::check::seaworthy::types::types,
             "seaworthy:kit/log@0.1.0": super::check::seaworthy::kit::log,

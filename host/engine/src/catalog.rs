@@ -11,7 +11,6 @@ use seaworthy_model::{
     RegistryReference,
 };
 use sha2::{Digest, Sha256};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
@@ -217,25 +216,32 @@ impl Catalog {
         Some((archive, archive.entry(builtin.name, builtin.digest)?))
     }
 
-    async fn add_file(&mut self, plugin: &PluginSource) -> Result<(), CatalogError> {
+    /// The bytes of a plugin's file, which has the digest that is pinned.
+    pub(crate) fn read(plugin: &PluginSource) -> Result<Vec<u8>, CatalogError> {
         let name = &plugin.name;
         let path = plugin.path.display().to_string();
         let read = |source| CatalogError::Read { name: name.clone(), path: path.clone(), source };
-        let refused = |refusal| CatalogError::Refused { name: name.clone(), refusal };
         let metadata = std::fs::metadata(&plugin.path).map_err(read)?;
         if !metadata.is_file() {
             return Err(read(std::io::Error::other("it is not a regular file")));
         }
         let length = metadata.len();
         if length > MAX_COMPONENT {
-            return Err(refused(Refusal::TooLarge { bytes: length, limit: MAX_COMPONENT }));
+            let refusal = Refusal::TooLarge { bytes: length, limit: MAX_COMPONENT };
+            return Err(CatalogError::Refused { name: name.clone(), refusal });
         }
         let bytes = std::fs::read(&plugin.path).map_err(read)?;
         let digest = digest(&bytes);
         if let Some(pinned) = plugin.digest.as_ref().filter(|pinned| **pinned != digest) {
             return Err(CatalogError::Digest { name: name.clone(), path, pinned: pinned.clone(), actual: digest });
         }
-        self.add(name, bytes, digest, ComponentSource::File(plugin.path.clone())).await
+        Ok(bytes)
+    }
+
+    async fn add_file(&mut self, plugin: &PluginSource) -> Result<(), CatalogError> {
+        let bytes = Self::read(plugin)?;
+        let digest = digest(&bytes);
+        self.add(&plugin.name, bytes, digest, ComponentSource::File(plugin.path.clone())).await
     }
 
     /// Adds a plugin that comes from a registry.
@@ -266,17 +272,6 @@ impl Catalog {
         self.files.insert(name.to_owned(), bytes);
         self.entries.insert(name.to_owned(), Entry { descriptor: Arc::new(descriptor), digest, source });
         Ok(())
-    }
-
-    /// The interfaces that a component imports and exports, by the names in its binary.
-    ///
-    /// # Errors
-    /// There is no such component, or it cannot be loaded.
-    pub fn interfaces(&self, name: &str) -> Result<(Vec<String>, Vec<String>), Refusal> {
-        let component = self.load(name)?.component;
-        let (types, engine) = (component.component_type(), &self.runtime.engine);
-        let imports = types.imports(engine).map(|(name, _)| name.to_owned()).collect();
-        Ok((imports, types.exports(engine).map(|(name, _)| name.to_owned()).collect()))
     }
 
     /// Plugins that could be loaded but broke when they were asked to describe
@@ -324,15 +319,17 @@ impl Catalog {
             return Ok(loaded.clone());
         }
         let entry = self.entries.get(name).ok_or_else(|| Refusal::Broken(format!("there is no component `{name}`")))?;
-        let bytes: Cow<'_, [u8]> = match (self.builtin.get(name), self.files.get(name)) {
-            (_, Some(bytes)) => Cow::Borrowed(bytes),
-            (Some(builtin), None) => Cow::Borrowed(builtin.wasm),
-            (None, None) => return Err(Refusal::Broken(format!("component `{name}` has no code"))),
-        };
-        self.load_bytes(name, &bytes, &entry.digest)
+        let bytes = self.bytes(name).ok_or_else(|| Refusal::Broken(format!("component `{name}` has no code")))?;
+        self.load_bytes(name, bytes, &entry.digest)
     }
 
-    fn load_bytes(&self, name: &str, bytes: &[u8], digest: &str) -> Result<Loaded, Refusal> {
+    /// A component as it was built.
+    pub(crate) fn bytes(&self, name: &str) -> Option<&[u8]> {
+        let file = self.files.get(name).map(Vec::as_slice);
+        file.or_else(|| self.builtin.get(name).map(|builtin| builtin.wasm))
+    }
+
+    pub(crate) fn load_bytes(&self, name: &str, bytes: &[u8], digest: &str) -> Result<Loaded, Refusal> {
         let packed = self.archive.as_ref().and_then(|a| a.entry(name, digest).and_then(|entry| a.code(entry).ok()));
         let embedded = packed.and_then(|code| self.adopt(code)).map(|component| Loaded {
             component,
@@ -377,7 +374,7 @@ impl Catalog {
         loaded.inspect_err(|error| tracing::debug!(%error, "precompiled code was refused")).ok()
     }
 
-    fn deserialize(&self, code: &[u8]) -> Option<Component> {
+    pub(crate) fn deserialize(&self, code: &[u8]) -> Option<Component> {
         // SAFETY: `code` was written by `Component::serialize` of this program: it comes
         // from a directory that only this user can write and matches its digest. Version
         // and settings are checked by wasmtime; what it refuses is compiled again.
@@ -387,7 +384,12 @@ impl Catalog {
     }
 
     /// Calls `describe` in an instance that is granted nothing.
-    async fn describe(&self, name: &str, bytes: &[u8], digest: &str) -> Result<ComponentDescriptor, Refusal> {
+    pub(crate) async fn describe(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        digest: &str,
+    ) -> Result<ComponentDescriptor, Refusal> {
         parse_descriptor(&self.describe_text(name, bytes, digest).await?)
     }
 

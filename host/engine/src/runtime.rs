@@ -124,8 +124,10 @@ fn engine(room: Room) -> wasmtime::Result<Engine> {
     let instances = room.instances();
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .total_core_instances(instances * 4)
-        .total_memories(instances * 2)
+        // Counted, and not reserved.
+        .total_core_instances(instances * u32::try_from(crate::state::CORE_INSTANCES).unwrap_or(u32::MAX))
+        // A component of JavaScript has three: that of the engine, and two empty ones of its bindings.
+        .total_memories(instances * 3)
         .total_tables(instances * 4)
         .total_stacks(instances)
         .table_elements(crate::state::TABLE_ELEMENTS)

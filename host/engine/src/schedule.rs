@@ -1,6 +1,7 @@
 use crate::catalog::Catalog;
 use crate::scope::{RunScope, lock, round};
 use crate::step::{self, StepContext};
+use crate::tape::Playback;
 use crate::tier_set::TierSet;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -19,16 +20,18 @@ type Slot = watch::Sender<Option<Arc<StepRecord>>>;
 /// *Behaviour*: ends when every step has ended, at the plan's deadline, or as soon
 /// as `stop` turns true; every step of the plan has a record in any case, those
 /// that did not end as `error/deadline` or `error/interrupted`. `started` is the
-/// RFC 3339 time that the record carries.
+/// RFC 3339 time that the record carries; `playback` says whether host calls look at the
+/// world, are written down, or are answered from what was.
 pub async fn run(
     plan: Plan,
     catalog: &Arc<Catalog>,
     sink: Arc<dyn EventSink>,
     started: String,
     stop: watch::Receiver<bool>,
+    playback: Playback,
 ) -> RunRecord {
     // A task of its own: each wake of what the runtime blocks on costs a system call.
-    let task = tokio::spawn(all(plan, catalog.clone(), sink, started, stop));
+    let task = tokio::spawn(all(plan, catalog.clone(), sink, started, stop, playback));
     match task.await {
         Ok(record) => record,
         // Never cancelled, so it panicked; whoever called handles that.
@@ -37,14 +40,18 @@ pub async fn run(
 }
 
 async fn all(
-    plan: Plan,
+    mut plan: Plan,
     catalog: Arc<Catalog>,
     sink: Arc<dyn EventSink>,
     started: String,
     mut stop: watch::Receiver<bool>,
+    playback: Playback,
 ) -> RunRecord {
     let catalog = &catalog;
-    let run = Arc::new(RunScope::new(plan, sink.clone()));
+    playback.begin(&mut plan);
+    let mut run = RunScope::new(plan, sink.clone());
+    run.playback = playback;
+    let run = Arc::new(run);
     let plan = &run.plan;
     sink.event(Event::RunStarted { steps: plan.steps.iter().filter(|step| step.skip.is_none()).count() });
     let _ticker = catalog.runtime.ticker();

@@ -1,4 +1,5 @@
 use crate::state::Handover;
+use crate::tape::{Playback, Tape, Used};
 use crate::validate::cut;
 use seaworthy_model::{Denial, Failure, Grants, Limits, Observation, ObservationId, Permit, Plan, Surroundings};
 use seaworthy_p2p::{Node, NodeConfig, SharedSecret};
@@ -40,6 +41,8 @@ pub(crate) struct RunScope {
     pub(crate) salt: [u8; 16],
     /// What the system probes need besides the machine.
     pub(crate) system: system::Context,
+    /// Whether host calls look at the world, and are written down.
+    pub(crate) playback: Playback,
 }
 
 impl RunScope {
@@ -56,6 +59,7 @@ impl RunScope {
             roots: Mutex::default(),
             surroundings: OnceLock::new(),
             salt: rand::random(),
+            playback: Playback::Live,
         }
     }
 
@@ -148,12 +152,15 @@ pub(crate) struct StepScope {
     pub(crate) handover: Handover,
     /// HTTP connections kept between calls: an adapter's. A check has none.
     pub(crate) connections: Option<Connections>,
+    /// Where its host calls go through.
+    pub(crate) tape: Tape,
     own: Mutex<Vec<ObservationId>>,
     denials: Mutex<Vec<Denial>>,
     calls: AtomicU32,
     log: Mutex<Vec<String>>,
     log_bytes: AtomicUsize,
     ticks: AtomicU64,
+    memory: AtomicUsize,
     doing: Mutex<Option<String>>,
 }
 
@@ -167,12 +174,14 @@ impl StepScope {
             deadline: Instant::now() + budget,
             handover: Handover::CHECK,
             connections: None,
+            tape: Tape::Live,
             own: Mutex::default(),
             denials: Mutex::default(),
             calls: AtomicU32::new(0),
             log: Mutex::default(),
             log_bytes: AtomicUsize::new(0),
             ticks: AtomicU64::new(0),
+            memory: AtomicUsize::new(0),
             doing: Mutex::default(),
         }
     }
@@ -213,6 +222,16 @@ impl StepScope {
     /// Units of work done in host calls so far.
     pub(crate) fn calls(&self) -> u32 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Notes how much linear memory the guest had.
+    pub(crate) fn had(&self, memory: usize) {
+        self.memory.store(memory, Ordering::Relaxed);
+    }
+
+    /// What it took of its limits.
+    pub(crate) fn used(&self) -> Used {
+        Used { memory: self.memory.load(Ordering::Relaxed), host_calls: self.calls() }
     }
 
     /// The host call that is open now, for the message of a time-out.

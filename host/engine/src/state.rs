@@ -3,12 +3,15 @@ use crate::scope::Scope;
 use seaworthy_cache::storage::Storage;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
-use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
+use wasmtime::{Engine, ResourceLimiter, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// Elements that one table of a guest may have.
 pub(crate) const TABLE_ELEMENTS: usize = 20_000;
+/// Core instances that a component may have. One of Rust has four; one of Python 39, of which
+/// most are libraries and what joins them.
+pub(crate) const CORE_INSTANCES: usize = 64;
 /// Tables that a component may have.
 pub(crate) const TABLES: u32 = 20;
 /// Memories that a component may have.
@@ -36,7 +39,7 @@ impl Handover {
 pub(crate) struct State {
     wasi: WasiCtx,
     table: ResourceTable,
-    limits: StoreLimits,
+    limits: Measured,
     pub(crate) stdout: MemoryOutputPipe,
     pub(crate) stderr: MemoryOutputPipe,
     pub(crate) scope: Scope,
@@ -58,7 +61,7 @@ impl State {
         let store_limits = StoreLimitsBuilder::new()
             .memory_size(limits.memory)
             .table_elements(TABLE_ELEMENTS)
-            .instances(20)
+            .instances(CORE_INSTANCES)
             .tables(TABLES as usize)
             .memories(MEMORIES as usize)
             .trap_on_grow_failure(true)
@@ -68,7 +71,7 @@ impl State {
         let state = State {
             wasi,
             table: ResourceTable::new(),
-            limits: store_limits,
+            limits: Measured { limits: store_limits, memory: 0 },
             stdout,
             stderr,
             scope,
@@ -96,8 +99,54 @@ impl State {
         store
     }
 
+    /// The most linear memory that it had, in bytes.
+    pub(crate) fn peak_memory(&self) -> usize {
+        self.limits.memory
+    }
+
     pub(crate) fn table(&mut self) -> &mut ResourceTable {
         &mut self.table
+    }
+}
+
+/// The limits of a store, and how much of them was used.
+struct Measured {
+    limits: StoreLimits,
+    memory: usize,
+}
+
+impl ResourceLimiter for Measured {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let allowed = self.limits.memory_growing(current, desired, maximum)?;
+        if allowed {
+            // A component may have several; each tells only of itself.
+            self.memory += desired.saturating_sub(current);
+        }
+        Ok(allowed)
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.limits.memory_grow_failed(error)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        self.limits.table_growing(current, desired, maximum)
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.limits.table_grow_failed(error)
+    }
+
+    fn instances(&self) -> usize {
+        self.limits.instances()
+    }
+
+    fn tables(&self) -> usize {
+        self.limits.tables()
+    }
+
+    fn memories(&self) -> usize {
+        self.limits.memories()
     }
 }
 

@@ -2,12 +2,14 @@ use crate::bindings::check::exports::seaworthy::check::checks as wit;
 use crate::catalog::Catalog;
 use crate::scope::{RunScope, Scope, StepScope, lock, round};
 use crate::state::State;
+use crate::tape::{Playback, Tape, value};
 use crate::trap;
 use crate::validate::{self, Concluded};
 use seaworthy_model::{
-    Attempt, Backoff, Disposition, ErrorReason, Event, Inherited, RetryRules, Status, Step, StepRecord,
+    Attempt, Backoff, Disposition, ErrorReason, Event, Inherited, RecordedStep, RetryRules, Status, Step, StepRecord,
 };
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,11 +34,24 @@ pub(crate) async fn run(context: &StepContext<'_>, step: &Step, inherited: &Inhe
         // What is left of the run bounds an attempt too, with time to tell what it saw.
         let left = context.run.plan.rules.deadline.saturating_sub(context.run.started.elapsed() + GRACE);
         let budget = step.timeout.min(left);
-        let scope = Scope {
-            run: context.run.clone(),
-            step: Arc::new(StepScope::new(&step.id, &step.component, step.grants.clone(), step.limits.clone(), budget)),
+        let number = u32::try_from(attempts.len() + 1).unwrap_or(u32::MAX);
+        let mut scope = StepScope::new(&step.id, &step.component, step.grants.clone(), step.limits.clone(), budget);
+        let handed = input(step, inherited, &context.run.plan, budget);
+        let (tape, handed) = thread(&context.run, step, number, handed);
+        scope.tape = tape;
+        let scope = Scope { run: context.run.clone(), step: Arc::new(scope) };
+        let mut concluded = match &handed {
+            Ok(handed) => attempt(context, step, handed, &scope, budget).await,
+            Err(missing) => Concluded::error(ErrorReason::Replay, missing.clone()),
         };
-        let mut concluded = attempt(context, step, inherited, &scope, budget).await;
+        if let Ok(handed) = &handed {
+            taken(context, step, number, handed, &scope);
+        }
+        // One that broke off asks for nothing more, and says why itself.
+        let ended = matches!(concluded.error, None | Some(ErrorReason::Inconclusive));
+        if let Some(left) = scope.step.tape.left_over().filter(|_| ended) {
+            concluded = Concluded::error(ErrorReason::Replay, left);
+        }
         if budget < step.timeout {
             cut_short(&mut concluded, step, budget, &scope);
         }
@@ -46,11 +61,12 @@ pub(crate) async fn run(context: &StepContext<'_>, step: &Step, inherited: &Inhe
             reason: (concluded.status != Status::Pass).then(|| concluded.message.clone()),
             duration_s: round(began.elapsed()),
         });
-        let number = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
         if number <= step.retries.count && worth_retrying(&concluded, &step.retries, &scope) {
             let check = step.id.clone();
             context.run.sink.event(Event::Retrying { check, attempt: number, reason: concluded.message });
-            tokio::time::sleep(delay(&step.retries, number)).await;
+            if !matches!(context.run.playback, Playback::Replay(_)) {
+                tokio::time::sleep(delay(&step.retries, number)).await;
+            }
             continue;
         }
         let flaky = attempts.len() > 1 && matches!(concluded.status, Status::Pass | Status::Warn);
@@ -71,11 +87,52 @@ pub(crate) async fn run(context: &StepContext<'_>, step: &Step, inherited: &Inhe
     }
 }
 
+/// The tape of an attempt, and what the check is handed: what it was handed then, where it is
+/// replayed. The error says that the recording has no such attempt.
+fn thread(run: &RunScope, step: &Step, number: u32, handed: wit::Context) -> (Tape, Result<wit::Context, String>) {
+    match &run.playback {
+        Playback::Live => (Tape::Live, Ok(handed)),
+        Playback::Record(_) => (Tape::recording(), Ok(handed)),
+        Playback::Rehearse(scripted) => (Tape::by_hand(scripted), Ok(handed)),
+        Playback::Replay(recording) => {
+            let same = |recorded: &&RecordedStep| recorded.check == step.id && recorded.attempt == number;
+            let Some(recorded) = recording.steps.iter().find(same) else {
+                let known: BTreeSet<&str> = recording.steps.iter().map(|step| step.check.as_str()).collect();
+                let known: Vec<&str> = known.into_iter().collect();
+                let missing = format!("the recording has no attempt {number} of it; it has {}", known.join(", "));
+                return (Tape::Live, Err(missing));
+            };
+            let handed = value::read(&recorded.context, &mut |_| 0)
+                .map_err(|error| format!("the recording's context cannot be read: {error}"));
+            (Tape::of(recorded, &recording.observations), handed)
+        }
+    }
+}
+
+/// Writes an attempt down, where the run is recorded; what it took, where it is rehearsed.
+fn taken(context: &StepContext<'_>, step: &Step, attempt: u32, handed: &wit::Context, scope: &Scope) {
+    if let Playback::Rehearse(scripted) = &context.run.playback {
+        let mut used = scope.step.used();
+        used.host_calls += u32::try_from(scope.step.tape.played()).unwrap_or(u32::MAX);
+        *lock(&scripted.used) = used;
+    }
+    let Playback::Record(recorder) = &context.run.playback else { return };
+    let entry = context.catalog.entries().get(&step.component);
+    recorder.add(RecordedStep {
+        check: step.id.clone(),
+        attempt,
+        component: step.component.clone(),
+        digest: entry.map(|entry| entry.digest.clone()).unwrap_or_default(),
+        context: value::written(handed),
+        calls: scope.step.tape.taken(),
+    });
+}
+
 /// One attempt: a fresh store, instantiation and the call, all within the budget.
 async fn attempt(
     context: &StepContext<'_>,
     step: &Step,
-    inherited: &Inherited,
+    handed: &wit::Context,
     scope: &Scope,
     budget: Duration,
 ) -> Concluded {
@@ -97,12 +154,12 @@ async fn attempt(
         }
     };
     let mut store = State::store(&catalog.runtime.engine, scope.clone(), Some(context.tiers.clone()));
-    let input = input(step, inherited, &scope.run.plan, budget);
     let call = async {
         let instance = pre.instantiate_async(&mut store).await?;
-        instance.seaworthy_check_checks().call_run(&mut store, &step.check, &input).await
+        instance.seaworthy_check_checks().call_run(&mut store, &step.check, handed).await
     };
     let ended = tokio::time::timeout(budget + GRACE, call).await;
+    scope.step.had(store.data().peak_memory());
     for (name, pipe) in [("stdout", &store.data().stdout), ("stderr", &store.data().stderr)] {
         for line in String::from_utf8_lossy(&pipe.contents()).lines() {
             scope.step.log(format!("{name}: {line}"));

@@ -1,5 +1,6 @@
 use crate::scope::LimitExceeded;
 use crate::state::{CpuBudgetExceeded, State};
+use crate::tape::{Departed, Unanswered};
 use seaworthy_model::{ErrorReason, Limits};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
@@ -11,6 +12,12 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State) -> (ErrorReason, S
     let limits: &Limits = &state.scope.step.limits;
     if let Some(limit) = error.downcast_ref::<LimitExceeded>() {
         return (ErrorReason::OutputLimit, format!("the component went over its limits: {limit}"));
+    }
+    if let Some(departed) = error.downcast_ref::<Departed>() {
+        return (ErrorReason::Replay, departed.to_string());
+    }
+    if let Some(unanswered) = error.downcast_ref::<Unanswered>() {
+        return (ErrorReason::Timeout, unanswered.to_string());
     }
     if error.downcast_ref::<CpuBudgetExceeded>().is_some() {
         return (

@@ -21,6 +21,7 @@ mod layer;
 mod observation;
 mod plan;
 mod record;
+mod recording;
 mod reference;
 mod report;
 mod secret;
@@ -51,6 +52,7 @@ pub use plan::{
     SourceLocation, Step, Target, Tier, TierRules, Trust, WriteRule,
 };
 pub use record::{Attempt, Fact, Inherited, RunRecord, StepRecord};
+pub use recording::{HostCall, RECORDING_SCHEMA_VERSION, RecordedStep, Recording, SkippedStep};
 pub use reference::{BadReference, RegistryReference, is_digest, is_loopback};
 pub use report::{
     CheckResult, ConfigInfo, PluginInfo, REPORT_SCHEMA_VERSION, Report, Summary, ToolInfo, VantageInfo, WaiverUse,

@@ -105,4 +105,6 @@ pub enum ErrorReason {
     Inconclusive,
     /// It could not be loaded or instantiated.
     Load,
+    /// Replayed, it asked for something else than the recording has an answer to.
+    Replay,
 }

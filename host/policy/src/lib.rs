@@ -73,6 +73,7 @@ pub use pin::RegistryPlugin;
 pub use plan::{Catalog, Component, PlanRequest, plan};
 pub use policy::{EMBEDDED, EMBEDDED_NAME, LoadRequest, PluginFile, Policy};
 pub use schema::schema;
+pub use settings::judge as judge_settings;
 pub use suggestion::nearest;
 pub use usage::Uses;
 pub use values::Resolved;

@@ -26,6 +26,12 @@ pub(crate) fn check(subject: &str, schema: &Value, settings: &Value, place: Opti
     errors.collect()
 }
 
+/// What of `settings` does not fit a component's schema, each as a text for people.
+#[must_use]
+pub fn judge(subject: &str, schema: &Value, settings: &Value) -> Vec<String> {
+    check(subject, schema, settings, None).iter().map(ToString::to_string).collect()
+}
+
 /// The keyword of a settings schema that names where in the policy a value comes from.
 const FROM_POLICY: &str = "x-policy";
 

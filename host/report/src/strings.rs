@@ -1,6 +1,9 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use seaworthy_model::{
-    Attempt, Cause, CheckResult, ConfigInfo, Fact, Failure, Finding, Gate, Observation, PluginInfo, Remediation,
-    RemedyStep, Report, Snippet, SourceLocation, ToolInfo, VantageInfo, WaiverUse,
+    Attempt, Cause, CheckResult, ConfigInfo, Denial, Fact, Failure, Finding, Gate, HostCall, Observation, PluginInfo,
+    RecordedStep, Recording, Remediation, RemedyStep, Report, SkippedStep, Snippet, SourceLocation, ToolInfo,
+    VantageInfo, WaiverUse,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -12,6 +15,28 @@ use std::collections::BTreeMap;
 /// be forgotten here: it does not compile.
 pub(crate) fn replace(report: &mut Report, f: &dyn Fn(&str) -> Option<String>) {
     Walk(f).report(report);
+}
+
+/// The same for a recording: every text that a guest was given or gave, and the observations.
+/// Numbers of the contract stay numbers, as a text in their place could not be read again.
+pub(crate) fn replace_in_recording(recording: &mut Recording, f: &dyn Fn(&str) -> Option<String>) {
+    let walk = Walk(f);
+    let Recording { schema_version: _, tool_version: _, started: _, steps, skipped, observations } = recording;
+    for RecordedStep { check: _, attempt: _, component: _, digest: _, context, calls } in steps {
+        walk.contract(context);
+        for HostCall { function: _, asked, answer, denials } in calls {
+            walk.contract(asked);
+            answer.iter_mut().for_each(|answer| walk.contract(answer));
+            for Denial { capability: _, wanted, add } in denials {
+                walk.text(wanted);
+                walk.text(add);
+            }
+        }
+    }
+    for SkippedStep { check: _, reason: _, message } in skipped {
+        walk.text(message);
+    }
+    observations.iter_mut().for_each(|seen| walk.observation(seen));
 }
 
 struct Walk<'a>(&'a dyn Fn(&str) -> Option<String>);
@@ -221,6 +246,31 @@ impl Walk<'_> {
         }
         self.map(details);
         remediations.iter_mut().for_each(|remediation| self.remediation(remediation));
+    }
+
+    /// A value of the contract: bytes that are no text are `{"base64": ".."}`.
+    fn contract(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => self.text(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.contract(item)),
+            Value::Object(map) => {
+                if let [(key, Value::String(text))] = map.iter_mut().collect::<Vec<_>>().as_mut_slice()
+                    && *key == "base64"
+                    && let Ok(bytes) = STANDARD.decode(&text)
+                    && let Some(new) = (self.0)(&String::from_utf8_lossy(&bytes))
+                {
+                    *text = STANDARD.encode(new).into();
+                    return;
+                }
+                map.values_mut().for_each(|inner| self.contract(inner));
+                // Names of variables and headers may be keys, and so may what is secret.
+                if map.keys().any(|key| (self.0)(key).is_some()) {
+                    let renamed = std::mem::take(map).into_iter().map(|(key, inner)| (self.owned(key), inner));
+                    *map = renamed.collect::<Map<_, _>>();
+                }
+            }
+            Value::Number(_) | Value::Bool(_) | Value::Null => {}
+        }
     }
 
     fn observation(&self, seen: &mut Observation) {

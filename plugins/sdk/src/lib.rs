@@ -11,10 +11,11 @@
 //! Absence is data, failure is an error: `get` answers `Ok(None)` when the key is
 //! not there, and a [`CacheError`] when it could not find out. Nothing else.
 //!
-//! ```ignore
+//! ```
 //! use seaworthy_adapter_sdk::{Adapter, Blob, CacheError, Capability, Config, storage};
 //!
-//! seaworthy_adapter_sdk::descriptor!();
+//! // In a project `seaworthy_adapter_sdk::descriptor!()` brings it in, made from adapter.toml.
+//! const DESCRIPTOR: &str = r#"{ "schema_version": 1, "kind": "adapter" }"#;
 //!
 //! struct Plain;
 //!
@@ -32,7 +33,10 @@
 //! }
 //!
 //! seaworthy_adapter_sdk::export_adapter!(Plain);
+//! # fn main() {}
 //! ```
+//!
+//! `seaworthy plugin new adapter NAME --lang rust` makes a project around it.
 
 #![deny(missing_docs)]
 

@@ -1,10 +1,11 @@
 use anyhow::{Context, Result, ensure};
-use seaworthy_engine::{Builtin, CacheSession, Catalog, Room, SessionOptions};
+use seaworthy_engine::{Builtin, CacheSession, Catalog, PluginSource, Room, SessionOptions};
 use seaworthy_model::{Environment, Grants, NoEvents, TierRules};
 use seaworthy_policy::{LoadRequest, Overrides, PlanRequest, Policy};
 use seaworthy_tests::{binary, target_directory};
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub(crate) struct Place {
     policy: String,
     environment: Vec<(String, String)>,
     granted: bool,
+    /// With the plugins, where its adapter is one.
+    catalog: Option<Arc<Catalog>>,
     keep: Vec<Box<dyn Any + Send + Sync>>,
 }
 
@@ -27,8 +30,17 @@ impl Place {
             policy: format!("version = 1\n[fallback.cache]\norder = [\"{tier}\"]\n{policy}"),
             environment: environment.iter().map(owned).collect(),
             granted: true,
+            catalog: None,
             keep: Vec::new(),
         }
+    }
+
+    /// The same, with a component from elsewhere, which the policy lists under that name.
+    pub(crate) fn plugin(mut self, name: &str, component: &Path) -> Result<Self> {
+        let source = PluginSource { name: name.into(), path: component.to_owned(), digest: None };
+        self.policy.push_str(&format!("[plugins.{name}]\nsource = \"file:{}\"\n", component.display()));
+        self.catalog = Some(open(&[source]).map_err(anyhow::Error::msg)?);
+        Ok(self)
     }
 
     /// The same, with something that must live as long.
@@ -44,6 +56,7 @@ impl Place {
             policy: self.policy.clone(),
             environment: self.environment.clone(),
             granted: false,
+            catalog: self.catalog.clone(),
             keep: Vec::new(),
         }
     }
@@ -55,7 +68,7 @@ impl Place {
 
     /// A session of this tier alone, made the way `seaworthy cache` makes one.
     pub(crate) fn session(&self) -> Result<CacheSession> {
-        let catalog = catalog()?;
+        let catalog = self.catalog.clone().map_or_else(bundled, Ok)?;
         let environment = Environment::from_pairs(self.environment.iter().cloned());
         let request = LoadRequest {
             file: Some(("checks.toml", &self.policy)),
@@ -91,22 +104,26 @@ impl Place {
     }
 }
 
-/// The bundled components, opened once. Their code comes from the packed binary where
-/// there is one, else it is compiled and kept with the other things of the tests.
-fn catalog() -> Result<Arc<Catalog>> {
+/// The bundled components, opened once.
+fn bundled() -> Result<Arc<Catalog>> {
+    static OPENED: OnceLock<Result<Arc<Catalog>, String>> = OnceLock::new();
+    OPENED.get_or_init(|| open(&[])).clone().map_err(anyhow::Error::msg)
+}
+
+/// The bundled components and these. Their code comes from the packed binary where there is
+/// one, else it is compiled and kept with the other things of the tests.
+fn open(plugins: &[PluginSource]) -> Result<Arc<Catalog>, String> {
     static BUILTINS: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         let builtin = |c: &seaworthy_bundled::Component| Builtin { name: c.name, wasm: c.wasm, digest: c.digest };
         seaworthy_bundled::COMPONENTS.iter().map(builtin).collect()
     });
-    static OPENED: OnceLock<Result<Arc<Catalog>, String>> = OnceLock::new();
     let open = || -> Result<Arc<Catalog>> {
         let cache = target_directory()?.join("tests-cache/code");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let opened = runtime.block_on(Catalog::open(&BUILTINS, &[], None, Room::MOST, binary().ok(), Some(&cache)));
-        opened.map(Arc::new).context("the bundled components cannot be opened")
+        let opened = Catalog::open(&BUILTINS, plugins, None, Room::MOST, binary().ok(), Some(&cache));
+        runtime.block_on(opened).map(Arc::new).context("the components cannot be opened")
     };
     // On a thread of its own: whoever asks may be inside a runtime already.
-    let open = || std::thread::scope(|scope| scope.spawn(|| open().map_err(|e| format!("{e:#}"))).join());
-    let opened = OPENED.get_or_init(|| open().unwrap_or_else(|_| Err("opening the components panicked".into())));
-    opened.clone().map_err(anyhow::Error::msg)
+    let opened = std::thread::scope(|scope| scope.spawn(|| open().map_err(|e| format!("{e:#}"))).join());
+    opened.unwrap_or_else(|_| Err("opening the components panicked".into()))
 }

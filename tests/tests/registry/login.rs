@@ -4,7 +4,7 @@ use crate::liar::{Answer, Artifact, Liar};
 use crate::place::Stage;
 use anyhow::{Context, Result, ensure};
 use data_encoding::BASE64;
-use seaworthy_tests::{DockerRegistry, DockerRegistryOptions, REGISTRY_USER, Scene};
+use seaworthy_tests::{ContainerRegistry, RegistryOptions, Scene};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::OnceLock;
 
@@ -18,8 +18,13 @@ pub(crate) fn scenes() -> Vec<Scene<Stage>> {
     ]
 }
 
-fn closed() -> Result<DockerRegistry> {
-    DockerRegistry::start(&DockerRegistryOptions { login: true, tls: None })
+/// Who may use it.
+fn user() -> (&'static str, &'static str) {
+    ContainerRegistry::CREDENTIALS.split_once(':').unwrap_or_default()
+}
+
+fn closed() -> Result<ContainerRegistry> {
+    ContainerRegistry::start(RegistryOptions { password: true, deletes: false })
 }
 
 fn environment(stage: &Stage) -> Result<()> {
@@ -30,14 +35,15 @@ fn environment(stage: &Stage) -> Result<()> {
     let push = ["plugin", "push", &file, &reference];
     let login = format!("docker login {host}");
     place.says(&push, 3, &["refuses to write acme/banner (401)", "nobody is logged in", &login])?;
-    place.set("SEAWORTHY_REGISTRY_USER", REGISTRY_USER.0);
+    place.set("SEAWORTHY_REGISTRY_USER", user().0);
     place.set("SEAWORTHY_REGISTRY_PASSWORD", "wrong-password");
     // Without the host that it is for, a password goes nowhere.
     place.says(&push, 3, &["nobody is logged in"])?;
     place.set("SEAWORTHY_REGISTRY_HOST", &host);
-    let run = place.says(&push, 3, &["(401)", "asked as `acme` (from SEAWORTHY_REGISTRY_USER)"])?;
+    let asked = format!("asked as `{}` (from SEAWORTHY_REGISTRY_USER)", user().0);
+    let run = place.says(&push, 3, &["(401)", &asked])?;
     ensure!(!run.stderr.contains("wrong-password"), "the password is shown\n{}", run.transcript());
-    place.set("SEAWORTHY_REGISTRY_PASSWORD", REGISTRY_USER.1);
+    place.set("SEAWORTHY_REGISTRY_PASSWORD", user().1);
     place.push(&stage.component, &reference, &[])?;
     place.add(&[&reference])?.exits(0)?;
     Ok(())
@@ -47,7 +53,7 @@ fn docker(stage: &Stage) -> Result<()> {
     let (registry, place) = (closed()?, stage.place()?);
     let host = registry.address();
     let reference = format!("oci://{host}/acme/banner:1");
-    let auth = BASE64.encode(format!("{}:{}", REGISTRY_USER.0, REGISTRY_USER.1).as_bytes());
+    let auth = BASE64.encode(format!("{}:{}", user().0, user().1).as_bytes());
     std::fs::create_dir(place.path("docker"))?;
     place.write("docker/config.json", &format!("{{\"auths\":{{\"{host}\":{{\"auth\":\"{auth}\"}}}}}}"))?;
     place.push(&stage.component, &reference, &[])?;
@@ -79,7 +85,8 @@ fn helper(stage: &Stage) -> Result<()> {
     ensure!(!run.stderr.contains("right-password"), "{}", run.transcript());
     script(&format!(
         "[ \"$host\" = {host} ] && echo '{{\"ServerURL\":\"{host}\",\"Username\":\"{}\",\"Secret\":\"{}\"}}'",
-        REGISTRY_USER.0, REGISTRY_USER.1
+        user().0,
+        user().1
     ))?;
     place.push(&stage.component, &reference, &[])?;
     Ok(())

@@ -1,7 +1,7 @@
 //! What the scenes share: a registry, two components, something to look at; and a folder each.
 
 use anyhow::{Context, Result, ensure};
-use seaworthy_tests::{DockerRegistry, DockerRegistryOptions, NoStage, Run, Seaworthy, build_guests, digest, scratch};
+use seaworthy_tests::{ContainerRegistry, NoStage, RegistryOptions, Run, Seaworthy, build_guests, digest, scratch};
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// What all scenes use.
 pub(crate) struct Stage {
     /// A registry that everybody may use.
-    pub(crate) registry: DockerRegistry,
+    pub(crate) registry: ContainerRegistry,
     /// A component.
     pub(crate) component: PathBuf,
     /// The same with other bytes.
@@ -20,7 +20,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn set() -> Result<Self, NoStage> {
-        if let Some(obstacle) = DockerRegistry::obstacle() {
+        if let Some(obstacle) = ContainerRegistry::obstacle() {
             return Err(NoStage::Unavailable(obstacle));
         }
         seaworthy_tests::binary()?;
@@ -30,7 +30,7 @@ impl Stage {
         std::fs::write(&other, with_a_section(&std::fs::read(&component).context("the component")?))
             .context("the other component")?;
         Ok(Self {
-            registry: DockerRegistry::start(&DockerRegistryOptions::default())?,
+            registry: ContainerRegistry::start(RegistryOptions::default())?,
             component,
             other,
             greeter: greeter()?,

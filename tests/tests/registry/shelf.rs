@@ -3,7 +3,7 @@
 use crate::place::{Place, Stage};
 use anyhow::{Context, Result, ensure};
 use seaworthy_model::{SkipReason, Status};
-use seaworthy_tests::{DockerRegistry, DockerRegistryOptions, Reading, Scene, digest};
+use seaworthy_tests::{ContainerRegistry, Reading, RegistryOptions, Scene, digest};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
@@ -19,8 +19,8 @@ pub(crate) fn scenes() -> Vec<Scene<Stage>> {
 }
 
 /// A place with `acme` added from a registry of its own, which is gone then.
-fn added(stage: &Stage, keep: bool) -> Result<(Place, Option<DockerRegistry>)> {
-    let registry = DockerRegistry::start(&DockerRegistryOptions::default())?;
+fn added(stage: &Stage, keep: bool) -> Result<(Place, Option<ContainerRegistry>)> {
+    let registry = ContainerRegistry::start(RegistryOptions::default())?;
     let place = stage.place()?;
     let reference = format!("oci://{}/acme/banner:1", registry.address());
     place.push(&stage.component, &reference, &[])?;

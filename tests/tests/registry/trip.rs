@@ -4,7 +4,7 @@ use crate::place::Stage;
 use anyhow::{Result, ensure};
 use seaworthy_model::{ErrorReason, Status};
 use seaworthy_tests::authority::{Authority, GOOD};
-use seaworthy_tests::{DockerRegistry, DockerRegistryOptions, ForwardProxy, Reading, Scene, Way, digest};
+use seaworthy_tests::{ContainerRegistry, ForwardProxy, Reading, Scene, Way, digest};
 use std::net::TcpListener;
 
 pub(crate) fn scenes() -> Vec<Scene<Stage>> {
@@ -129,7 +129,7 @@ fn behind_a_proxy(stage: &Stage) -> Result<()> {
     let mut place = stage.place()?;
     let authority = Authority::root("Scene", "seaworthy")?;
     let identity = authority.identity(&["registry.example.com"], GOOD)?;
-    let registry = DockerRegistry::start(&DockerRegistryOptions { tls: Some(identity), login: false })?;
+    let registry = ContainerRegistry::with_tls(&identity)?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let proxy = listener.local_addr()?;
     let _proxy = ForwardProxy::on(listener, registry.address(), Way::Through)?;

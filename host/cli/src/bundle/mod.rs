@@ -37,7 +37,7 @@ async fn line(global: &Global, arguments: &BundleArgs) -> Result<ExitCode, CliEr
             Some(path) => Some(Box::new(compare::read(&path)?)),
             None => None,
         };
-        let sight = Sight { policy: &policy, flags: &flags, environment: &environment, embedded: false };
+        let sight = Sight::live(&policy, &flags, &environment);
         Some(sight.report(global, host_report, None, &stop).await?)
     } else {
         None

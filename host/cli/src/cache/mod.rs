@@ -12,7 +12,7 @@ mod proxy;
 mod put;
 mod recording;
 mod rm;
-mod shown;
+pub(crate) mod shown;
 mod stat;
 mod stats;
 

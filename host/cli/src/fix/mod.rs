@@ -45,7 +45,7 @@ async fn line(global: &Global, arguments: &FixArgs) -> Result<ExitCode, CliError
                 Some(path) => Some(Box::new(compare::read(&path)?)),
                 None => None,
             };
-            let sight = Sight { policy: &policy, flags: &flags, environment: &environment, embedded: false };
+            let sight = Sight::live(&policy, &flags, &environment);
             (sight.report(global, host_report, None, &stop).await?.report, true)
         }
     };

@@ -106,7 +106,7 @@ async fn again(
         Overrides { profile: config.profile.clone(), vars: config.vars.clone(), select: ids, ..Overrides::default() };
     // Once more, as the policy takes values from the environment.
     let policy = crate::configuration::load_policy(config, &environment, &flags)?;
-    let sight = Sight { policy: &policy, flags: &flags, environment: &environment, embedded: false };
+    let sight = Sight::live(&policy, &flags, &environment);
     Ok(sight.report(global, None, None, stop).await?.report)
 }
 

@@ -14,7 +14,7 @@ const NEW: &str =
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct AddArgs {
-    /// oci://HOST/REPOSITORY:TAG, or the file of a component
+    /// oci://HOST/REPOSITORY:TAG, or the component's file, or the folder of a project that has built one
     #[arg(value_name = "REFERENCE", required_unless_present = "update")]
     reference: Option<String>,
     /// Name in checks.toml; without it, the component's own
@@ -80,8 +80,8 @@ impl AddArgs {
             let reference = text.parse::<RegistryReference>();
             return reference.map(|_| text.clone()).map_err(|error| CliError::Usage(error.to_string()));
         }
-        let path = Path::new(text.strip_prefix("file:").unwrap_or(text));
-        Ok(format!("file:{}", file.relative(path)?))
+        let path = super::component_of(Path::new(text.strip_prefix("file:").unwrap_or(text)))?;
+        Ok(format!("file:{}", file.relative(&path)?))
     }
 
     fn listing<'a>(&self, name: &'a str, source: &'a str, keys: &'a [String], found: &'a Found) -> Listing<'a> {

@@ -1,19 +1,19 @@
-use super::{alone, name_of};
+use super::{component_of, name_of};
 use crate::args::name_value;
-use crate::configuration::{environment, on_runtime};
+use crate::configuration::{cache_dir, environment, on_runtime};
 use crate::error::CliError;
 use crate::library::{read_key, told};
 use anyhow::Context as _;
 use clap::Args;
-use seaworthy_engine::{Catalog, digest};
+use seaworthy_engine::{PluginSource, digest, examine};
 use seaworthy_model::{ComponentDescriptor, Environment, ExitCode, RegistryReference, Secret};
 use seaworthy_registry::{Annotations, Interfaces, Registry, SigningKey};
 use std::path::{Path, PathBuf};
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PushArgs {
-    /// The component
-    #[arg(value_name = "FILE.wasm")]
+    /// The component, or the folder of a project that has built one
+    #[arg(value_name = "FILE.wasm|DIR")]
     file: PathBuf,
     /// Where to: oci://HOST/REPOSITORY:TAG
     #[arg(value_name = "REFERENCE")]
@@ -41,10 +41,10 @@ pub(crate) fn push(arguments: &PushArgs) -> Result<ExitCode, CliError> {
     }
     let environment = environment();
     let key = arguments.sign_key.as_deref().map(|path| signing_key(path, &environment)).transpose()?;
-    let name = name_of(&arguments.file);
+    let file = component_of(&arguments.file)?;
+    let name = name_of(&file);
     on_runtime(async {
-        let catalog = alone(&arguments.file).await?;
-        let (bytes, descriptor, interfaces) = described(&catalog, &name, &arguments.file)?;
+        let (bytes, descriptor, interfaces) = described(&file).await?;
         let mut annotations = annotations(&descriptor);
         annotations.extend(arguments.annotations.iter().cloned());
         let registry = Registry::new(&environment);
@@ -67,20 +67,19 @@ pub(crate) fn push(arguments: &PushArgs) -> Result<ExitCode, CliError> {
     })
 }
 
-/// The bytes that the catalog has judged, and what is said of them.
-fn described(
-    catalog: &Catalog,
-    name: &str,
-    file: &Path,
-) -> Result<(Vec<u8>, ComponentDescriptor, Interfaces), CliError> {
-    let config = |text: String| CliError::Config(format!("plugin `{name}`: {text}"));
-    let entry = catalog.entries().get(name).ok_or_else(|| config("it was not loaded".into()))?;
-    let bytes = std::fs::read(file).map_err(|error| config(format!("cannot read {}: {error}", file.display())))?;
-    if digest(&bytes) != entry.digest {
-        return Err(config(format!("{} was changed meanwhile; push it again", file.display())));
+/// The bytes of a component that this host would run, and what is said of them.
+async fn described(file: &Path) -> Result<(Vec<u8>, ComponentDescriptor, Interfaces), CliError> {
+    let name = name_of(file);
+    let wrong = |text: String| CliError::Config(format!("plugin `{name}`: {text}"));
+    let plugin = PluginSource { name: name.clone(), path: file.to_owned(), digest: None };
+    let cache = cache_dir().map(|folder| folder.join("code"));
+    let seen = examine(&plugin, cache.as_deref()).await.map_err(|error| CliError::Config(error.to_string()))?;
+    let descriptor = seen.described.map_err(|refusal| wrong(refusal.to_string()))?;
+    let bytes = std::fs::read(file).map_err(|error| wrong(format!("cannot read {}: {error}", file.display())))?;
+    if digest(&bytes) != seen.digest {
+        return Err(wrong(format!("{} was changed meanwhile; push it again", file.display())));
     }
-    let (imports, exports) = catalog.interfaces(name).map_err(|refusal| config(refusal.to_string()))?;
-    Ok((bytes, (*entry.descriptor).clone(), Interfaces { exports, imports }))
+    Ok((bytes, descriptor, Interfaces { exports: seen.exports, imports: seen.imports }))
 }
 
 fn annotations(descriptor: &ComponentDescriptor) -> Annotations {

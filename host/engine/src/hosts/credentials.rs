@@ -3,6 +3,7 @@ use crate::bindings::wit_credentials::{authorized_http, credentials};
 use crate::bindings::wit_net::http;
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use data_encoding::{BASE64, HEXLOWER, HEXLOWER_PERMISSIVE};
 use ed25519_dalek::{Signer as _, SigningKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -19,48 +20,60 @@ type Answer = wasmtime::Result<Result<Vec<u8>, crate::bindings::wit_types::types
 
 impl credentials::Host for State {
     async fn inspect(&mut self, labels: Vec<String>) -> wasmtime::Result<Vec<credentials::Status>> {
-        let scope = self.scope.clone();
-        let _doing = scope.step.enter("credentials.inspect", &labels.join(", "), labels.len())?;
-        Ok(labels.into_iter().map(|label| status(&scope, label)).collect())
+        through!(self, "credentials/credentials.inspect", [labels], {
+            let scope = self.scope.clone();
+            let _doing = scope.step.enter("credentials.inspect", &labels.join(", "), labels.len())?;
+            Ok(labels.into_iter().map(|label| status(&scope, label)).collect())
+        })
     }
 
     async fn sha256(&mut self, pieces: Vec<credentials::Piece>) -> Answer {
-        let scope = self.scope.clone();
-        let _doing = scope.step.enter("credentials.sha256", "", 1)?;
-        Ok(told(assemble(&scope, pieces).map(|text| Sha256::digest(&text).to_vec())))
+        through!(self, "credentials/credentials.sha256", [pieces], {
+            let scope = self.scope.clone();
+            let _doing = scope.step.enter("credentials.sha256", "", 1)?;
+            Ok(told(assemble(&scope, pieces).map(|text| Sha256::digest(&text).to_vec())))
+        })
     }
 
     async fn hmac_sha256(&mut self, label: String, prefix: Vec<u8>, message: Vec<u8>) -> Answer {
-        let scope = self.scope.clone();
-        let _doing = scope.step.enter("credentials.hmac-sha256", &label, 1)?;
-        Ok(told(secret(&scope, &label).and_then(|(_, secret)| {
-            let mut key = prefix;
-            key.extend_from_slice(secret.expose().as_bytes());
-            let mut mac = Hmac::<Sha256>::new_from_slice(&key)
-                .map_err(|error| Failure::new("invalid", "secret", error.to_string()))?;
-            mac.update(&message);
-            Ok(mac.finalize().into_bytes().to_vec())
-        })))
+        through!(self, "credentials/credentials.hmac-sha256", [secret = label, prefix, message], {
+            let scope = self.scope.clone();
+            let _doing = scope.step.enter("credentials.hmac-sha256", &label, 1)?;
+            Ok(told(secret(&scope, &label).and_then(|(_, secret)| {
+                let mut key = prefix;
+                key.extend_from_slice(secret.expose().as_bytes());
+                let mut mac = Hmac::<Sha256>::new_from_slice(&key)
+                    .map_err(|error| Failure::new("invalid", "secret", error.to_string()))?;
+                mac.update(&message);
+                Ok(mac.finalize().into_bytes().to_vec())
+            })))
+        })
     }
 
     async fn ed25519_public(&mut self, label: String) -> Answer {
-        let scope = self.scope.clone();
-        let _doing = scope.step.enter("credentials.ed25519-public", &label, 1)?;
-        Ok(told(signing_key(&scope, &label).map(|key| key.verifying_key().to_bytes().to_vec())))
+        through!(self, "credentials/credentials.ed25519-public", [secret = label], {
+            let scope = self.scope.clone();
+            let _doing = scope.step.enter("credentials.ed25519-public", &label, 1)?;
+            Ok(told(signing_key(&scope, &label).map(|key| key.verifying_key().to_bytes().to_vec())))
+        })
     }
 
     async fn ed25519_sign(&mut self, label: String, message: Vec<u8>) -> Answer {
-        let scope = self.scope.clone();
-        let _doing = scope.step.enter("credentials.ed25519-sign", &label, 1)?;
-        Ok(told(signing_key(&scope, &label).map(|key| key.sign(&message).to_bytes().to_vec())))
+        through!(self, "credentials/credentials.ed25519-sign", [secret = label, message], {
+            let scope = self.scope.clone();
+            let _doing = scope.step.enter("credentials.ed25519-sign", &label, 1)?;
+            Ok(told(signing_key(&scope, &label).map(|key| key.sign(&message).to_bytes().to_vec())))
+        })
     }
 }
 
 impl authorized_http::Host for State {
     async fn send(&mut self, requests: Vec<authorized_http::Authorized>) -> wasmtime::Result<Vec<http::Seen>> {
-        let scope = self.scope.clone();
-        let requests = requests.into_iter().map(|one| authorize(&scope, one)).collect();
-        super::http::send_all(&scope, "authorized-http.send", requests).await
+        through!(self, "credentials/authorized-http.send", [requests], {
+            let scope = self.scope.clone();
+            let requests = requests.into_iter().map(|one| authorize(&scope, one)).collect();
+            super::http::send_all(&scope, "authorized-http.send", requests).await
+        })
     }
 }
 

@@ -2,6 +2,7 @@ use super::turns::{Turn, in_turn};
 use crate::bindings::wit_path::datagrams;
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use seaworthy_model::Failure;
 use seaworthy_probe::datagram as probe;
 use serde_json::{Value, json};
@@ -12,24 +13,29 @@ const SHOWN: usize = 8;
 
 impl datagrams::Host for State {
     async fn send(&mut self, attempts: Vec<datagrams::Attempt>) -> wasmtime::Result<Vec<datagrams::Seen>> {
-        let scope = self.scope.clone();
-        let targets: Vec<&str> = attempts.iter().map(|attempt| attempt.target.as_str()).collect();
-        // Each datagram is work, and each is one that others get.
-        let times = |attempt: &datagrams::Attempt| usize::try_from(attempt.times.clamp(1, probe::MOST)).unwrap_or(1);
-        let work: usize = attempts.iter().map(times).sum();
-        let _doing = scope.step.enter("datagrams.send", &targets.join(", "), work)?;
-        let sent = attempts.into_iter().map(|attempt| {
-            let turn = Turn::wait(&scope, attempt.timeout);
-            send(&scope, attempt, turn)
-        });
-        Ok(in_turn(super::AT_ONCE, sent.collect::<Vec<_>>()).await)
+        through!(self, "path/datagrams.send", [attempts], {
+            let scope = self.scope.clone();
+            let targets: Vec<&str> = attempts.iter().map(|attempt| attempt.target.as_str()).collect();
+            // Each datagram is work, and each is one that others get.
+            let times =
+                |attempt: &datagrams::Attempt| usize::try_from(attempt.times.clamp(1, probe::MOST)).unwrap_or(1);
+            let work: usize = attempts.iter().map(times).sum();
+            let _doing = scope.step.enter("datagrams.send", &targets.join(", "), work)?;
+            let sent = attempts.into_iter().map(|attempt| {
+                let turn = Turn::wait(&scope, attempt.timeout);
+                send(&scope, attempt, turn)
+            });
+            Ok(in_turn(super::AT_ONCE, sent.collect::<Vec<_>>()).await)
+        })
     }
 
     async fn quic_versions(&mut self, targets: Vec<String>, timeout: u32) -> wasmtime::Result<Vec<datagrams::Seen>> {
-        let scope = self.scope.clone();
-        let _doing = scope.step.enter("datagrams.quic-versions", &targets.join(", "), targets.len())?;
-        let asked = targets.into_iter().map(|target| versions(&scope, target, Turn::wait(&scope, timeout)));
-        Ok(in_turn(super::AT_ONCE, asked.collect::<Vec<_>>()).await)
+        through!(self, "path/datagrams.quic-versions", [targets, timeout], {
+            let scope = self.scope.clone();
+            let _doing = scope.step.enter("datagrams.quic-versions", &targets.join(", "), targets.len())?;
+            let asked = targets.into_iter().map(|target| versions(&scope, target, Turn::wait(&scope, timeout)));
+            Ok(in_turn(super::AT_ONCE, asked.collect::<Vec<_>>()).await)
+        })
     }
 }
 

@@ -1,16 +1,19 @@
 use crate::bindings::wit_net::dns;
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use futures::future::join_all;
 use seaworthy_probe::dns as probe;
 use serde_json::json;
 
 impl dns::Host for State {
     async fn resolve(&mut self, queries: Vec<dns::Query>) -> wasmtime::Result<Vec<dns::Seen>> {
-        let scope = self.scope.clone();
-        let names: Vec<&str> = queries.iter().map(|query| query.name.as_str()).collect();
-        let _doing = scope.step.enter("dns.resolve", &names.join(", "), queries.len())?;
-        Ok(join_all(queries.iter().map(|query| resolve(&scope, query))).await)
+        through!(self, "net/dns.resolve", [queries], {
+            let scope = self.scope.clone();
+            let names: Vec<&str> = queries.iter().map(|query| query.name.as_str()).collect();
+            let _doing = scope.step.enter("dns.resolve", &names.join(", "), queries.len())?;
+            Ok(join_all(queries.iter().map(|query| resolve(&scope, query))).await)
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 use crate::bindings::wit_env::files;
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use futures::StreamExt as _;
 use futures::stream;
 use seaworthy_model::Failure;
@@ -14,10 +15,15 @@ const MAX_READ: u32 = 1 << 20;
 
 impl files::Host for State {
     async fn read(&mut self, paths: Vec<String>, max: u32) -> wasmtime::Result<Vec<files::Seen>> {
-        let scope = self.scope.clone();
-        let _doing = scope.step.enter("files.read", &paths.join(", "), paths.len())?;
-        let max = super::share(scope.step.handover.batch, max.min(MAX_READ), paths.len());
-        Ok(stream::iter(paths.into_iter().map(|path| read(&scope, path, max))).buffered(super::AT_ONCE).collect().await)
+        through!(self, "env/files.read", [paths, max], {
+            let scope = self.scope.clone();
+            let _doing = scope.step.enter("files.read", &paths.join(", "), paths.len())?;
+            let max = super::share(scope.step.handover.batch, max.min(MAX_READ), paths.len());
+            Ok(stream::iter(paths.into_iter().map(|path| read(&scope, path, max)))
+                .buffered(super::AT_ONCE)
+                .collect()
+                .await)
+        })
     }
 }
 

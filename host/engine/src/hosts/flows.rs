@@ -2,6 +2,7 @@ use super::turns::{Turn, in_turn};
 use crate::bindings::wit_path::flows;
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use seaworthy_probe::flow as probe;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -11,16 +12,18 @@ const KEPT: u32 = 64 << 10;
 
 impl flows::Host for State {
     async fn exchange(&mut self, attempts: Vec<flows::Attempt>) -> wasmtime::Result<Vec<flows::Seen>> {
-        let scope = self.scope.clone();
-        let targets: Vec<&str> = attempts.iter().map(|attempt| attempt.target.as_str()).collect();
-        let bursts: usize = attempts.iter().map(|attempt| attempt.bursts.len()).sum();
-        let _doing = scope.step.enter("flows.exchange", &targets.join(", "), attempts.len() + bursts)?;
-        let keep = super::share(scope.step.handover.batch, KEPT, bursts);
-        let asked = attempts.into_iter().map(|attempt| {
-            let turn = Turn::wait(&scope, attempt.timeout);
-            exchange(&scope, attempt, keep, turn)
-        });
-        Ok(in_turn(super::AT_ONCE, asked.collect::<Vec<_>>()).await)
+        through!(self, "path/flows.exchange", [attempts], {
+            let scope = self.scope.clone();
+            let targets: Vec<&str> = attempts.iter().map(|attempt| attempt.target.as_str()).collect();
+            let bursts: usize = attempts.iter().map(|attempt| attempt.bursts.len()).sum();
+            let _doing = scope.step.enter("flows.exchange", &targets.join(", "), attempts.len() + bursts)?;
+            let keep = super::share(scope.step.handover.batch, KEPT, bursts);
+            let asked = attempts.into_iter().map(|attempt| {
+                let turn = Turn::wait(&scope, attempt.timeout);
+                exchange(&scope, attempt, keep, turn)
+            });
+            Ok(in_turn(super::AT_ONCE, asked.collect::<Vec<_>>()).await)
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 use crate::bindings::wit_net::http;
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use futures::StreamExt as _;
 use futures::stream;
 use seaworthy_model::Failure;
@@ -16,8 +17,10 @@ const UNRECORDED: [&str; 3] = ["set-cookie", "www-authenticate", "proxy-authenti
 
 impl http::Host for State {
     async fn send(&mut self, requests: Vec<http::Request>) -> wasmtime::Result<Vec<http::Seen>> {
-        let scope = self.scope.clone();
-        send_all(&scope, "http.send", requests.into_iter().map(Ok).collect()).await
+        through!(self, "net/http.send", [requests], {
+            let scope = self.scope.clone();
+            send_all(&scope, "http.send", requests.into_iter().map(Ok).collect()).await
+        })
     }
 }
 

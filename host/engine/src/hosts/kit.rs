@@ -1,6 +1,7 @@
 use crate::bindings::wit_kit::{clock, log, progress, random};
 use crate::scope::LimitExceeded;
 use crate::state::State;
+use crate::tape::through;
 use data_encoding::HEXLOWER;
 use seaworthy_model::Event;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -37,35 +38,43 @@ impl progress::Host for State {
     }
 
     async fn remaining_ms(&mut self) -> wasmtime::Result<u32> {
-        Ok(u32::try_from(self.scope.step.remaining().as_millis()).unwrap_or(u32::MAX))
+        through!(self, "kit/progress.remaining-ms", [], {
+            Ok(u32::try_from(self.scope.step.remaining().as_millis()).unwrap_or(u32::MAX))
+        })
     }
 }
 
 impl clock::Host for State {
     async fn unix_ms(&mut self) -> wasmtime::Result<u64> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+        through!(self, "kit/clock.unix-ms", [], {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            Ok(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+        })
     }
 
     async fn monotonic_us(&mut self) -> wasmtime::Result<u64> {
-        Ok(super::micros(self.scope.run.started.elapsed()))
+        through!(self, "kit/clock.monotonic-us", [], { Ok(super::micros(self.scope.run.started.elapsed())) })
     }
 
     async fn sleep_ms(&mut self, duration: u32) -> wasmtime::Result<()> {
-        let step = self.scope.step.clone();
-        let _doing = step.enter("clock.sleep-ms", &duration.to_string(), 1)?;
-        tokio::time::sleep(Duration::from_millis(u64::from(duration)).min(step.remaining())).await;
-        Ok(())
+        through!(self, "kit/clock.sleep-ms", [duration], {
+            let step = self.scope.step.clone();
+            let _doing = step.enter("clock.sleep-ms", &duration.to_string(), 1)?;
+            tokio::time::sleep(Duration::from_millis(u64::from(duration)).min(step.remaining())).await;
+            Ok(())
+        })
     }
 }
 
 impl random::Host for State {
     async fn hex(&mut self, bytes: u32) -> wasmtime::Result<String> {
-        const MAX: u32 = 64;
-        if bytes > MAX {
-            return Err(LimitExceeded(format!("{bytes} random bytes in one call, {MAX} are given")).into());
-        }
-        let random: Vec<u8> = (0..bytes).map(|_| rand::random()).collect();
-        Ok(HEXLOWER.encode(&random))
+        through!(self, "kit/random.hex", [bytes], {
+            const MAX: u32 = 64;
+            if bytes > MAX {
+                return Err(LimitExceeded(format!("{bytes} random bytes in one call, {MAX} are given")).into());
+            }
+            let random: Vec<u8> = (0..bytes).map(|_| rand::random()).collect();
+            Ok(HEXLOWER.encode(&random))
+        })
     }
 }

@@ -2,6 +2,7 @@ use super::turns::{Turn, in_turn};
 use crate::bindings::wit_path::names;
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use seaworthy_probe::name_server as probe;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -14,14 +15,16 @@ const SHOWN: usize = 16;
 
 impl names::Host for State {
     async fn ask(&mut self, questions: Vec<names::Question>) -> wasmtime::Result<Vec<names::Seen>> {
-        let scope = self.scope.clone();
-        let asked: Vec<String> = questions.iter().map(|q| format!("{} {} {}", q.server, q.kind, q.name)).collect();
-        let _doing = scope.step.enter("names.ask", &asked.join(", "), questions.len())?;
-        let asked = questions.into_iter().map(|question| {
-            let turn = Turn::wait(&scope, question.timeout);
-            ask(&scope, question, turn)
-        });
-        Ok(in_turn(AT_ONCE, asked.collect::<Vec<_>>()).await)
+        through!(self, "path/names.ask", [questions], {
+            let scope = self.scope.clone();
+            let asked: Vec<String> = questions.iter().map(|q| format!("{} {} {}", q.server, q.kind, q.name)).collect();
+            let _doing = scope.step.enter("names.ask", &asked.join(", "), questions.len())?;
+            let asked = questions.into_iter().map(|question| {
+                let turn = Turn::wait(&scope, question.timeout);
+                ask(&scope, question, turn)
+            });
+            Ok(in_turn(AT_ONCE, asked.collect::<Vec<_>>()).await)
+        })
     }
 }
 

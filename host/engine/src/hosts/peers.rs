@@ -3,6 +3,7 @@ use crate::bindings::adapter::seaworthy::cache::peers;
 use crate::bindings::wit_cache::types::{Blob, CacheError as WitError, Entry};
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use seaworthy_cache::{CacheError, Retry};
 use seaworthy_model::Failure;
 use seaworthy_p2p::{CacheClient, CacheFailure, PeerStats};
@@ -42,58 +43,68 @@ pub(crate) async fn counts(client: &CacheClient, scope: &Scope) -> Result<PeerCo
 
 impl peers::Host for State {
     async fn open(&mut self, addresses: Vec<String>, secret: String) -> Answer<u32> {
-        let scope = self.scope.clone();
-        let same = |known: &&Arc<OpenPeers>| known.addresses == addresses && known.secret == secret;
-        if let Some(known) = self.peers.as_ref().filter(same) {
-            return Ok(Ok(usable(&known.client)));
-        }
-        Ok(match open(&scope, &addresses, &secret).await {
-            Ok(client) => {
-                let usable = usable(&client);
-                self.peers = Some(Arc::new(OpenPeers { addresses, secret, client }));
-                Ok(usable)
+        through!(self, "cache/peers.open", [addresses, secret], {
+            let scope = self.scope.clone();
+            let same = |known: &&Arc<OpenPeers>| known.addresses == addresses && known.secret == secret;
+            if let Some(known) = self.peers.as_ref().filter(same) {
+                return Ok(Ok(usable(&known.client)));
             }
-            Err(error) => Err(from_error(error)),
+            Ok(match open(&scope, &addresses, &secret).await {
+                Ok(client) => {
+                    let usable = usable(&client);
+                    self.peers = Some(Arc::new(OpenPeers { addresses, secret, client }));
+                    Ok(usable)
+                }
+                Err(error) => Err(from_error(error)),
+            })
         })
     }
 
     async fn get(&mut self, key: String) -> Answer<Option<Blob>> {
-        let scope = self.scope.clone();
-        Ok(match self.client("get") {
-            Ok(client) => client.get(&key, &scope).await.map(|blob| blob.map(to_wit)).map_err(failed),
-            Err(error) => Err(error),
+        through!(self, "cache/peers.get", [key], {
+            let scope = self.scope.clone();
+            Ok(match self.client("get") {
+                Ok(client) => client.get(&key, &scope).await.map(|blob| blob.map(to_wit)).map_err(failed),
+                Err(error) => Err(error),
+            })
         })
     }
 
     async fn put(&mut self, key: String, value: Blob) -> Answer<()> {
-        let scope = self.scope.clone();
-        Ok(match self.client("put") {
-            Ok(client) => client.put(&key, &from_wit(value), &scope).await.map_err(failed),
-            Err(error) => Err(error),
+        through!(self, "cache/peers.put", [key, value], {
+            let scope = self.scope.clone();
+            Ok(match self.client("put") {
+                Ok(client) => client.put(&key, &from_wit(value), &scope).await.map_err(failed),
+                Err(error) => Err(error),
+            })
         })
     }
 
     async fn has(&mut self, key: String) -> Answer<Option<Entry>> {
-        let scope = self.scope.clone();
-        Ok(match self.client("stat") {
-            Ok(client) => client.has(&key, &scope).await.map_err(failed).map(|summary| {
-                summary.map(|summary| Entry {
-                    key: key.clone(),
-                    size: Some(summary.size),
-                    details: std::iter::once(("created-ms".into(), summary.created_ms.to_string()))
-                        .chain(summary.ttl_ms.map(|ttl| ("ttl-ms".into(), ttl.to_string())))
-                        .collect(),
-                })
-            }),
-            Err(error) => Err(error),
+        through!(self, "cache/peers.has", [key], {
+            let scope = self.scope.clone();
+            Ok(match self.client("stat") {
+                Ok(client) => client.has(&key, &scope).await.map_err(failed).map(|summary| {
+                    summary.map(|summary| Entry {
+                        key: key.clone(),
+                        size: Some(summary.size),
+                        details: std::iter::once(("created-ms".into(), summary.created_ms.to_string()))
+                            .chain(summary.ttl_ms.map(|ttl| ("ttl-ms".into(), ttl.to_string())))
+                            .collect(),
+                    })
+                }),
+                Err(error) => Err(error),
+            })
         })
     }
 
     async fn invalidate(&mut self, key: String) -> Answer<()> {
-        let scope = self.scope.clone();
-        Ok(match self.client("invalidate") {
-            Ok(client) => client.invalidate(&key, &scope).await.map_err(failed),
-            Err(error) => Err(error),
+        through!(self, "cache/peers.invalidate", [key], {
+            let scope = self.scope.clone();
+            Ok(match self.client("invalidate") {
+                Ok(client) => client.invalidate(&key, &scope).await.map_err(failed),
+                Err(error) => Err(error),
+            })
         })
     }
 }

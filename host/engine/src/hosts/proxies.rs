@@ -2,6 +2,7 @@ use super::turns::{Turn, in_turn};
 use crate::bindings::wit_path::proxies;
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use seaworthy_model::{Failure, glob_matches};
 use seaworthy_probe::proxy_choice::{self, Choice};
 use seaworthy_probe::proxy_connect as probe;
@@ -13,31 +14,35 @@ const VARIABLES: [&str; 2] = ["HTTPS_PROXY", "NO_PROXY"];
 
 impl proxies::Host for State {
     async fn choose(&mut self, urls: Vec<String>) -> wasmtime::Result<proxies::Chosen> {
-        let scope = self.scope.clone();
-        let _doing = scope.step.enter("proxies.choose", &urls.join(", "), urls.len())?;
-        let started = Instant::now();
-        let outcome = permitted(&scope).and_then(|()| proxy_choice::choose(&urls, &scope.run.plan.environment));
-        let answer = outcome.as_ref().map(|choices| json!(choices.iter().map(shown).collect::<Vec<_>>()));
-        let id = scope.record("proxies.choose", json!({ "urls": urls }), answer, started.elapsed());
-        // What could not be read has no choice; the observation says why.
-        let choices = outcome.unwrap_or_default().into_iter().map(|choice| proxies::Choice {
-            url: choice.url,
-            client: choice.client,
-            proxy: choice.proxy,
-            details: choice.details.into_iter().collect(),
-        });
-        Ok(proxies::Chosen { id, choices: choices.collect() })
+        through!(self, "path/proxies.choose", [urls], {
+            let scope = self.scope.clone();
+            let _doing = scope.step.enter("proxies.choose", &urls.join(", "), urls.len())?;
+            let started = Instant::now();
+            let outcome = permitted(&scope).and_then(|()| proxy_choice::choose(&urls, &scope.run.plan.environment));
+            let answer = outcome.as_ref().map(|choices| json!(choices.iter().map(shown).collect::<Vec<_>>()));
+            let id = scope.record("proxies.choose", json!({ "urls": urls }), answer, started.elapsed());
+            // What could not be read has no choice; the observation says why.
+            let choices = outcome.unwrap_or_default().into_iter().map(|choice| proxies::Choice {
+                url: choice.url,
+                client: choice.client,
+                proxy: choice.proxy,
+                details: choice.details.into_iter().collect(),
+            });
+            Ok(proxies::Chosen { id, choices: choices.collect() })
+        })
     }
 
     async fn connect(&mut self, attempts: Vec<proxies::Attempt>) -> wasmtime::Result<Vec<proxies::Seen>> {
-        let scope = self.scope.clone();
-        let targets: Vec<&str> = attempts.iter().map(|attempt| attempt.target.as_str()).collect();
-        let _doing = scope.step.enter("proxies.connect", &targets.join(", "), attempts.len())?;
-        let asked = attempts.into_iter().map(|attempt| {
-            let turn = Turn::wait(&scope, attempt.timeout);
-            connect(&scope, attempt, turn)
-        });
-        Ok(in_turn(super::AT_ONCE, asked.collect::<Vec<_>>()).await)
+        through!(self, "path/proxies.connect", [attempts], {
+            let scope = self.scope.clone();
+            let targets: Vec<&str> = attempts.iter().map(|attempt| attempt.target.as_str()).collect();
+            let _doing = scope.step.enter("proxies.connect", &targets.join(", "), attempts.len())?;
+            let asked = attempts.into_iter().map(|attempt| {
+                let turn = Turn::wait(&scope, attempt.timeout);
+                connect(&scope, attempt, turn)
+            });
+            Ok(in_turn(super::AT_ONCE, asked.collect::<Vec<_>>()).await)
+        })
     }
 }
 

@@ -3,6 +3,7 @@ use super::swarm::may;
 use crate::bindings::wit_sharing::ladder;
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use seaworthy_model::Failure;
 use seaworthy_p2p::sharing::{self, Climb, Climbed, WRITING};
 use seaworthy_p2p::{PeerInfo, Rung};
@@ -18,15 +19,17 @@ const CANARY_BYTES: usize = 32 << 20;
 
 impl ladder::Host for State {
     async fn climb(&mut self, attempts: Vec<ladder::Attempt>) -> wasmtime::Result<Vec<ladder::Climbed>> {
-        let scope = self.scope.clone();
-        let detail = match attempts.as_slice() {
-            [one] => one.address.clone(),
-            many => format!("{} addresses", many.len()),
-        };
-        let _doing = scope.step.enter("sharing.climb", &detail, attempts.len())?;
-        let attempts: Vec<Asked> = attempts.into_iter().map(|attempt| Asked::new(&scope, attempt)).collect();
-        let climbed = climb(&scope, &attempts).await;
-        Ok(attempts.into_iter().zip(climbed).map(|(asked, climbed)| told(&scope, asked, climbed)).collect())
+        through!(self, "sharing/ladder.climb", [attempts], {
+            let scope = self.scope.clone();
+            let detail = match attempts.as_slice() {
+                [one] => one.address.clone(),
+                many => format!("{} addresses", many.len()),
+            };
+            let _doing = scope.step.enter("sharing.climb", &detail, attempts.len())?;
+            let attempts: Vec<Asked> = attempts.into_iter().map(|attempt| Asked::new(&scope, attempt)).collect();
+            let climbed = climb(&scope, &attempts).await;
+            Ok(attempts.into_iter().zip(climbed).map(|(asked, climbed)| told(&scope, asked, climbed)).collect())
+        })
     }
 }
 

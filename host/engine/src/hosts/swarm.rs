@@ -1,6 +1,7 @@
 use crate::bindings::wit_p2p::swarm;
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use futures::StreamExt as _;
 use futures::future::join_all;
 use futures::stream;
@@ -14,29 +15,35 @@ const MAX_RESPONSE: u32 = 4 << 20;
 
 impl swarm::Host for State {
     async fn parse(&mut self, addresses: Vec<String>) -> wasmtime::Result<Vec<swarm::Parsed>> {
-        let scope = self.scope.clone();
-        let _doing = scope.step.enter("swarm.parse", "", addresses.len())?;
-        Ok(addresses.into_iter().map(|text| parse(&scope, text)).collect())
+        through!(self, "p2p/swarm.parse", [addresses], {
+            let scope = self.scope.clone();
+            let _doing = scope.step.enter("swarm.parse", "", addresses.len())?;
+            Ok(addresses.into_iter().map(|text| parse(&scope, text)).collect())
+        })
     }
 
     async fn dial(&mut self, attempts: Vec<swarm::DialAttempt>) -> wasmtime::Result<Vec<swarm::Dialed>> {
-        let scope = self.scope.clone();
-        let detail = match attempts.as_slice() {
-            [one] => one.address.clone(),
-            many => format!("{} addresses", many.len()),
-        };
-        let _doing = scope.step.enter("swarm.dial", &detail, attempts.len())?;
-        Ok(join_all(attempts.iter().map(|attempt| dial(&scope, attempt))).await)
+        through!(self, "p2p/swarm.dial", [attempts], {
+            let scope = self.scope.clone();
+            let detail = match attempts.as_slice() {
+                [one] => one.address.clone(),
+                many => format!("{} addresses", many.len()),
+            };
+            let _doing = scope.step.enter("swarm.dial", &detail, attempts.len())?;
+            Ok(join_all(attempts.iter().map(|attempt| dial(&scope, attempt))).await)
+        })
     }
 
     async fn request(&mut self, requests: Vec<swarm::ProtocolRequest>) -> wasmtime::Result<Vec<swarm::Responded>> {
-        let scope = self.scope.clone();
-        let _doing = scope.step.enter("swarm.request", "", requests.len())?;
-        let most = super::share(scope.step.handover.batch, MAX_RESPONSE, requests.len());
-        Ok(stream::iter(requests.into_iter().map(|asked| request(&scope, asked, most)))
-            .buffered(super::AT_ONCE)
-            .collect()
-            .await)
+        through!(self, "p2p/swarm.request", [requests], {
+            let scope = self.scope.clone();
+            let _doing = scope.step.enter("swarm.request", "", requests.len())?;
+            let most = super::share(scope.step.handover.batch, MAX_RESPONSE, requests.len());
+            Ok(stream::iter(requests.into_iter().map(|asked| request(&scope, asked, most)))
+                .buffered(super::AT_ONCE)
+                .collect()
+                .await)
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 use crate::bindings::wit_env::system;
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use futures::future::join_all;
 use seaworthy_model::{Failure, Report};
 use serde_json::{Map, Value, json};
@@ -11,11 +12,13 @@ type Rows = Vec<Vec<(String, String)>>;
 
 impl system::Host for State {
     async fn inspect(&mut self, queries: Vec<system::Query>) -> wasmtime::Result<Vec<system::Seen>> {
-        let scope = self.scope.clone();
-        let topics: Vec<&str> = queries.iter().map(|query| query.topic.as_str()).collect();
-        let work: usize = queries.iter().map(|query| 1 + query.arguments.len()).sum();
-        let _doing = scope.step.enter("system.inspect", &topics.join(", "), work)?;
-        Ok(join_all(queries.iter().map(|query| inspect(&scope, query))).await)
+        through!(self, "env/system.inspect", [queries], {
+            let scope = self.scope.clone();
+            let topics: Vec<&str> = queries.iter().map(|query| query.topic.as_str()).collect();
+            let work: usize = queries.iter().map(|query| 1 + query.arguments.len()).sum();
+            let _doing = scope.step.enter("system.inspect", &topics.join(", "), work)?;
+            Ok(join_all(queries.iter().map(|query| inspect(&scope, query))).await)
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 use crate::bindings::wit_net::tcp;
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use futures::future::join_all;
 use seaworthy_model::Failure;
 use seaworthy_probe::tcp as probe;
@@ -11,13 +12,15 @@ const MAX_READ: u32 = 64 << 10;
 
 impl tcp::Host for State {
     async fn connect(&mut self, attempts: Vec<tcp::Attempt>) -> wasmtime::Result<Vec<tcp::Seen>> {
-        let scope = self.scope.clone();
-        let detail = match attempts.as_slice() {
-            [one] => one.target.clone(),
-            many => format!("{} targets", many.len()),
-        };
-        let _doing = scope.step.enter("tcp.connect", &detail, attempts.len())?;
-        Ok(join_all(attempts.into_iter().map(|attempt| connect(&scope, attempt))).await)
+        through!(self, "net/tcp.connect", [attempts], {
+            let scope = self.scope.clone();
+            let detail = match attempts.as_slice() {
+                [one] => one.target.clone(),
+                many => format!("{} targets", many.len()),
+            };
+            let _doing = scope.step.enter("tcp.connect", &detail, attempts.len())?;
+            Ok(join_all(attempts.into_iter().map(|attempt| connect(&scope, attempt))).await)
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 use crate::bindings::wit_net::tls;
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use futures::future::join_all;
 use seaworthy_probe::Target;
 use seaworthy_probe::tls as probe;
@@ -10,10 +11,12 @@ use std::time::Duration;
 
 impl tls::Host for State {
     async fn handshake(&mut self, attempts: Vec<tls::Attempt>) -> wasmtime::Result<Vec<tls::Seen>> {
-        let scope = self.scope.clone();
-        let targets: Vec<&str> = attempts.iter().map(|attempt| attempt.target.as_str()).collect();
-        let _doing = scope.step.enter("tls.handshake", &targets.join(", "), attempts.len())?;
-        Ok(join_all(attempts.into_iter().map(|attempt| handshake(&scope, attempt))).await)
+        through!(self, "net/tls.handshake", [attempts], {
+            let scope = self.scope.clone();
+            let targets: Vec<&str> = attempts.iter().map(|attempt| attempt.target.as_str()).collect();
+            let _doing = scope.step.enter("tls.handshake", &targets.join(", "), attempts.len())?;
+            Ok(join_all(attempts.into_iter().map(|attempt| handshake(&scope, attempt))).await)
+        })
     }
 }
 

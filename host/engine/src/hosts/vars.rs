@@ -1,6 +1,7 @@
 use crate::bindings::wit_env::vars;
 use crate::scope::Scope;
 use crate::state::State;
+use crate::tape::through;
 use data_encoding::HEXLOWER;
 use seaworthy_model::{Variable, glob_matches};
 use serde_json::{Value, json};
@@ -12,34 +13,38 @@ const HIDDEN: &str = "[redacted]";
 
 impl vars::Host for State {
     async fn read(&mut self, names: Vec<String>) -> wasmtime::Result<vars::Seen> {
-        let scope = self.scope.clone();
-        let _doing = scope.step.enter("vars.read", "", names.len())?;
-        let variables = names
-            .iter()
-            .map(|name| {
-                if granted(&scope, name) {
-                    variable(&scope, name, scope.run.plan.environment.get(name))
-                } else {
-                    scope.step.deny("env", name);
-                    variable(&scope, name, None)
-                }
-            })
-            .collect();
-        Ok(seen(&scope, "vars.read", json!({ "names": names }), variables))
+        through!(self, "env/vars.read", [names], {
+            let scope = self.scope.clone();
+            let _doing = scope.step.enter("vars.read", "", names.len())?;
+            let variables = names
+                .iter()
+                .map(|name| {
+                    if granted(&scope, name) {
+                        variable(&scope, name, scope.run.plan.environment.get(name))
+                    } else {
+                        scope.step.deny("env", name);
+                        variable(&scope, name, None)
+                    }
+                })
+                .collect();
+            Ok(seen(&scope, "vars.read", json!({ "names": names }), variables))
+        })
     }
 
     async fn matching(&mut self, globs: Vec<String>) -> wasmtime::Result<vars::Seen> {
-        let scope = self.scope.clone();
-        let _doing = scope.step.enter("vars.matching", "", globs.len())?;
-        let variables = scope
-            .run
-            .plan
-            .environment
-            .iter()
-            .filter(|(name, _)| globs.iter().any(|glob| glob_matches(glob, name)) && granted(&scope, name))
-            .map(|(name, found)| variable(&scope, name, Some(found)))
-            .collect();
-        Ok(seen(&scope, "vars.matching", json!({ "globs": globs }), variables))
+        through!(self, "env/vars.matching", [globs], {
+            let scope = self.scope.clone();
+            let _doing = scope.step.enter("vars.matching", "", globs.len())?;
+            let variables = scope
+                .run
+                .plan
+                .environment
+                .iter()
+                .filter(|(name, _)| globs.iter().any(|glob| glob_matches(glob, name)) && granted(&scope, name))
+                .map(|(name, found)| variable(&scope, name, Some(found)))
+                .collect();
+            Ok(seen(&scope, "vars.matching", json!({ "globs": globs }), variables))
+        })
     }
 }
 

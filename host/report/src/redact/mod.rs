@@ -10,7 +10,7 @@ use data_encoding::HEXLOWER;
 use forms::forms;
 use patterns::{Pattern, hinted, tokens_in};
 use regex::{Captures, Regex};
-use seaworthy_model::{Environment, Report, glob_matches_ignoring_case};
+use seaworthy_model::{Environment, Recording, Report, glob_matches_ignoring_case};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -142,6 +142,17 @@ impl Redactor {
             self.has_secret(text).then(|| self.replaced(text, &mut counts.borrow_mut()))
         });
         (report, counts.into_inner())
+    }
+
+    /// A recording without secrets, and what was replaced. What a guest made of a secret in the
+    /// original, it makes of the replacement when the recording is replayed.
+    #[must_use]
+    pub fn recording(&self, mut recording: Recording) -> (Recording, Redactions) {
+        let counts = RefCell::new(Redactions::default());
+        crate::strings::replace_in_recording(&mut recording, &|text| {
+            self.has_secret(text).then(|| self.replaced(text, &mut counts.borrow_mut()))
+        });
+        (recording, counts.into_inner())
     }
 
     /// Whether there may be something to replace: almost no text has anything.

@@ -1,8 +1,10 @@
 //! The stores: one small file each.
 
+mod bazel_http;
 mod disk;
 mod ipfs;
 mod memory;
+mod oci_registry;
 mod origin;
 mod origin_tls;
 mod p2p;
@@ -24,5 +26,8 @@ pub(crate) fn all() -> Vec<Store> {
         storacha::store(),
         origin::store(),
         origin_tls::store(),
+        bazel_http::by_bazel_remote(),
+        bazel_http::by_nginx(),
+        oci_registry::store(),
     ]
 }

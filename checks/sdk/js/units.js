@@ -1,0 +1,3 @@
+export function millis(micros) {
+  return (Number(micros) / 1000).toFixed(3);
+}

@@ -1,0 +1,3 @@
+fn main() {
+    seaworthy_check_build::generate("adapter.toml");
+}
