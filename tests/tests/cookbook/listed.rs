@@ -27,7 +27,15 @@ pub(crate) struct Listed {
 impl Listed {
     /// As the README has it, without settings.
     pub(crate) fn new(plugin: &'static str) -> Self {
-        Self { plugin, address: String::new(), with: String::new(), granted: true, only: None, env: Vec::new() }
+        Self {
+            plugin,
+            address: String::new(),
+            with: String::new(),
+            granted: true,
+            only: None,
+            env: Vec::new(),
+            through: Vec::new(),
+        }
     }
 
     /// With its targets at this address.
