@@ -8,6 +8,7 @@ use crate::state::State;
 use data_encoding::HEXLOWER;
 use seaworthy_model::{
     ComponentDescriptor, ComponentKind, ComponentSource, DESCRIPTOR_SCHEMA_VERSION, Grants, Limits, NoEvents, Plan,
+    RegistryReference,
 };
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,6 +84,19 @@ pub struct PluginSource {
     pub path: PathBuf,
     /// `sha256:...` that it must have.
     pub digest: Option<String>,
+}
+
+/// A plugin that comes from a registry, had and verified.
+#[derive(Clone, Debug)]
+pub struct FetchedPlugin {
+    /// Name in checks.toml.
+    pub name: String,
+    /// The component.
+    pub bytes: Vec<u8>,
+    /// `sha256:...` of it, as whoever had it has seen for himself.
+    pub digest: String,
+    /// Where it comes from, pinned.
+    pub reference: RegistryReference,
 }
 
 /// One component of the catalog.
@@ -225,21 +239,38 @@ impl Catalog {
     }
 
     async fn add_file(&mut self, plugin: &PluginSource) -> Result<(), CatalogError> {
-        let name = &plugin.name;
-        let refused = |refusal| CatalogError::Refused { name: name.clone(), refusal };
         let bytes = Self::read(plugin)?;
         let digest = digest(&bytes);
+        self.add(&plugin.name, bytes, digest, ComponentSource::File(plugin.path.clone())).await
+    }
+
+    /// Adds a plugin that comes from a registry.
+    ///
+    /// # Errors
+    /// It cannot run here; one that merely breaks in `describe` is kept among the
+    /// [`unusable`](Self::unusable).
+    pub async fn add_fetched(&mut self, plugin: FetchedPlugin) -> Result<(), CatalogError> {
+        let FetchedPlugin { name, bytes, digest, reference } = plugin;
+        self.add(&name, bytes, digest, ComponentSource::Registry(reference)).await
+    }
+
+    async fn add(
+        &mut self,
+        name: &str,
+        bytes: Vec<u8>,
+        digest: String,
+        source: ComponentSource,
+    ) -> Result<(), CatalogError> {
         let descriptor = match self.describe(name, &bytes, &digest).await {
             Ok(descriptor) => descriptor,
             Err(refusal @ Refusal::Describe(_)) => {
-                self.unusable.insert(name.clone(), refusal.to_string());
+                self.unusable.insert(name.to_owned(), refusal.to_string());
                 return Ok(());
             }
-            Err(refusal) => return Err(refused(refusal)),
+            Err(refusal) => return Err(CatalogError::Refused { name: name.to_owned(), refusal }),
         };
-        let source = ComponentSource::File(plugin.path.clone());
-        self.files.insert(name.clone(), bytes);
-        self.entries.insert(name.clone(), Entry { descriptor: Arc::new(descriptor), digest, source });
+        self.files.insert(name.to_owned(), bytes);
+        self.entries.insert(name.to_owned(), Entry { descriptor: Arc::new(descriptor), digest, source });
         Ok(())
     }
 

@@ -34,7 +34,7 @@ mod trap;
 mod validate;
 
 pub use cache_session::{CacheSession, SessionOptions, Through};
-pub use catalog::{Builtin, Catalog, CatalogError, Entry, PackError, PluginSource, Wanted, digest};
+pub use catalog::{Builtin, Catalog, CatalogError, Entry, FetchedPlugin, PackError, PluginSource, Wanted, digest};
 pub use examine::{Examination, examine};
 pub use hosts::peers::PeerCounts;
 pub use measure::Cost;

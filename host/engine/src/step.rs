@@ -104,7 +104,7 @@ fn thread(run: &RunScope, step: &Step, number: u32, handed: wit::Context) -> (Ta
             };
             let handed = value::read(&recorded.context, &mut |_| 0)
                 .map_err(|error| format!("the recording's context cannot be read: {error}"));
-            (Tape::of(recorded, &recording.observations), handed)
+            (Tape::of(recorded, recording), handed)
         }
     }
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import * as endpoint from "seaworthy-check/endpoint";
 import { BrokenCheck, Context, Evidence, Findings, component } from "seaworthy-check";
 import { fake } from "seaworthy-check/testing";
@@ -103,5 +105,23 @@ test("every notation names a host", () => {
     ["https://u@cache.test:8/x", "cache.test"],
   ]) {
     assert.equal(endpoint.host(address), expected, address);
+  }
+});
+
+test("the example of the documentation is a check", async () => {
+  const documentation = readFileSync(new URL("../index.d.ts", import.meta.url), "utf8");
+  const [, example] = documentation.match(/```js\n([^]*?)```/);
+  const folder = mkdtempSync(fileURLToPath(new URL("./example-", import.meta.url)));
+  try {
+    writeFileSync(`${folder}/check.js`, example.replaceAll(/^ \* ?/gm, ""));
+    const code = '{ code: "x.unreachable", level: "fail" }';
+    writeFileSync(`${folder}/manifest.js`, `export const DESCRIPTOR = '${DESCRIPTOR}';\nexport const X_UNREACHABLE = ${code};\n`);
+    const { checks } = await import(`${folder}/check.js`);
+    const refused = { id: 3, target: "cache:1", outcome: { tag: "err", val: { message: "refused" } } };
+    fake("seaworthy:net/tcp@0.1.0", { connect: () => [refused] });
+    const [finding] = checks.run("acme/x", raw({}, "cache:1")).findings;
+    assert.deepEqual([finding.code, finding.message, finding.evidence], ["x.unreachable", "refused", [3]]);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });

@@ -1,9 +1,14 @@
 import json
+import sys
+import textwrap
 import unittest
+from types import ModuleType
+from typing import Any
 from unittest import mock
 
+import seaworthy_check
 from componentize_py_types import Err
-from seaworthy_check import BrokenCheck, Context, Evidence, Findings, Outcome, Target, check, component
+from seaworthy_check import BrokenCheck, Code, Context, Evidence, Findings, Outcome, Target, check, component
 from seaworthy_check.net import tcp
 from wit_world.exports import checks
 
@@ -99,3 +104,17 @@ class Worlds(unittest.TestCase):
                 self.assertTrue(getattr(module, name))
         with self.assertRaises(AttributeError):
             getattr(env, "nonesuch")
+
+
+class Documentation(unittest.TestCase):
+    def test_the_example_is_a_check(self) -> None:
+        text = (seaworthy_check.__doc__ or "").split("::\n", 1)[1].split("\nWhat differs")[0]
+        manifest = ModuleType("manifest")
+        manifest.__dict__.update(DESCRIPTOR=DESCRIPTOR, X_UNREACHABLE=Code("x.unreachable", "fail"))
+        space: dict[str, Any] = {}
+        with mock.patch.dict(sys.modules, manifest=manifest):
+            exec(textwrap.dedent(text), space)
+        refused = mock.Mock(id=3, target="cache:1", outcome=Err(mock.Mock(message="refused")))
+        with mock.patch.object(tcp, "connect", lambda attempts: [refused]):
+            outcome = space["Checks"]().run("acme/x", raw("{}", "cache:1"))
+        self.assertEqual([(f.code, f.message, f.evidence) for f in outcome.findings], [("x.unreachable", "refused", [3])])

@@ -56,9 +56,9 @@ pub(crate) fn new(global: &Global, arguments: &NewArgs) -> Result<ExitCode, CliE
         ScaffoldError::Template(_) => CliError::Runtime(error.into()),
     })?;
     if !global.quiet {
-        let folder = folder.display();
+        let (folder, article) = (folder.display(), if kind == Kind::Adapter { "an" } else { "a" });
         eprintln!(
-            "wrote a {kind} in {language} to {folder}; {folder}/README.md has the five steps, of which the next is:"
+            "wrote {article} {kind} in {language} to {folder}; {folder}/README.md has the five steps, of which the next is:"
         );
         eprintln!("  cd {folder} && seaworthy plugin build");
     }

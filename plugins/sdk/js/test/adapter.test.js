@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { CacheAdapter, CacheError, blob, capability, component, entry } from "seaworthy-adapter";
 import { fake } from "seaworthy-adapter/testing";
 
@@ -88,4 +90,20 @@ test("a value may have a life and metadata", () => {
   assert.deepEqual(blob(value, { created: 1, ttl: 2, metadata: { a: "b" } }), { bytes: value, created: 1, ttl: 2, metadata: [["a", "b"]] });
   assert.deepEqual(entry("k", 3, { etag: "x" }), { key: "k", size: 3, details: [["etag", "x"]] });
   assert.equal(CacheError.rateLimited("wait", 500).retryAfter, 500);
+});
+
+test("the example of the documentation is an adapter", async () => {
+  const documentation = readFileSync(new URL("../index.d.ts", import.meta.url), "utf8");
+  const [, example] = documentation.match(/```js\n([^]*?)```/);
+  const folder = mkdtempSync(fileURLToPath(new URL("./example-", import.meta.url)));
+  try {
+    writeFileSync(`${folder}/adapter.js`, example.replaceAll(/^ \* ?/gm, ""));
+    writeFileSync(`${folder}/manifest.js`, "export const DESCRIPTOR = '{}';\n");
+    const { adapter } = await import(`${folder}/adapter.js`);
+    fake("seaworthy:cache/storage@0.1.0", { open: () => {}, get: (key) => (key === "k" ? new Uint8Array([1]) : null) });
+    assert.deepEqual(adapter.open('{"directory": "/c"}').operations, ["get"]);
+    assert.deepEqual([adapter.get("k"), adapter.get("absent")], [blob(new Uint8Array([1])), null]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -1,7 +1,11 @@
+import sys
+import textwrap
 import unittest
+from types import ModuleType
 from typing import Any
 from unittest import mock
 
+import seaworthy_adapter
 from componentize_py_types import Err
 from seaworthy_adapter import Blob, CacheAdapter, CacheError, Capability, Config, blob, capability, component, entry
 from seaworthy_adapter.host import storage
@@ -79,3 +83,18 @@ class Adapters(unittest.TestCase):
         self.assertEqual(entry("k", 3, etag="x"), types.Entry("k", 3, [("etag", "x")]))
         limited = CacheError.rate_limited("wait", 500).during("get")
         self.assertEqual((limited.kind, limited.retry, limited.retry_after), ("rate-limited", "temporary", 500))
+
+
+class Documentation(unittest.TestCase):
+    def test_the_example_is_an_adapter(self) -> None:
+        text = (seaworthy_adapter.__doc__ or "").split("::\n", 1)[1].split("\nWhat differs")[0]
+        manifest = ModuleType("manifest")
+        manifest.__dict__.update(DESCRIPTOR="{}")
+        space: dict[str, Any] = {}
+        with mock.patch.dict(sys.modules, manifest=manifest):
+            exec(textwrap.dedent(text), space)
+        adapter = space["Adapter"]()
+        values = {"k": b"v"}
+        with mock.patch.object(storage, "open", lambda directory: None), mock.patch.object(storage, "get", values.get):
+            self.assertEqual(adapter.open('{"directory": "/c"}').operations, ["get"])
+            self.assertEqual((adapter.get("k"), adapter.get("absent")), (blob(b"v"), None))

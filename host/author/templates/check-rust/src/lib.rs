@@ -28,7 +28,8 @@ impl Check for Greets {
             let connection = match &answer.outcome {
                 Ok(connection) => connection,
                 Err(failure) => {
-                    let finding = codes::GREETING_UNREACHABLE.at(target).message(format!("{target}: {}", failure.message));
+                    let finding =
+                        codes::GREETING_UNREACHABLE.at(target).message(format!("{target}: {}", failure.message));
                     findings.add(finding.detail("kind", &failure.kind).cite(answer.id));
                     continue;
                 }
