@@ -10,6 +10,10 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// What a project needs is fetched, and interpreters are compiled, on machines with other work.
+const PATIENCE: Duration = Duration::from_secs(540);
 
 /// How a plugin is listed: the policy of its README, with the component that was built, and
 /// other addresses and settings.
@@ -27,7 +31,15 @@ pub(crate) struct Listed {
 impl Listed {
     /// As the README has it, without settings.
     pub(crate) fn new(plugin: &'static str) -> Self {
-        Self { plugin, address: String::new(), with: String::new(), granted: true, only: None, env: Vec::new() }
+        Self {
+            plugin,
+            address: String::new(),
+            with: String::new(),
+            granted: true,
+            only: None,
+            env: Vec::new(),
+            through: Vec::new(),
+        }
     }
 
     /// With its targets at this address.
@@ -225,7 +237,8 @@ fn build(plugin: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let home = std::env::var_os("HOME").unwrap_or_default();
     let folder = project.to_string_lossy().into_owned();
-    let run = Seaworthy::new(["plugin", "build", &folder])?.env("PATH", path).env("HOME", home).run()?;
+    let run = Seaworthy::new(["plugin", "build", &folder])?.env("PATH", path).env("HOME", home);
+    let run = run.patience(PATIENCE).run()?;
     run.exits(0)?;
     only_component(&project.join("dist"))
 }
