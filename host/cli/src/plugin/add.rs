@@ -120,12 +120,12 @@ async fn from_registry(
     };
     let keys = keys.as_deref().map(library::public_keys).transpose()?;
     let place = reference.to_string();
-    let failed = |error| told(&place, error);
+    let name = reference.repository.rsplit('/').next().unwrap_or_default().to_owned();
+    let failed = |error| told(&name, error);
     let library = library::library(environment, file.policy.offline())?;
     let manifest = library.resolve(reference, plain_http).await.map_err(failed)?;
     let wanted = Wanted { reference, plain_http, manifest: Some(&manifest), component: None, keys: keys.as_deref() };
     let had = library.obtain(&wanted).await.map_err(failed)?;
-    let name = reference.repository.rsplit('/').next().unwrap_or_default().to_owned();
     let mut catalog = empty_catalog(&[]).await?;
     let fetched = FetchedPlugin {
         name: name.clone(),
