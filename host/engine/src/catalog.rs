@@ -5,6 +5,7 @@ use crate::refusal::{self, Refusal};
 use crate::runtime::{Room, Runtime, RuntimeError};
 use crate::scope::{RunScope, Scope, StepScope, lock};
 use crate::state::State;
+use crate::surface::Surface;
 use data_encoding::HEXLOWER;
 use seaworthy_model::{
     ComponentDescriptor, ComponentKind, ComponentSource, DESCRIPTOR_SCHEMA_VERSION, Grants, Limits, NoEvents, Plan,
@@ -126,6 +127,12 @@ pub(crate) struct Loaded {
     pub(crate) check: Option<check::CheckPre<State>>,
     /// `embedded`, `cached` or `compiled`.
     pub(crate) how: &'static str,
+}
+
+/// A component that has everything it imports.
+enum Linked {
+    Check(check::CheckPre<State>),
+    Adapter(adapter::AdapterPre<State>),
 }
 
 impl Catalog {
@@ -324,8 +331,7 @@ impl Catalog {
 
     fn compile(&self, bytes: &[u8], digest: &str) -> Result<Component, Refusal> {
         refusal::check_header(bytes)?;
-        let component =
-            Component::new(&self.runtime.engine, bytes).map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
+        let component = Component::new(&self.runtime.engine, bytes).map_err(|error| refusal::not_compiled(&error))?;
         if let (Some(cache), Ok(code)) = (self.cache(), component.serialize()) {
             cache.put(digest, &code);
         }
@@ -363,8 +369,26 @@ impl Catalog {
     }
 
     async fn describe_text(&self, name: &str, bytes: &[u8], digest: &str) -> Result<String, Refusal> {
+        // What cannot be linked is told before it is compiled, which may take half a minute.
+        let surface = Surface::read(bytes)?;
+        let kind = refusal::kind_of(&surface)?;
+        let unmet = refusal::unmet(&surface, kind);
+        if !unmet.is_empty() {
+            return Err(Refusal::Imports(unmet));
+        }
         let component = self.load_bytes(name, bytes, digest)?.component;
-        let kind = refusal::kind_of(&component, &self.runtime.engine)?;
+        let differ = |error| refusal::types_differ(&surface, kind, &error);
+        let linked = match kind {
+            ComponentKind::Check => {
+                let pre = self.runtime.checks.instantiate_pre(&component).and_then(check::CheckPre::new);
+                Linked::Check(pre.map_err(differ)?)
+            }
+            ComponentKind::Adapter => {
+                let linker = self.runtime.adapters().map_err(|error| Refusal::Broken(format!("{error:#}")))?;
+                let pre = linker.instantiate_pre(&component).and_then(adapter::AdapterPre::new);
+                Linked::Adapter(pre.map_err(differ)?)
+            }
+        };
         let scope = Scope {
             run: Arc::new(RunScope::new(Plan::empty(), Arc::new(NoEvents))),
             step: Arc::new(StepScope::new(name, name, Grants::default(), Limits::default(), DESCRIBE_BUDGET)),
@@ -372,15 +396,12 @@ impl Catalog {
         let _ticker = self.runtime.ticker();
         let mut store = State::store(&self.runtime.engine, scope, None);
         let call = async {
-            match kind {
-                ComponentKind::Check => {
-                    let pre = self.runtime.checks.instantiate_pre(&component).and_then(check::CheckPre::new)?;
+            match &linked {
+                Linked::Check(pre) => {
                     let instance = pre.instantiate_async(&mut store).await?;
                     instance.seaworthy_check_checks().call_describe(&mut store).await
                 }
-                ComponentKind::Adapter => {
-                    let linker = self.runtime.adapters()?;
-                    let pre = linker.instantiate_pre(&component).and_then(adapter::AdapterPre::new)?;
+                Linked::Adapter(pre) => {
                     let instance = pre.instantiate_async(&mut store).await?;
                     instance.seaworthy_cache_adapter().call_describe(&mut store).await
                 }
@@ -388,10 +409,7 @@ impl Catalog {
         };
         match tokio::time::timeout(DESCRIBE_BUDGET, call).await {
             Ok(Ok(text)) => Ok(text),
-            Ok(Err(error)) => match refusal::missing_import(&component, &self.runtime, kind, &error) {
-                Some(refusal) => Err(refusal),
-                None => Err(Refusal::Describe(crate::trap::explain(&error, store.data()).1)),
-            },
+            Ok(Err(error)) => Err(Refusal::Describe(crate::trap::explain(&error, store.data()).1)),
             Err(_) => Err(Refusal::Describe(format!("it did not answer within {} s", DESCRIBE_BUDGET.as_secs()))),
         }
     }
