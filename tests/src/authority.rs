@@ -3,8 +3,11 @@
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// An authority that signs for servers, made for one scene.
 pub struct Authority {
@@ -63,7 +66,7 @@ impl Authority {
     /// Its certificate, as trust stores have it.
     #[must_use]
     pub fn pem(&self) -> String {
-        pem(self.certificate.der())
+        pem("CERTIFICATE", self.certificate.der())
     }
 }
 
@@ -83,6 +86,25 @@ impl Identity {
     pub fn leaf_only(mut self) -> Self {
         self.chain.truncate(1);
         self
+    }
+
+    /// The chain and the key, as files have them.
+    #[must_use]
+    pub fn pem(&self) -> (String, String) {
+        let chain = self.chain.iter().map(|certificate| pem("CERTIFICATE", certificate)).collect();
+        (chain, pem("PRIVATE KEY", &self.key))
+    }
+
+    /// What a server of TLS shows it with.
+    ///
+    /// # Errors
+    /// It is no good.
+    pub fn server(&self) -> Result<Arc<ServerConfig>> {
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(self.chain.clone(), self.key())?;
+        Ok(Arc::new(config))
     }
 
     pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
@@ -106,11 +128,11 @@ fn leaf(names: &[&str], (from, to): Years) -> Result<CertificateParams> {
     Ok(params)
 }
 
-fn pem(der: &[u8]) -> String {
+fn pem(label: &str, der: &[u8]) -> String {
     let text = base64::engine::general_purpose::STANDARD.encode(der);
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut pem = format!("-----BEGIN {label}-----\n");
     for line in text.as_bytes().chunks(64) {
         let _ = writeln!(pem, "{}", String::from_utf8_lossy(line));
     }
-    pem + "-----END CERTIFICATE-----\n"
+    pem + &format!("-----END {label}-----\n")
 }

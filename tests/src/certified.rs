@@ -1,6 +1,5 @@
 use crate::authority::Identity;
 use anyhow::Result;
-use rustls::crypto::ring;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use socket2::SockRef;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -25,7 +24,7 @@ impl Certified {
     /// The certificate is no good, or the listener.
     pub fn on(listener: TcpListener, identity: &Identity) -> Result<Self> {
         let accepting = listener.try_clone()?;
-        let config = Arc::new(Mutex::new(config(identity)?));
+        let config = Arc::new(Mutex::new(identity.server()?));
         let ended = Arc::new(AtomicBool::new(false));
         let (shown, over) = (Arc::clone(&config), Arc::clone(&ended));
         std::thread::spawn(move || {
@@ -45,7 +44,7 @@ impl Certified {
     /// # Errors
     /// It is no good.
     pub fn show(&self, identity: &Identity) -> Result<()> {
-        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config(identity)?;
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = identity.server()?;
         Ok(())
     }
 
@@ -63,14 +62,6 @@ impl Drop for Certified {
         self.ended.store(true, Ordering::Relaxed);
         let _ = SockRef::from(&self.listener).shutdown(Shutdown::Both);
     }
-}
-
-fn config(identity: &Identity) -> Result<Arc<ServerConfig>> {
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(identity.chain.clone(), identity.key())?;
-    Ok(Arc::new(config))
 }
 
 fn answer(stream: TcpStream, config: Arc<ServerConfig>) -> Option<()> {

@@ -1,3 +1,4 @@
+use crate::authority::Identity;
 use crate::bazel_remote::BazelRemote;
 use crate::program::{Program, free_address, installed};
 use anyhow::Result;
@@ -35,6 +36,18 @@ impl ContainerRegistry {
     /// # Errors
     /// It is not installed, or does not start.
     pub fn start(options: RegistryOptions) -> Result<Self> {
+        Self::launch(options, None)
+    }
+
+    /// Starts one that speaks TLS, as this.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn with_tls(identity: &Identity) -> Result<Self> {
+        Self::launch(RegistryOptions::default(), Some(identity))
+    }
+
+    fn launch(options: RegistryOptions, identity: Option<&Identity>) -> Result<Self> {
         let program = installed("docker-registry", "docker-registry").map_err(anyhow::Error::msg)?;
         let address = free_address()?;
         let program = Program::start(address, |folder| {
@@ -45,11 +58,21 @@ impl ContainerRegistry {
             } else {
                 String::new()
             };
+            let tls = match identity {
+                Some(identity) => {
+                    let (chain, key) = identity.pem();
+                    let (chain_file, key_file) = (folder.join("tls.crt"), folder.join("tls.key"));
+                    std::fs::write(&chain_file, chain)?;
+                    std::fs::write(&key_file, key)?;
+                    format!("  tls:\n    certificate: {}\n    key: {}\n", chain_file.display(), key_file.display())
+                }
+                None => String::new(),
+            };
             let config = folder.join("config.yml");
             let root = folder.join("registry");
             let text = format!(
                 "version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    \
-                 enabled: {}\nhttp:\n  addr: {address}\n{auth}",
+                 enabled: {}\nhttp:\n  addr: {address}\n{tls}{auth}",
                 root.display(),
                 options.deletes
             );

@@ -115,8 +115,9 @@ fn commands_that_the_documents_show_exist() -> Result<()> {
             if !command.chars().all(|c| c.is_ascii_lowercase() || c == '-') || command.starts_with('-') {
                 continue;
             }
+            let nested = ["cache", "plugin"];
             let further =
-                args.first().filter(|word| *command == "cache" && word.chars().all(|c| c.is_ascii_lowercase()));
+                args.first().filter(|word| nested.contains(command) && word.chars().all(|c| c.is_ascii_lowercase()));
             let help = Seaworthy::new([Some(command), further, Some(&"--help")].into_iter().flatten())?.run()?;
             help.exits(0).with_context(|| format!("{document} shows `{line}`"))?;
             for flag in args.iter().filter(|arg| arg.starts_with("--") && arg.len() > 2) {

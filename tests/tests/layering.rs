@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// Crates of the host and the crates of the host that each may use. All others
 /// are not allowed; only the binary sees everything.
-const HOST: [(&str, &[&str]); 14] = [
+const HOST: [(&str, &[&str]); 15] = [
     ("seaworthy-model", &[]),
     ("seaworthy-policy", &["seaworthy-model"]),
     ("seaworthy-probe", &["seaworthy-model"]),
@@ -21,6 +21,7 @@ const HOST: [(&str, &[&str]); 14] = [
     ("seaworthy-author", &["seaworthy-model", "seaworthy-check-build"]),
     ("seaworthy-engine", &["seaworthy-model", "seaworthy-probe", "seaworthy-p2p", "seaworthy-cache"]),
     ("seaworthy-proxy", &["seaworthy-model", "seaworthy-probe", "seaworthy-cache"]),
+    ("seaworthy-registry", &["seaworthy-model", "seaworthy-probe"]),
     ("seaworthy-bundled", &[]),
     (
         "seaworthy",
@@ -37,6 +38,7 @@ const HOST: [(&str, &[&str]); 14] = [
             "seaworthy-report",
             "seaworthy-remedy",
             "seaworthy-author",
+            "seaworthy-registry",
         ],
     ),
     // The peers with faults, of which a diagnosis has to be shown, and the client that puts load on one;

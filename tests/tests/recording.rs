@@ -298,7 +298,7 @@ config = { url = "http://api.example" }
 
 [[do]]
 operation = "open"
-expect = { capability = { operations = ["get"] } }
+expect = { capability = { operations = ["get", "stat"] } }
 
 [[do]]
 operation = "get"

@@ -3,11 +3,11 @@
 
 use crate::args::{ConfigArgs, RunArgs};
 use crate::error::CliError;
-use crate::vantage;
+use crate::{library, vantage};
 use anyhow::Context as _;
-use seaworthy_engine::{Builtin, Catalog, PluginSource, Room, Wanted};
+use seaworthy_engine::{Builtin, Catalog, CatalogError, PluginSource, Room, Wanted};
 use seaworthy_model::{Environment, ExitCode, Plan, Report};
-use seaworthy_policy::{LoadRequest, Overrides, PlanRequest, Policy};
+use seaworthy_policy::{LoadRequest, Lock, Overrides, PlanRequest, Policy};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -46,11 +46,7 @@ pub(crate) fn load_policy(
 ) -> Result<Policy, CliError> {
     let path = match &config.config {
         Some(path) => Some(path.clone()),
-        None => {
-            let here = std::env::current_dir().context("cannot tell the current folder")?;
-            seaworthy_policy::discover(&here, |path| path.exists())
-                .map(|found| found.strip_prefix(&here).map(Path::to_path_buf).unwrap_or(found))
-        }
+        None => nearest_policy()?,
     };
     let file = match &path {
         Some(path) => {
@@ -61,11 +57,50 @@ pub(crate) fn load_policy(
         }
         None => None,
     };
+    let lock = path.as_deref().map(|path| Ok::<_, CliError>((Lock::path(path), read_lock(path)?))).transpose()?;
+    let lock = lock.and_then(|(path, text)| Some((path.display().to_string(), text?)));
     let request = LoadRequest {
         file: file.as_ref().map(|(path, text)| (path.as_str(), text.as_str())),
+        lock: lock.as_ref().map(|(path, text)| (path.as_str(), text.as_str())),
         tool_version: VERSION,
         environment,
         flags,
+        today: today(),
+    };
+    Policy::load(&request).map_err(CliError::Policy)
+}
+
+/// The nearest policy file, from the current folder.
+pub(crate) fn nearest_policy() -> Result<Option<PathBuf>, CliError> {
+    let here = std::env::current_dir().context("cannot tell the current folder")?;
+    let found = seaworthy_policy::discover(&here, |path| path.exists());
+    Ok(found.map(|found| found.strip_prefix(&here).map(Path::to_path_buf).unwrap_or(found)))
+}
+
+/// The lock beside a policy file, where there is one.
+pub(crate) fn read_lock(policy: &Path) -> Result<Option<String>, CliError> {
+    let path = Lock::path(policy);
+    match read_file(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(CliError::Config(format!("cannot read {}: {error}", path.display()))),
+    }
+}
+
+/// The policy that these texts would be, without flags.
+pub(crate) fn policy_of(
+    path: &Path,
+    text: &str,
+    lock: Option<&str>,
+    environment: &Environment,
+) -> Result<Policy, CliError> {
+    let (name, lock_name) = (path.display().to_string(), Lock::path(path).display().to_string());
+    let request = LoadRequest {
+        file: Some((&name, text)),
+        lock: lock.map(|text| (lock_name.as_str(), text)),
+        tool_version: VERSION,
+        environment,
+        flags: &Overrides::default(),
         today: today(),
     };
     Policy::load(&request).map_err(CliError::Policy)
@@ -136,9 +171,16 @@ pub(crate) async fn open_catalog(policy: &Policy, purpose: Purpose<'_>) -> Resul
         .collect();
     let executable = std::env::current_exe().ok();
     let cache = cache_dir().map(|folder| folder.join("code"));
-    let catalog =
-        Catalog::open(builtins(), &plugins, wanted.as_ref(), room, executable.as_deref(), cache.as_deref()).await;
-    catalog.map(Arc::new).map_err(|error| CliError::Config(error.to_string()))
+    let fetched = library::fetch(policy, &self::environment()).await?;
+    let wrong = |error: CatalogError| CliError::Config(error.to_string());
+    let mut catalog =
+        Catalog::open(builtins(), &plugins, wanted.as_ref(), room, executable.as_deref(), cache.as_deref())
+            .await
+            .map_err(wrong)?;
+    for plugin in fetched {
+        catalog.add_fetched(plugin).await.map_err(wrong)?;
+    }
+    Ok(Arc::new(catalog))
 }
 
 /// The plan for a run.
@@ -202,12 +244,13 @@ pub(crate) fn validate(config: &ConfigArgs) -> Result<ExitCode, CliError> {
         }
         let facts = vantage::facts(&environment);
         let plan = make_plan(&policy, &catalog, &environment, &facts, &flags, None)?;
+        let plugins = policy.plugins.values().filter(|plugin| plugin.value.source.value != "builtin").count();
         let plural = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
         let mut text = format!(
             "{}: valid ({}, {}, profile {})\n",
             policy.path,
             plural(plan.steps.len(), "check"),
-            plural(policy.plugin_files().len(), "plugin"),
+            plural(plugins, "plugin"),
             policy.profile.value
         );
         for component in plan.components.values() {

@@ -24,6 +24,9 @@ pub(crate) enum CliError {
         /// What to print.
         text: String,
     },
+    /// A signal came before there was anything to report.
+    #[error("ended by a signal before anything was run")]
+    Stopped(ExitCode),
     /// It could not be told, for a reason outside the policy: a peer that does not start.
     #[error("{0:#}")]
     Runtime(anyhow::Error),
@@ -36,7 +39,7 @@ impl CliError {
             CliError::Policy(errors) => errors.exit_code(),
             CliError::Usage(_) => ExitCode::Usage,
             CliError::CannotWrite(_) => ExitCode::CannotWrite,
-            CliError::Cache { exit, .. } => *exit,
+            CliError::Cache { exit, .. } | CliError::Stopped(exit) => *exit,
             CliError::Runtime(_) => ExitCode::Indeterminate,
         }
     }

@@ -14,8 +14,8 @@ pub(crate) use engine::Engine;
 pub(crate) use place::Place;
 
 use crate::args::{Global, RunArgs};
-use crate::configuration;
 use crate::error::CliError;
+use crate::{configuration, library};
 use anyhow::Context as _;
 use engine::Described;
 use seaworthy_model::{Environment, Origin, Report};
@@ -63,11 +63,16 @@ pub(crate) async fn run(
     for name in left_out {
         eprintln!("note: {name} is not passed on: its value has more than one line");
     }
+    let plugins = lend_plugins(policy, folder.path()).await?;
     let name = format!("seaworthy-{}", uuid::Uuid::new_v4().simple());
     let mut command = place.engine.command();
     command.args(["run", "--rm", "--name", &name, "--entrypoint"]).arg(format!("{MOUNT}/seaworthy"));
     command.arg("--env-file").arg(&variables);
     command.args(mounts(policy, &report)?);
+    if let Some(plugins) = &plugins {
+        command.args(["--env", &format!("{}={MOUNT}/plugins", library::FOLDER), "--mount"]);
+        command.arg(bind(plugins, Path::new(&format!("{MOUNT}/plugins")))?);
+    }
     command.args(described.options(arguments.network.as_deref()));
     command.arg(&described.image);
     command.args(inner_arguments(global, arguments, policy, place)?);
@@ -98,6 +103,25 @@ pub(crate) async fn run(
         }
         _ => CliError::Config(format!("the run in {place}: {error}")),
     })
+}
+
+/// The plugins that come from a registry, for a container that may not reach it and whose user
+/// may not read the cache of this one.
+async fn lend_plugins(policy: &Policy, folder: &Path) -> Result<Option<PathBuf>, CliError> {
+    let environment = configuration::environment();
+    let fetched = library::fetch(policy, &environment).await?;
+    if fetched.is_empty() {
+        return Ok(None);
+    }
+    let place = folder.join("plugins");
+    std::fs::create_dir(&place).context("the plugins of this run")?;
+    let digests: Vec<&str> = fetched
+        .iter()
+        .flat_map(|plugin| plugin.reference.manifest.iter().chain([&plugin.digest]))
+        .map(String::as_str)
+        .collect();
+    library::shelf(&environment)?.lend(&place, &digests).map_err(|error| CliError::Config(error.to_string()))?;
+    Ok(Some(place))
 }
 
 /// The binary, the host's report and the policy's folder.

@@ -4,7 +4,7 @@ use crate::args::{ListArgs, Listed};
 use crate::configuration::{self, Purpose};
 use crate::error::CliError;
 use crate::vantage;
-use seaworthy_model::{ComponentSource, ExitCode};
+use seaworthy_model::ExitCode;
 use seaworthy_policy::Overrides;
 
 pub(crate) fn list(arguments: &ListArgs) -> Result<ExitCode, CliError> {
@@ -36,10 +36,7 @@ pub(crate) fn list(arguments: &ListArgs) -> Result<ExitCode, CliError> {
             }
             Listed::Plugins => {
                 let rows = catalog.entries().iter().map(|(name, entry)| {
-                    let source = match &entry.source {
-                        ComponentSource::Builtin(_) => "builtin".to_owned(),
-                        ComponentSource::File(path) => format!("file:{}", path.display()),
-                    };
+                    let source = entry.source.to_string();
                     let provides: Vec<&str> = entry.descriptor.checks.iter().map(|check| check.id.as_str()).collect();
                     let provides = if provides.is_empty() { "adapter".to_owned() } else { provides.join(" ") };
                     [name.clone(), entry.descriptor.version.clone(), entry.descriptor.wit.clone(), source, provides]

@@ -12,6 +12,7 @@ mod explain;
 mod fix;
 mod init;
 mod inside;
+mod library;
 mod listing;
 mod log;
 mod output;

@@ -133,7 +133,7 @@ impl Sight<'_> {
         stop: &Stop,
     ) -> Result<Seen, CliError> {
         let Self { policy, flags, environment, embedded, ref playback } = *self;
-        let catalog = configuration::open_catalog(policy, Purpose::Run(environment)).await?;
+        let catalog = stop.before(configuration::open_catalog(policy, Purpose::Run(environment))).await?;
         let mut facts = vantage::facts(environment);
         facts.insert("embedded".into(), embedded.to_string());
         if let Playback::Replay(recording) = playback {

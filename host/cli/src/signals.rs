@@ -1,5 +1,6 @@
 //! SIGINT and SIGTERM end a run early; what was done is still reported.
 
+use crate::error::CliError;
 use seaworthy_model::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -54,6 +55,22 @@ impl Stop {
     /// The code of the signal that came, if one did.
     pub(crate) fn exit_code(&self) -> Option<ExitCode> {
         *self.which.borrow()
+    }
+
+    /// Waits for what has to be there before there is anything to report, such as plugins that
+    /// a registry is slow to give.
+    ///
+    /// # Errors
+    /// Its own, or a signal that came first.
+    pub(crate) async fn before<T>(&self, work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+        let mut flag = self.flag.clone();
+        tokio::select! {
+            biased;
+            done = work => done,
+            Ok(_) = flag.wait_for(|stop| *stop) => {
+                Err(CliError::Stopped(self.exit_code().unwrap_or(ExitCode::Interrupted)))
+            }
+        }
     }
 
     /// Waits for a signal.

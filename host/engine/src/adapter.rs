@@ -1,6 +1,7 @@
 use crate::bindings::adapter::{Adapter, AdapterPre};
 use crate::bindings::wit_cache::types as wit;
 use crate::catalog::Catalog;
+use crate::grantor::Grantor;
 use crate::hosts::peers::{OpenPeers, PeerCounts};
 use crate::instances::{Lender, Place};
 use crate::scope::{RunScope, Scope, StepScope, lock};
@@ -9,7 +10,7 @@ use crate::tape::{Playback, Tape};
 use crate::trap;
 use async_trait::async_trait;
 use seaworthy_cache::{Backend, Blob, CacheError, Capability, Entry, Retry};
-use seaworthy_model::{Limits, Tier};
+use seaworthy_model::{Limits, Plan, Tier};
 use seaworthy_probe::http::Connections;
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -204,7 +205,7 @@ impl Shared {
     }
 
     fn scope(&self) -> Scope {
-        let mut step = step_scope(&self.tier);
+        let mut step = step_scope(&self.run.plan, &self.tier);
         step.tape = self.tape.clone();
         Scope { run: self.run.clone(), step: Arc::new(step) }
     }
@@ -279,7 +280,7 @@ impl Lender for Shared {
 }
 
 /// What a tier may do. It lives as long as the run and does as much as it is asked for.
-pub(crate) fn step_scope(tier: &Tier) -> StepScope {
+pub(crate) fn step_scope(plan: &Plan, tier: &Tier) -> StepScope {
     let mut scope = StepScope::new(
         &format!("tier:{}", tier.label),
         tier.component.as_deref().unwrap_or(&tier.adapter),
@@ -287,6 +288,7 @@ pub(crate) fn step_scope(tier: &Tier) -> StepScope {
         Limits { host_calls: u32::MAX, cpu: Duration::from_secs(5), memory: MEMORY, ..Limits::default() },
         LIFE,
     );
+    scope.grantor = Grantor::of_tier(plan, tier);
     scope.handover = Handover::ADAPTER;
     scope.connections = Some(Connections::default());
     scope

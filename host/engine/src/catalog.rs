@@ -5,9 +5,11 @@ use crate::refusal::{self, Refusal};
 use crate::runtime::{Room, Runtime, RuntimeError};
 use crate::scope::{RunScope, Scope, StepScope, lock};
 use crate::state::State;
+use crate::surface::Surface;
 use data_encoding::HEXLOWER;
 use seaworthy_model::{
     ComponentDescriptor, ComponentKind, ComponentSource, DESCRIPTOR_SCHEMA_VERSION, Grants, Limits, NoEvents, Plan,
+    RegistryReference,
 };
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,6 +87,19 @@ pub struct PluginSource {
     pub digest: Option<String>,
 }
 
+/// A plugin that comes from a registry, had and verified.
+#[derive(Clone, Debug)]
+pub struct FetchedPlugin {
+    /// Name in checks.toml.
+    pub name: String,
+    /// The component.
+    pub bytes: Vec<u8>,
+    /// `sha256:...` of it, as whoever had it has seen for himself.
+    pub digest: String,
+    /// Where it comes from, pinned.
+    pub reference: RegistryReference,
+}
+
 /// One component of the catalog.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -126,6 +141,12 @@ pub(crate) struct Loaded {
     pub(crate) check: Option<check::CheckPre<State>>,
     /// `embedded`, `cached` or `compiled`.
     pub(crate) how: &'static str,
+}
+
+/// A component that has everything it imports.
+enum Linked {
+    Check(check::CheckPre<State>),
+    Adapter(adapter::AdapterPre<State>),
 }
 
 impl Catalog {
@@ -225,21 +246,38 @@ impl Catalog {
     }
 
     async fn add_file(&mut self, plugin: &PluginSource) -> Result<(), CatalogError> {
-        let name = &plugin.name;
-        let refused = |refusal| CatalogError::Refused { name: name.clone(), refusal };
         let bytes = Self::read(plugin)?;
         let digest = digest(&bytes);
+        self.add(&plugin.name, bytes, digest, ComponentSource::File(plugin.path.clone())).await
+    }
+
+    /// Adds a plugin that comes from a registry.
+    ///
+    /// # Errors
+    /// It cannot run here; one that merely breaks in `describe` is kept among the
+    /// [`unusable`](Self::unusable).
+    pub async fn add_fetched(&mut self, plugin: FetchedPlugin) -> Result<(), CatalogError> {
+        let FetchedPlugin { name, bytes, digest, reference } = plugin;
+        self.add(&name, bytes, digest, ComponentSource::Registry(reference)).await
+    }
+
+    async fn add(
+        &mut self,
+        name: &str,
+        bytes: Vec<u8>,
+        digest: String,
+        source: ComponentSource,
+    ) -> Result<(), CatalogError> {
         let descriptor = match self.describe(name, &bytes, &digest).await {
             Ok(descriptor) => descriptor,
             Err(refusal @ Refusal::Describe(_)) => {
-                self.unusable.insert(name.clone(), refusal.to_string());
+                self.unusable.insert(name.to_owned(), refusal.to_string());
                 return Ok(());
             }
-            Err(refusal) => return Err(refused(refusal)),
+            Err(refusal) => return Err(CatalogError::Refused { name: name.to_owned(), refusal }),
         };
-        let source = ComponentSource::File(plugin.path.clone());
-        self.files.insert(name.clone(), bytes);
-        self.entries.insert(name.clone(), Entry { descriptor: Arc::new(descriptor), digest, source });
+        self.files.insert(name.to_owned(), bytes);
+        self.entries.insert(name.to_owned(), Entry { descriptor: Arc::new(descriptor), digest, source });
         Ok(())
     }
 
@@ -324,8 +362,7 @@ impl Catalog {
 
     fn compile(&self, bytes: &[u8], digest: &str) -> Result<Component, Refusal> {
         refusal::check_header(bytes)?;
-        let component =
-            Component::new(&self.runtime.engine, bytes).map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
+        let component = Component::new(&self.runtime.engine, bytes).map_err(|error| refusal::not_compiled(&error))?;
         if let (Some(cache), Ok(code)) = (self.cache(), component.serialize()) {
             cache.put(digest, &code);
         }
@@ -363,8 +400,26 @@ impl Catalog {
     }
 
     async fn describe_text(&self, name: &str, bytes: &[u8], digest: &str) -> Result<String, Refusal> {
+        // What cannot be linked is told before it is compiled, which may take half a minute.
+        let surface = Surface::read(bytes)?;
+        let kind = refusal::kind_of(&surface)?;
+        let unmet = refusal::unmet(&surface, kind);
+        if !unmet.is_empty() {
+            return Err(Refusal::Imports(unmet));
+        }
         let component = self.load_bytes(name, bytes, digest)?.component;
-        let kind = refusal::kind_of(&component, &self.runtime.engine)?;
+        let differ = |error| refusal::types_differ(&surface, kind, &error);
+        let linked = match kind {
+            ComponentKind::Check => {
+                let pre = self.runtime.checks.instantiate_pre(&component).and_then(check::CheckPre::new);
+                Linked::Check(pre.map_err(differ)?)
+            }
+            ComponentKind::Adapter => {
+                let linker = self.runtime.adapters().map_err(|error| Refusal::Broken(format!("{error:#}")))?;
+                let pre = linker.instantiate_pre(&component).and_then(adapter::AdapterPre::new);
+                Linked::Adapter(pre.map_err(differ)?)
+            }
+        };
         let scope = Scope {
             run: Arc::new(RunScope::new(Plan::empty(), Arc::new(NoEvents))),
             step: Arc::new(StepScope::new(name, name, Grants::default(), Limits::default(), DESCRIBE_BUDGET)),
@@ -372,15 +427,12 @@ impl Catalog {
         let _ticker = self.runtime.ticker();
         let mut store = State::store(&self.runtime.engine, scope, None);
         let call = async {
-            match kind {
-                ComponentKind::Check => {
-                    let pre = self.runtime.checks.instantiate_pre(&component).and_then(check::CheckPre::new)?;
+            match &linked {
+                Linked::Check(pre) => {
                     let instance = pre.instantiate_async(&mut store).await?;
                     instance.seaworthy_check_checks().call_describe(&mut store).await
                 }
-                ComponentKind::Adapter => {
-                    let linker = self.runtime.adapters()?;
-                    let pre = linker.instantiate_pre(&component).and_then(adapter::AdapterPre::new)?;
+                Linked::Adapter(pre) => {
                     let instance = pre.instantiate_async(&mut store).await?;
                     instance.seaworthy_cache_adapter().call_describe(&mut store).await
                 }
@@ -388,10 +440,7 @@ impl Catalog {
         };
         match tokio::time::timeout(DESCRIBE_BUDGET, call).await {
             Ok(Ok(text)) => Ok(text),
-            Ok(Err(error)) => match refusal::missing_import(&component, &self.runtime, kind, &error) {
-                Some(refusal) => Err(refusal),
-                None => Err(Refusal::Describe(crate::trap::explain(&error, store.data()).1)),
-            },
+            Ok(Err(error)) => Err(Refusal::Describe(crate::trap::explain(&error, store.data()).1)),
             Err(_) => Err(Refusal::Describe(format!("it did not answer within {} s", DESCRIBE_BUDGET.as_secs()))),
         }
     }

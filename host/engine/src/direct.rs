@@ -26,7 +26,7 @@ pub(crate) struct Direct {
 
 impl Direct {
     pub(crate) fn new(run: &Arc<RunScope>, tier: &Tier) -> Self {
-        let scope = Scope { run: run.clone(), step: Arc::new(step_scope(tier)) };
+        let scope = Scope { run: run.clone(), step: Arc::new(step_scope(&run.plan, tier)) };
         Self { scope, tier: tier.clone(), client: RwLock::new(None) }
     }
 

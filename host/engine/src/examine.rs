@@ -1,9 +1,9 @@
 use crate::catalog::{Catalog, CatalogError, PluginSource, digest};
 use crate::refusal::Refusal;
 use crate::runtime::Room;
+use crate::surface::Surface;
 use seaworthy_model::ComponentDescriptor;
 use std::path::Path;
-use wasmtime::component::types::ComponentItem;
 
 /// What can be told of a component without running any of its checks, as far as it goes: a
 /// component that this host refuses is still taken apart.
@@ -42,18 +42,11 @@ pub async fn examine(plugin: &PluginSource, cache: Option<&Path>) -> Result<Exam
         Err(error) => return Err(error),
     };
     let (size, digest) = (bytes.len() as u64, digest(&bytes));
-    let component = match catalog.load_bytes(&plugin.name, &bytes, &digest) {
-        Ok(loaded) => loaded.component,
+    let surface = match Surface::read(&bytes) {
+        Ok(surface) => surface,
         Err(refusal) => return Ok(refused(size, digest, refusal)),
     };
-    let engine = &catalog.runtime.engine;
-    let ty = component.component_type();
-    let exports = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
-    let imports = ty
-        .imports(engine)
-        .filter(|(_, item)| !matches!(item.ty, ComponentItem::Type(_)))
-        .map(|(name, _)| name.to_owned())
-        .collect();
+    let imports = surface.imports.into_iter().map(|import| import.name).collect();
     let described = catalog.describe(&plugin.name, &bytes, &digest).await;
-    Ok(Examination { size, digest, imports, exports, described })
+    Ok(Examination { size, digest, imports, exports: surface.exports, described })
 }

@@ -3,6 +3,7 @@ use crate::catalog::{Catalog, Loaded};
 use crate::refusal::{self, Refusal};
 use crate::scope::{RunScope, Scope, StepScope};
 use crate::state::State;
+use crate::surface::Surface;
 use seaworthy_model::{ComponentKind, Grants, Limits, NoEvents, Plan};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -72,7 +73,8 @@ impl Catalog {
             step: Arc::new(StepScope::new(name, name, Grants::default(), Limits::default(), Duration::from_secs(60))),
         };
         let new = || -> Store<State> { State::store(&self.runtime.engine, scope.clone(), None) };
-        match refusal::kind_of(&loaded.component, &self.runtime.engine)? {
+        let bytes = self.bytes(name).ok_or_else(|| Refusal::Broken(format!("there is no component `{name}`")))?;
+        match refusal::kind_of(&Surface::read(bytes)?)? {
             ComponentKind::Check => {
                 let pre = self.load_check(name)?;
                 let started = Instant::now();

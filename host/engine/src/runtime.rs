@@ -8,6 +8,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi::p2::bindings::{cli, clocks, random};
+use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
+use wasmtime_wasi_io::bindings::wasi::io;
 
 /// How often the epoch moves on: the grain of the processor-time limit.
 pub(crate) const TICK: Duration = Duration::from_millis(5);
@@ -187,35 +192,41 @@ fn config() -> wasmtime::Result<Config> {
     Ok(config)
 }
 
-/// The WASI interfaces that a guest's standard library needs, one by one. They
-/// are inert: an empty environment, no arguments, closed stdin, captured output.
-/// There is no file system, no socket and no name look-up to link against.
-fn link_wasi(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    use wasmtime_wasi::cli::{WasiCli, WasiCliView};
-    use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
-    use wasmtime_wasi::p2::bindings::{cli, clocks, random};
-    use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
-    use wasmtime_wasi_io::bindings::wasi::io;
+/// Links the interfaces that it lists, and keeps their names for [`crate::offered`].
+macro_rules! wasi {
+    ($($package:ident::$interface:ident: $data:ty, $get:expr;)*) => {
+        /// Package and name of what is linked of WASI.
+        pub(crate) const WASI: &[(&str, &str)] = &[$((stringify!($package), stringify!($interface))),*];
 
-    io::error::add_to_linker::<State, HasTable>(linker, |s| s.table())?;
-    io::poll::add_to_linker::<State, HasTable>(linker, |s| s.table())?;
-    io::streams::add_to_linker::<State, HasTable>(linker, |s| s.table())?;
-    clocks::wall_clock::add_to_linker::<State, WasiClocks>(linker, State::clocks)?;
-    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(linker, State::clocks)?;
-    random::random::add_to_linker::<State, WasiRandom>(linker, |s| s.random())?;
-    random::insecure::add_to_linker::<State, WasiRandom>(linker, |s| s.random())?;
-    random::insecure_seed::add_to_linker::<State, WasiRandom>(linker, |s| s.random())?;
-    cli::exit::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::environment::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::stdin::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::stdout::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::stderr::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::terminal_input::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::terminal_output::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::terminal_stdin::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::terminal_stdout::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)?;
-    Ok(())
+        fn link_wasi(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+            $($package::$interface::add_to_linker::<State, $data>(linker, $get)?;)*
+            Ok(())
+        }
+    };
+}
+
+// The WASI interfaces that a guest's standard library needs, one by one. They are inert: an
+// empty environment, no arguments, closed stdin, captured output. There is no file system,
+// no socket and no name look-up to link against.
+wasi! {
+    io::error: HasTable, |s| s.table();
+    io::poll: HasTable, |s| s.table();
+    io::streams: HasTable, |s| s.table();
+    clocks::wall_clock: WasiClocks, State::clocks;
+    clocks::monotonic_clock: WasiClocks, State::clocks;
+    random::random: WasiRandom, |s| s.random();
+    random::insecure: WasiRandom, |s| s.random();
+    random::insecure_seed: WasiRandom, |s| s.random();
+    cli::exit: WasiCli, State::cli;
+    cli::environment: WasiCli, State::cli;
+    cli::stdin: WasiCli, State::cli;
+    cli::stdout: WasiCli, State::cli;
+    cli::stderr: WasiCli, State::cli;
+    cli::terminal_input: WasiCli, State::cli;
+    cli::terminal_output: WasiCli, State::cli;
+    cli::terminal_stdin: WasiCli, State::cli;
+    cli::terminal_stdout: WasiCli, State::cli;
+    cli::terminal_stderr: WasiCli, State::cli;
 }
 
 /// Gives `wasi:io` the table in which a guest's streams live.

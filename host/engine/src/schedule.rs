@@ -6,8 +6,7 @@ use crate::tier_set::TierSet;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use seaworthy_model::{
-    ComponentSource, ErrorReason, Event, EventSink, Inherited, Level, Plan, PluginInfo, RunRecord, SkipReason, Status,
-    Step, StepRecord,
+    ErrorReason, Event, EventSink, Inherited, Level, Plan, PluginInfo, RunRecord, SkipReason, Status, Step, StepRecord,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -270,10 +269,7 @@ fn plugins(plan: &Plan, catalog: &Catalog) -> Vec<PluginInfo> {
             version: component.descriptor.version.clone(),
             digest: component.digest.clone(),
             wit: component.descriptor.wit.clone(),
-            source: match &component.source {
-                ComponentSource::Builtin(_) => "builtin".into(),
-                ComponentSource::File(path) => format!("file:{}", path.display()),
-            },
+            source: component.source.to_string(),
             loaded: how.into(),
             granted,
             refused: component

@@ -1,3 +1,4 @@
+use crate::grantor::Grantor;
 use crate::state::Handover;
 use crate::tape::{Playback, Tape, Used};
 use crate::validate::cut;
@@ -148,6 +149,8 @@ pub(crate) struct StepScope {
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
     pub(crate) deadline: Instant,
+    /// Who could allow what is refused.
+    pub(crate) grantor: Grantor,
     /// How much goes from and to the guest at once: a check's, unless it is an adapter's.
     pub(crate) handover: Handover,
     /// HTTP connections kept between calls: an adapter's. A check has none.
@@ -172,6 +175,7 @@ impl StepScope {
             grants,
             limits,
             deadline: Instant::now() + budget,
+            grantor: Grantor::Plugin(plugin.into()),
             handover: Handover::CHECK,
             connections: None,
             tape: Tape::Live,
@@ -257,13 +261,9 @@ impl StepScope {
     /// Records a refusal: whatever the guest makes of it, its step ends as `error/denied`.
     pub(crate) fn deny(&self, capability: &str, wanted: &str) -> Failure {
         let wanted = cut(wanted.to_owned());
-        let add = format!("[plugins.{}] grant.{capability} = [\"{wanted}\"]", self.plugin);
+        let add = self.grantor.line(capability, &wanted);
         let denial = Denial { capability: capability.into(), wanted: wanted.clone(), add };
-        let failure = Failure::new(
-            "denied",
-            "grant",
-            format!("`{wanted}` is not granted; to allow it add to checks.toml: {}", denial.add),
-        );
+        let failure = Failure::new("denied", "grant", format!("`{wanted}` is not granted; {}", denial.way_out()));
         let mut denials = lock(&self.denials);
         if !denials.contains(&denial) {
             denials.push(denial);

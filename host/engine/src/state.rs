@@ -1,5 +1,6 @@
 use crate::hosts::peers::OpenPeers;
 use crate::scope::Scope;
+use crate::tape::stand_still;
 use seaworthy_cache::storage::Storage;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
@@ -57,7 +58,12 @@ impl State {
         let (limits, call) = (&scope.step.limits, scope.step.handover.call);
         let stdout = MemoryOutputPipe::new(limits.output);
         let stderr = MemoryOutputPipe::new(limits.output);
-        let wasi = WasiCtx::builder().stdout(stdout.clone()).stderr(stderr.clone()).build();
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(stdout.clone()).stderr(stderr.clone());
+        if let Some(now_ms) = scope.step.tape.stands_at() {
+            stand_still(&mut wasi, now_ms);
+        }
+        let wasi = wasi.build();
         let store_limits = StoreLimitsBuilder::new()
             .memory_size(limits.memory)
             .table_elements(TABLE_ELEMENTS)

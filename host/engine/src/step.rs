@@ -1,5 +1,6 @@
 use crate::bindings::check::exports::seaworthy::check::checks as wit;
 use crate::catalog::Catalog;
+use crate::grantor::Grantor;
 use crate::scope::{RunScope, Scope, StepScope, lock, round};
 use crate::state::State;
 use crate::tape::{Playback, Tape, value};
@@ -38,6 +39,7 @@ pub(crate) async fn run(context: &StepContext<'_>, step: &Step, inherited: &Inhe
         let mut scope = StepScope::new(&step.id, &step.component, step.grants.clone(), step.limits.clone(), budget);
         let handed = input(step, inherited, &context.run.plan, budget);
         let (tape, handed) = thread(&context.run, step, number, handed);
+        scope.grantor = Grantor::of_step(&context.run.plan, step);
         scope.tape = tape;
         let scope = Scope { run: context.run.clone(), step: Arc::new(scope) };
         let mut concluded = match &handed {
@@ -104,7 +106,7 @@ fn thread(run: &RunScope, step: &Step, number: u32, handed: wit::Context) -> (Ta
             };
             let handed = value::read(&recorded.context, &mut |_| 0)
                 .map_err(|error| format!("the recording's context cannot be read: {error}"));
-            (Tape::of(recorded, &recording.observations), handed)
+            (Tape::of(recorded, recording), handed)
         }
     }
 }

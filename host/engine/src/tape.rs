@@ -8,6 +8,7 @@
 
 mod compare;
 mod hand;
+mod still;
 pub(crate) mod value;
 
 use crate::scope::{Scope, lock};
@@ -24,6 +25,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use hand::{Scripted, Used};
+pub(crate) use still::stand_still;
 
 /// What becomes of the host calls of a run.
 #[derive(Clone, Default)]
@@ -116,6 +118,8 @@ pub(crate) struct Reel {
     observations: BTreeMap<ObservationId, Observation>,
     /// Written by hand: compared by what is written, and with answers of its own for what is not.
     hand: Option<Hand>,
+    /// What time it is, in milliseconds since the epoch.
+    now_ms: u64,
 }
 
 impl Tape {
@@ -124,16 +128,20 @@ impl Tape {
     }
 
     /// Answers from a recording, exactly.
-    pub(crate) fn of(step: &RecordedStep, observations: &[Observation]) -> Self {
-        let own = observations.iter().filter(|seen| seen.check == step.check);
+    pub(crate) fn of(step: &RecordedStep, recording: &Recording) -> Self {
+        let own = recording.observations.iter().filter(|seen| seen.check == step.check);
         let observations = own.map(|seen| (seen.id, seen.clone())).collect();
-        Self::Replaying(Arc::new(Mutex::new(Reel { calls: step.calls.clone(), next: 0, observations, hand: None })))
+        let started = recording.started.parse::<jiff::Timestamp>().unwrap_or_default();
+        let now_ms = u64::try_from(started.as_millisecond()).unwrap_or_default();
+        let reel = Reel { calls: step.calls.clone(), next: 0, observations, hand: None, now_ms };
+        Self::Replaying(Arc::new(Mutex::new(reel)))
     }
 
     /// Answers from what was written by hand.
     pub(crate) fn by_hand(scripted: &Scripted) -> Self {
         let hand = Some(Hand::new(scripted));
-        let reel = Reel { calls: scripted.calls.clone(), next: 0, observations: BTreeMap::new(), hand };
+        let (calls, now_ms) = (scripted.calls.clone(), scripted.now_ms);
+        let reel = Reel { calls, next: 0, observations: BTreeMap::new(), hand, now_ms };
         Self::Replaying(Arc::new(Mutex::new(reel)))
     }
 
@@ -143,6 +151,11 @@ impl Tape {
         let mut taken = lock(taken);
         let open = taken.open.take();
         std::mem::take(&mut taken.calls).into_iter().chain(open).collect()
+    }
+
+    /// The time that a replayed guest is to see, in milliseconds since the epoch; none where it is live.
+    pub(crate) fn stands_at(&self) -> Option<u64> {
+        if let Self::Replaying(reel) = self { Some(lock(reel).now_ms) } else { None }
     }
 
     /// Calls that were answered from the tape so far.

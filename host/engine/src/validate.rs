@@ -60,8 +60,7 @@ pub(crate) fn denied(mut concluded: Concluded, scope: &Scope) -> Concluded {
         concluded.findings.clear();
         concluded.facts.clear();
         let more = if denials.len() > 1 { format!(" (and {} more)", denials.len() - 1) } else { String::new() };
-        concluded.message =
-            format!("`{}` is not granted to it{more}; to allow it, add to checks.toml: {}", first.wanted, first.add);
+        concluded.message = format!("`{}` is not granted to it{more}; {}", first.wanted, first.way_out());
     }
     concluded
 }

@@ -68,8 +68,21 @@ pub struct Denial {
     pub capability: String,
     /// What was wanted: `10.0.0.1:80`, `GITHUB_TOKEN`.
     pub wanted: String,
-    /// The line that would allow it, ready for checks.toml.
+    /// The line that would allow it, ready for checks.toml; empty where no line does.
     pub add: String,
+}
+
+impl Denial {
+    /// What to do, after "is not granted; ".
+    #[must_use]
+    pub fn way_out(&self) -> String {
+        if self.add.is_empty() {
+            "a bundled component has what it asks for, and no policy gives it more; a plugin of your own can have it"
+                .into()
+        } else {
+            format!("to allow it, add to checks.toml: {}", self.add)
+        }
+    }
 }
 
 /// Decides, at the resolved address, whether a probe may connect. The engine

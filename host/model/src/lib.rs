@@ -22,6 +22,7 @@ mod observation;
 mod plan;
 mod record;
 mod recording;
+mod reference;
 mod report;
 mod secret;
 mod size;
@@ -52,6 +53,7 @@ pub use plan::{
 };
 pub use record::{Attempt, Fact, Inherited, RunRecord, StepRecord};
 pub use recording::{HostCall, RECORDING_SCHEMA_VERSION, RecordedStep, Recording, SkippedStep};
+pub use reference::{BadReference, RegistryReference, is_digest, is_loopback};
 pub use report::{
     CheckResult, ConfigInfo, PluginInfo, REPORT_SCHEMA_VERSION, Report, Summary, ToolInfo, VantageInfo, WaiverUse,
 };

@@ -1,5 +1,6 @@
 use crate::{
-    ComponentDescriptor, Denial, Environment, Grants, NetRule, Report, Secret, Severity, SkipReason, Status, Threshold,
+    ComponentDescriptor, Denial, Environment, Grants, NetRule, RegistryReference, Report, Secret, Severity, SkipReason,
+    Status, Threshold,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -57,6 +58,27 @@ pub enum ComponentSource {
     Builtin(String),
     /// A file.
     File(PathBuf),
+    /// A registry, pinned by the digest of the manifest.
+    Registry(RegistryReference),
+}
+
+impl ComponentSource {
+    /// Whether it is part of this program; everything else is foreign, and granted only what the policy says.
+    #[must_use]
+    pub fn is_builtin(&self) -> bool {
+        matches!(self, Self::Builtin(_))
+    }
+}
+
+/// As reports and lists have it.
+impl std::fmt::Display for ComponentSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Builtin(_) => f.write_str("builtin"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Registry(reference) => reference.fmt(f),
+        }
+    }
 }
 
 /// A request that the policy does not grant.

@@ -49,7 +49,7 @@ impl Asking<'_> {
             for wanted in &request.scope {
                 match self.allow(&request.capability, wanted, &mut result.grants) {
                     Some(true) => {}
-                    Some(false) => result.refused.push(self.refusal(request, wanted)),
+                    Some(false) => result.refused.extend(self.refusal(request, wanted)),
                     None => result.nonsense.push(format!("{} \"{wanted}\"", request.capability)),
                 }
             }
@@ -136,16 +136,17 @@ impl Asking<'_> {
         }
     }
 
-    fn refusal(&self, request: &CapabilityRequest, wanted: &str) -> RefusedGrant {
-        let (name, granted) =
-            self.plugin.map_or(("bundled", Vec::new()), |(name, block)| (name, block.of(&request.capability)));
+    /// What a plugin does not get; nothing is kept from a bundled component, which has no block.
+    fn refusal(&self, request: &CapabilityRequest, wanted: &str) -> Option<RefusedGrant> {
+        let (name, block) = self.plugin?;
+        let granted = block.of(&request.capability);
         let all = granted.into_iter().chain([wanted]).map(|g| format!("{g:?}")).collect::<Vec<_>>().join(", ");
         let denial = Denial {
             capability: request.capability.clone(),
             wanted: wanted.to_owned(),
             add: format!("grant.{} = [{all}]  # under [plugins.{name}]", request.capability),
         };
-        RefusedGrant { denial, reason: request.reason.clone() }
+        Some(RefusedGrant { denial, reason: request.reason.clone() })
     }
 }
 

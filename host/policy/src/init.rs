@@ -71,7 +71,11 @@ fn written(facts: Option<&BTreeMap<String, String>>, environment: &Environment) 
         "# [fallback.cache]\n# order = [\"p2p\", \"disk\"]\n# prefer = \"p2p\"\n# [cache]\n# hedge = \"200ms\"\n\n",
     );
     text.push_str("# Checks of your own: name the component and grant what it may do.\n# [plugins.my-check]\n");
-    text.push_str("# source = \"file:plugins/my_check.wasm\"\n# grant.net = [\"proxy.example.com:3128\"]\n\n");
+    text.push_str("# source = \"file:plugins/my_check.wasm\"\n# grant.net = [\"proxy.example.com:3128\"]\n");
+    text.push_str(
+        "# `seaworthy plugin add oci://HOST/REPOSITORY:TAG` adds one from a registry, pinned in checks.lock.\n",
+    );
+    text.push_str("# [signatures]\n# keys = [\"cosign.pub\"]\n\n");
     text.push_str("[run]\ndeadline = \"60s\"\n# cache.operations writes keys of its own and removes them; it is skipped unless this is true.\n");
     text.push_str("allow-writes = false\n\n[gate]\nfail-on = { status = [\"fail\"], severity = \"major\" }\n");
     text.push_str("# These must have been looked at: a skipped one fails the gate.\n");

@@ -211,9 +211,9 @@ impl Planner<'_> {
         let targets = self.targets(check);
         let endpoints = targets.iter().flat_map(Endpoint::all_of).collect::<Vec<_>>();
         let nothing = GrantBlock::default();
-        let plugin = match source {
-            ComponentSource::Builtin(_) => None,
-            ComponentSource::File(_) => Some((name, policy.plugins.get(name).map_or(&nothing, |p| &p.value.grant))),
+        let plugin = match source.is_builtin() {
+            true => None,
+            false => Some((name, policy.plugins.get(name).map_or(&nothing, |p| &p.value.grant))),
         };
         let asking = Asking { plugin, endpoints: &endpoints, proxies: &self.proxies, directory: None };
         let mut judged = asking.judge(&descriptor.requests);
@@ -385,12 +385,12 @@ impl Planner<'_> {
     fn components_are_pinned(&mut self) {
         for (name, plugin) in &self.policy.plugins {
             let Some((_, digest, source)) = self.request.catalog.get(name) else { continue };
-            if let ComponentSource::Builtin(_) = source {
+            if source.is_builtin() {
                 let message = format!("plugin `{name}` has the name of a bundled component");
                 let error = PolicyError::new(ErrorKind::Duplicate, plugin.place(), message);
                 self.errors.push(error.help("call it otherwise"));
             } else if let Some(pin) = plugin.value.digest.as_ref().filter(|pin| pin.value != *digest) {
-                let message = format!("plugin `{name}` is not the one that is pinned: the file has {digest}");
+                let message = format!("plugin `{name}` is not the one that is pinned: it has {digest}");
                 let error = PolicyError::new(ErrorKind::Component, pin.place(), message);
                 self.errors.push(error.help("find out why it changed before changing the pin"));
             }

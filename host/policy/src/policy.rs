@@ -1,9 +1,10 @@
 use crate::error::{ErrorKind, PolicyError, PolicyErrors};
 use crate::file::{
     self, CacheBlock, CheckBlock, FallbackBlock, GateBlock, OutputBlock, PluginBlock, PolicyFile, PricesBlock,
-    ProfileBlock, RedactBlock, RunBlock, TargetBlock, TierBlock, Unused, VantageBlock, VarBlock, WaiverBlock,
-    WaiversBlock,
+    ProfileBlock, RedactBlock, RunBlock, SignaturesBlock, TargetBlock, TierBlock, Unused, VantageBlock, VarBlock,
+    WaiverBlock, WaiversBlock,
 };
+use crate::lock::Lock;
 use crate::origin::{At, Layer};
 use crate::overrides::{Given, Overrides};
 use crate::source::Source;
@@ -33,6 +34,8 @@ const DEFAULT_PROFILE: &str = "default";
 pub struct LoadRequest<'a> {
     /// Path and text of the policy file; none takes the embedded suite alone.
     pub file: Option<(&'a str, &'a str)>,
+    /// Path and text of the lock beside it, where there is one.
+    pub lock: Option<(&'a str, &'a str)>,
     /// Version of this tool, for `requires-tool`.
     pub tool_version: &'a str,
     /// The environment of the process.
@@ -70,6 +73,10 @@ pub struct Policy {
     pub prices: BTreeMap<String, At<PricesBlock>>,
     /// Components from elsewhere.
     pub plugins: BTreeMap<String, At<PluginBlock>>,
+    /// Who must have signed those that come from a registry.
+    pub signatures: SignaturesBlock,
+    /// What those are, to the byte.
+    pub lock: Lock,
     /// How to run.
     pub run: RunBlock,
     /// What may block a merge.
@@ -89,6 +96,8 @@ pub struct Policy {
     /// `--var`, in the order given.
     pub(crate) set: Vec<(String, String)>,
     pub(crate) sources: Vec<Source>,
+    /// What messages call the lock.
+    pub(crate) lock_name: String,
     directory: PathBuf,
 }
 
@@ -130,9 +139,11 @@ impl Policy {
             merged = merged.under(upper);
         }
         let (path, text) = request.file.unwrap_or((EMBEDDED_NAME, EMBEDDED));
+        let lock = request.lock.map(|(name, text)| Lock::read(name, text)).transpose()?.unwrap_or_default();
         let environment = Overrides::from_environment(request.environment)?;
         let mut errors = Vec::new();
-        let policy = merged.finish(path, text, &environment, request.flags, sources, &mut errors);
+        let mut policy = merged.finish(path, text, &environment, request.flags, sources, &mut errors);
+        policy.lock = lock;
         errors.extend(validate::policy(&policy, request.today));
         if errors.is_empty() { Ok(policy) } else { Err(policy.errors(errors)) }
     }
@@ -289,6 +300,7 @@ impl Merged {
             cache: upper.cache.over(lower.cache),
             prices: named(lower.prices, upper.prices),
             plugins: named(lower.plugins, upper.plugins),
+            signatures: upper.signatures.over(lower.signatures),
             run: upper.run.over(lower.run),
             gate: upper.gate.over(lower.gate),
             check: if upper.check.is_empty() { lower.check } else { upper.check },
@@ -345,6 +357,8 @@ impl Merged {
             cache,
             prices: file.prices,
             plugins: file.plugins,
+            signatures: file.signatures,
+            lock: Lock::default(),
             run,
             gate,
             checks: file.check,
@@ -355,6 +369,7 @@ impl Merged {
             outputs: file.output,
             set: flags.vars.clone(),
             sources,
+            lock_name: Lock::path(Path::new(path)).display().to_string(),
             directory: directory.to_owned(),
         }
     }

@@ -87,6 +87,7 @@ mod drift {
             cache = { retries = {}, breaker = {} }
             prices.a = { currency = "X" }
             plugins.a = { source = "file:a", grant = {}, limits = {} }
+            signatures = {}
             run = { retries = {} }
             gate = { fail-on = {} }
             check = [{ id = "a", use = "bundled:a", expect = { f = {} } }]
@@ -114,6 +115,7 @@ mod drift {
             ("[plugins.a]", "PluginBlock"),
             ("`grant` in [plugins.a]", "GrantBlock"),
             ("`limits` in [plugins.a]", "LimitsBlock"),
+            ("[signatures]", "SignaturesBlock"),
             ("[run]", "RunBlock"),
             ("`retries` in [run]", "RetryBlock"),
             ("[gate]", "GateBlock"),

@@ -126,6 +126,14 @@ impl Page {
             self.head(&format!("plugins.{name}"));
             self.show("source", Some(&plugin.source), text);
             self.show("digest", plugin.digest.as_ref(), text);
+            if let Some(locked) = policy.lock.plugins.get(name).filter(|locked| locked.source == plugin.source.value) {
+                self.line(&format!(
+                    "# manifest {}, component {}  # {}",
+                    locked.manifest, locked.component, policy.lock_name
+                ));
+            }
+            self.show("signed-by", plugin.signed_by.as_ref(), each);
+            self.show("plain-http", plugin.plain_http.as_ref(), truth);
             for capability in ["net", "dns", "env", "system", "read", "p2p", "cache", "secret"] {
                 let granted = plugin.grant.of(capability);
                 if !granted.is_empty() {
@@ -138,6 +146,9 @@ impl Page {
             self.show("limits.host-calls", plugin.limits.host_calls.as_ref(), number);
             self.show("limits.findings", plugin.limits.findings.as_ref(), number);
         }
+        self.head("signatures");
+        self.show("keys", policy.signatures.keys.as_ref(), each);
+        self.show("require", policy.signatures.require.as_ref(), truth);
     }
 
     fn cache(&mut self, policy: &Policy) {
@@ -314,7 +325,7 @@ fn json(value: &Value) -> String {
     }
 }
 
-fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     if bare { name.to_owned() } else { quote(name) }
 }

@@ -8,7 +8,7 @@ use crate::origin::{At, Layer};
 use crate::plan::{Catalog, PlanRequest};
 use crate::policy::Policy;
 use crate::settings;
-use seaworthy_model::{ComponentKind, ComponentSource, Environment, Grants, RefusedGrant, Secret, Tier};
+use seaworthy_model::{ComponentKind, Environment, Grants, RefusedGrant, Secret, Tier};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -93,14 +93,10 @@ fn tier(
     let (config, own, endpoints) = configure(policy, request, (environment, secrets), label, (&adapter, schema), block);
     let mut grants = Grants::default();
     if let Some((key, (descriptor, _, source))) = &component {
-        let plugin = match source {
-            ComponentSource::Builtin(_) => None,
-            ComponentSource::File(_) => policy.plugins.get(*key).map(|p| (*key, &p.value.grant)),
-        };
         let nothing = GrantBlock::default();
-        let plugin = match source {
-            ComponentSource::File(_) => plugin.or(Some((key, &nothing))),
-            ComponentSource::Builtin(_) => None,
+        let plugin = match source.is_builtin() {
+            true => None,
+            false => Some((*key, policy.plugins.get(*key).map_or(&nothing, |p| &p.value.grant))),
         };
         let directory = config.get("directory").and_then(Value::as_str);
         let Granted { grants: judged, refused: more, nonsense } =

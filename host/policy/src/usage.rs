@@ -6,9 +6,7 @@ use crate::plan::Catalog;
 use crate::policy::Policy;
 use crate::suggestion::hint;
 use crate::tier;
-use seaworthy_model::{
-    CheckDescriptor, ComponentDescriptor, ComponentKind, ComponentSource, DESCRIPTOR_SCHEMA_VERSION, Environment,
-};
+use seaworthy_model::{CheckDescriptor, ComponentDescriptor, ComponentKind, DESCRIPTOR_SCHEMA_VERSION, Environment};
 use std::collections::BTreeSet;
 
 /// The plugin whose checks are all bundled ones.
@@ -65,7 +63,7 @@ pub(crate) fn find<'a>(policy: &Policy, catalog: &'a Catalog, used_as: &At<Strin
         None => (used_as.value.as_str(), None),
     };
     if plugin == BUNDLED {
-        let builtin = catalog.iter().filter(|(_, (_, _, s))| matches!(s, ComponentSource::Builtin(_)));
+        let builtin = catalog.iter().filter(|(_, (_, _, s))| s.is_builtin());
         let mut checks =
             builtin.flat_map(|(name, (d, _, _))| d.checks.iter().map(move |check| Found { component: name, check }));
         let Some(id) = id else {
@@ -73,12 +71,7 @@ pub(crate) fn find<'a>(policy: &Policy, catalog: &'a Catalog, used_as: &At<Strin
             return Err(error(ErrorKind::Reference, message)
                 .help("write \"bundled:net/tcp\"; `seaworthy list checks` lists them"));
         };
-        let known = || {
-            catalog
-                .values()
-                .filter(|(_, _, s)| matches!(s, ComponentSource::Builtin(_)))
-                .flat_map(|(d, _, _)| &d.checks)
-        };
+        let known = || catalog.values().filter(|(_, _, s)| s.is_builtin()).flat_map(|(d, _, _)| &d.checks);
         return checks.find(|found| found.check.id == id).ok_or_else(|| {
             error(ErrorKind::Reference, format!("the bundled suite has no check `{id}`"))
                 .maybe_help(hint(id, known().map(|c| c.id.as_str())))

@@ -8,8 +8,7 @@ use crate::scalar::variable;
 use crate::suggestion::hint;
 use crate::tier::CACHE_FALLBACK;
 use crate::when::{KNOWN_FACTS, When};
-use seaworthy_model::Status;
-use seaworthy_model::glob_matches;
+use seaworthy_model::{RegistryReference, Status, glob_matches};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +22,7 @@ pub(crate) fn policy(policy: &Policy, today: jiff::civil::Date) -> Vec<PolicyErr
     all.checks();
     all.circles();
     all.places();
+    all.plugins();
     all.prices();
     all.gate();
     all.waivers(today);
@@ -89,6 +89,36 @@ impl Findings<'_> {
             let known = self.policy.plugins.keys().map(String::as_str).chain(["bundled"]);
             let help = hint(plugin, known);
             self.push(ErrorKind::Reference, check.used_as.place(), message, help);
+        }
+    }
+
+    /// What is said of a registry is said of a plugin that comes from one; and whoever must have
+    /// signed has a key.
+    fn plugins(&mut self) {
+        let policy = self.policy;
+        for (name, at) in &policy.plugins {
+            let plugin = &at.value;
+            let registry = RegistryReference::is_meant(&plugin.source.value);
+            let signed_by = plugin.signed_by.as_ref().map(|by| ("signed-by", by.place()));
+            let plain_http = plugin.plain_http.as_ref().map(|plain| ("plain-http", plain.place()));
+            for (key, place) in signed_by.into_iter().chain(plain_http).filter(|_| !registry) {
+                let message = format!("`{key}` of plugin `{name}` is said of a registry, which it does not come from");
+                self.push(
+                    ErrorKind::BadValue,
+                    place,
+                    message,
+                    Some("leave it out, or write `source = \"oci://..\"`".into()),
+                );
+            }
+            let keyless = registry && plugin.signed_by.as_ref().is_none_or(|by| by.value.is_empty());
+            if let Some(require) = policy.signatures.require.as_ref().filter(|require| require.value)
+                && policy.signatures.keys().is_empty()
+                && keyless
+            {
+                let message = format!("plugin `{name}` must be signed, and nothing says by whom");
+                let help = "write `keys = [\"cosign.pub\"]` under [signatures], or `signed-by` under the plugin";
+                self.push(ErrorKind::MissingKey, require.place(), message, Some(help.into()));
+            }
         }
     }
 

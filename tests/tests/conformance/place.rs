@@ -72,6 +72,7 @@ impl Place {
         let environment = Environment::from_pairs(self.environment.iter().cloned());
         let request = LoadRequest {
             file: Some(("checks.toml", &self.policy)),
+            lock: None,
             tool_version: env!("CARGO_PKG_VERSION"),
             environment: &environment,
             flags: &Overrides::default(),

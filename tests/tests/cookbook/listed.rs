@@ -6,9 +6,14 @@ use seaworthy_tests::{
     Reading, Run, Seaworthy, build_cookbook, digest, guest_target, installed, scratch, workspace_root,
 };
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// What a project needs is fetched, and interpreters are compiled, on machines with other work.
+const PATIENCE: Duration = Duration::from_secs(540);
 
 /// How a plugin is listed: the policy of its README, with the component that was built, and
 /// other addresses and settings.
@@ -20,12 +25,21 @@ pub(crate) struct Listed {
     granted: bool,
     only: Option<&'static str>,
     env: Vec<(String, String)>,
+    through: Vec<OsString>,
 }
 
 impl Listed {
     /// As the README has it, without settings.
     pub(crate) fn new(plugin: &'static str) -> Self {
-        Self { plugin, address: String::new(), with: String::new(), granted: true, only: None, env: Vec::new() }
+        Self {
+            plugin,
+            address: String::new(),
+            with: String::new(),
+            granted: true,
+            only: None,
+            env: Vec::new(),
+            through: Vec::new(),
+        }
     }
 
     /// With its targets at this address.
@@ -55,6 +69,12 @@ impl Listed {
     /// In an environment with this variable.
     pub(crate) fn env(mut self, name: &str, value: impl ToString) -> Self {
         self.env.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// Run by another command, such as one that makes a place for it.
+    pub(crate) fn through(mut self, command: &[&OsStr]) -> Self {
+        self.through = command.iter().map(|&word| word.to_owned()).collect();
         self
     }
 
@@ -91,7 +111,7 @@ impl Listed {
     pub(crate) fn seaworthy(&self, words: &[&str]) -> Result<Run> {
         let folder = scratch()?;
         std::fs::write(folder.path().join("checks.toml"), self.policy()?)?;
-        let command = Seaworthy::new(words)?.directory(folder.path());
+        let command = Seaworthy::new(words)?.directory(folder.path()).through(&self.through);
         self.env.iter().fold(command, |command, (name, value)| command.env(name, value)).run()
     }
 
@@ -217,7 +237,8 @@ fn build(plugin: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let home = std::env::var_os("HOME").unwrap_or_default();
     let folder = project.to_string_lossy().into_owned();
-    let run = Seaworthy::new(["plugin", "build", &folder])?.env("PATH", path).env("HOME", home).run()?;
+    let run = Seaworthy::new(["plugin", "build", &folder])?.env("PATH", path).env("HOME", home);
+    let run = run.patience(PATIENCE).run()?;
     run.exits(0)?;
     only_component(&project.join("dist"))
 }

@@ -1,5 +1,6 @@
 use crate::Here;
 use crate::listed::{Listed, fact};
+use crate::saying::saying;
 use anyhow::{Result, ensure};
 use seaworthy_tests::authority::{Authority, GOOD};
 use seaworthy_tests::{Certified, ContainerRegistry, RegistryOptions, Scene, Scripted, Told, free_address};
@@ -60,8 +61,9 @@ fn tokens() -> Result<()> {
 }
 
 fn tls() -> Result<()> {
-    let plain = Scripted::start(|_| Told::of(200, "application/json", "{}"))?;
-    listed(&plain.url().replace("http:", "https:")).finds("mirror.plain-http")?;
+    // As servers do that are spoken to in TLS and speak none.
+    let plain = saying(b"HTTP/1.1 400 Bad Request\r\n\r\n", true)?;
+    listed(&format!("https://{plain}")).finds("mirror.plain-http")?;
     let identity = Authority::root("Scene Root", "Scene")?.identity(&["127.0.0.1"], GOOD)?;
     let private = Certified::on(TcpListener::bind("127.0.0.1:0")?, &identity)?;
     listed(&format!("https://{}", private.address()?)).finds("mirror.untrusted").map(|_| ())

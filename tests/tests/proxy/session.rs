@@ -39,6 +39,7 @@ pub(crate) fn of_origin(url: &str) -> Result<CacheSession> {
     let environment = Environment::from_pairs([("GITHUB_API_URL".to_owned(), url.to_owned())]);
     let policy = Policy::load(&LoadRequest {
         file: Some(("checks.toml", POLICY)),
+        lock: None,
         tool_version: env!("CARGO_PKG_VERSION"),
         environment: &environment,
         flags: &Overrides::default(),

@@ -5,7 +5,7 @@ use crate::configuration::{self, Purpose};
 use crate::error::CliError;
 use crate::vantage;
 use data_encoding::HEXLOWER;
-use seaworthy_model::{ComponentSource, Environment, Report};
+use seaworthy_model::{Environment, Report};
 use seaworthy_policy::Policy;
 use seaworthy_report::{HumanOptions, Redactions, Redactor, Style};
 use serde_json::{Value, json};
@@ -121,15 +121,11 @@ async fn versions(policy: &Policy) -> Value {
     let components = match configuration::open_catalog(policy, Purpose::Show).await {
         Ok(catalog) => {
             let entry = |(name, entry): (&String, &seaworthy_engine::Entry)| {
-                let source = match &entry.source {
-                    ComponentSource::Builtin(_) => "builtin".to_owned(),
-                    ComponentSource::File(path) => format!("file:{}", path.display()),
-                };
                 json!({
                     "name": name,
                     "version": entry.descriptor.version,
                     "wit": entry.descriptor.wit,
-                    "source": source,
+                    "source": entry.source.to_string(),
                     "digest": entry.digest,
                 })
             };

@@ -1,10 +1,13 @@
 //! `seaworthy plugin`: what authors of checks and adapters do. One file a subcommand.
 
+mod add;
 mod bench;
 mod build;
 mod docs;
 mod inspect;
+mod keygen;
 mod new;
+mod push;
 mod test;
 mod watch;
 
@@ -37,6 +40,12 @@ enum PluginCommand {
     Bench(bench::BenchArgs),
     /// Print the page of a component, made from what it says about itself
     Docs(docs::DocsArgs),
+    /// Put a component into an OCI registry, signed where a key is given
+    Push(push::PushArgs),
+    /// List a component of a registry in checks.toml, pinned in checks.lock, with nothing granted
+    Add(add::AddArgs),
+    /// Write a pair of keys to sign components with and to verify them
+    Keygen(keygen::KeygenArgs),
 }
 
 pub(crate) fn plugin(global: &Global, arguments: PluginArgs) -> Result<ExitCode, CliError> {
@@ -48,6 +57,9 @@ pub(crate) fn plugin(global: &Global, arguments: PluginArgs) -> Result<ExitCode,
         PluginCommand::Test(test) => test::test(&test),
         PluginCommand::Bench(bench) => bench::bench(&bench),
         PluginCommand::Docs(docs) => docs::docs(&docs),
+        PluginCommand::Push(push) => push::push(&push),
+        PluginCommand::Add(add) => add::add(&add),
+        PluginCommand::Keygen(keygen) => keygen::keygen(&keygen),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::state::State;
 use crate::tape::through;
 use futures::future::join_all;
 use seaworthy_cache::{Backend, CacheError};
-use seaworthy_model::{ComponentSource, Failure};
+use seaworthy_model::Failure;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -35,15 +35,11 @@ impl caches::Host for State {
                 let component = tier.component.as_ref().and_then(|name| scope.run.plan.components.get(name));
                 let details: Vec<(String, String)> = component
                     .map(|component| {
-                        let source = match &component.source {
-                            ComponentSource::Builtin(_) => "builtin".to_owned(),
-                            ComponentSource::File(path) => format!("file:{}", path.display()),
-                        };
                         vec![
                             ("wit-version".into(), component.descriptor.wit.clone()),
                             ("version".into(), component.descriptor.version.clone()),
                             ("digest".into(), component.digest.clone()),
-                            ("source".into(), source),
+                            ("source".into(), component.source.to_string()),
                         ]
                     })
                     .unwrap_or_default();

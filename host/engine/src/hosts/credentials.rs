@@ -193,8 +193,8 @@ fn may_carry(scope: &Scope, url: &str, label: &str) -> Result<(), Failure> {
     let port = parsed.port_or_known_default().unwrap_or(80);
     let message = format!(
         "`{label}` is not sent to {host} without TLS unless the policy names that address; use https, or add to \
-         checks.toml: [plugins.{}] grant.net = [\"{host}:{port}\"]",
-        scope.step.plugin
+         checks.toml: {}",
+        scope.step.grantor.line("net", &format!("{host}:{port}"))
     );
     Err(Failure::new("denied", "secret", message))
 }

@@ -3,7 +3,7 @@ use crate::scope::Scope;
 use crate::state::State;
 use crate::tape::through;
 use futures::future::join_all;
-use seaworthy_model::{ComponentSource, Failure, Report};
+use seaworthy_model::{Failure, Report};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::time::Instant;
@@ -53,7 +53,7 @@ async fn inspect(scope: &Scope, query: &system::Query) -> system::Seen {
 /// checks name only paths that the cache itself is configured with.
 fn ungranted_path<'a>(scope: &Scope, query: &'a system::Query) -> Option<&'a str> {
     let component = scope.run.plan.components.get(&scope.step.plugin);
-    if !component.is_some_and(|component| matches!(component.source, ComponentSource::File(_))) {
+    if component.is_none_or(|component| component.source.is_builtin()) {
         return None;
     }
     let granted = |path: &str| scope.step.grants.allows_read(Path::new(path));

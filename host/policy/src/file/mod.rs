@@ -10,6 +10,7 @@ mod plugin;
 mod prices;
 mod profile;
 mod run;
+mod signatures;
 mod text;
 mod var;
 mod waiver;
@@ -19,10 +20,12 @@ pub use check::{CheckBlock, Expectation};
 pub use gate::{FailOnBlock, GateBlock};
 pub use output::{Format, OutputBlock, RedactBlock, RedactMode, WarnAs};
 pub use place::{FallbackBlock, TargetBlock, TierBlock, VantageBlock};
+pub(crate) use plugin::digest;
 pub use plugin::{GrantBlock, LimitsBlock, PluginBlock};
 pub use prices::{Prices, PricesBlock};
 pub use profile::ProfileBlock;
 pub use run::{BackoffRule, RetryBlock, RunBlock};
+pub use signatures::SignaturesBlock;
 pub(crate) use text::{DayText, DurationText, OneOrMany, SizeText, Texts, ThresholdText};
 pub use var::{VarBlock, VarType};
 pub use waiver::{Unused, WaiverBlock, WaiversBlock};
@@ -79,6 +82,9 @@ pub struct PolicyFile {
     /// Components from elsewhere, pinned and denied what is not granted.
     #[schemars(default)]
     pub plugins: BTreeMap<String, At<PluginBlock>>,
+    /// Who must have signed those that come from a registry.
+    #[schemars(default)]
+    pub signatures: SignaturesBlock,
     /// How to run.
     #[schemars(default)]
     pub run: RunBlock,
@@ -137,6 +143,7 @@ pub(crate) fn read(source: &Source, layer: Layer, tool: &semver::Version) -> Res
         cache: root.block(r, "cache", cache::read).unwrap_or_default(),
         prices: root.named(r, "prices", prices::read),
         plugins: root.named(r, "plugins", plugin::read),
+        signatures: root.block(r, "signatures", signatures::read).unwrap_or_default(),
         run: root.block(r, "run", run::read).unwrap_or_default(),
         gate: root.block(r, "gate", gate::read).unwrap_or_default(),
         check: root.tables(r, "check", check::read),
@@ -151,7 +158,7 @@ pub(crate) fn read(source: &Source, layer: Layer, tool: &semver::Version) -> Res
     if reader.errors.is_empty() { Ok(file) } else { Err(reader.errors) }
 }
 
-fn syntax_error(source: &Source, error: &toml::de::Error) -> PolicyError {
+pub(crate) fn syntax_error(source: &Source, error: &toml::de::Error) -> PolicyError {
     let place = error.span().map(|span| source.place(span));
     PolicyError::new(ErrorKind::Syntax, place.as_ref(), format!("not TOML: {}", error.message()))
 }

@@ -1,10 +1,9 @@
 use super::{DurationText, SizeText};
-use crate::error::ErrorKind;
 use crate::origin::At;
 use crate::reader::{Block, Reader, Wrong};
-use crate::scalar::{self, Choice, count, prose};
+use crate::scalar::{self, Choice, boolean, count, prose};
 use schemars::JsonSchema;
-use seaworthy_model::{HostPattern, NetRule};
+use seaworthy_model::{BadReference, HostPattern, NetRule, RegistryReference, is_digest};
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -13,12 +12,18 @@ use toml::de::DeValue;
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PluginBlock {
-    /// `builtin`, or `file:` and a path relative to this file.
-    #[schemars(regex(pattern = "^(builtin|file:.+)$"))]
+    /// `builtin`, `file:` and a path relative to this file, or `oci://HOST/REPOSITORY:TAG`, which checks.lock pins;
+    /// `oci://HOST/REPOSITORY@sha256:..` pins itself.
+    #[schemars(regex(pattern = "^(builtin|file:.+|oci://.+)$"))]
     pub source: At<String>,
-    /// `sha256:` and 64 hex digits; a file with another digest is refused.
+    /// `sha256:` and 64 hex digits of the component; another one is refused.
     #[schemars(regex(pattern = "^sha256:[0-9a-f]{64}$"))]
     pub digest: Option<At<String>>,
+    /// Public keys in PEM, relative to this file, of which one must have signed it, in the place of those of [signatures].
+    #[schemars(with = "Option<Vec<String>>")]
+    pub signed_by: Option<At<Vec<At<String>>>>,
+    /// Its registry is spoken to without TLS. One on loopback always is.
+    pub plain_http: Option<At<bool>>,
     /// What it may do, of what it asks for. Nothing when not given.
     #[schemars(default)]
     pub grant: GrantBlock,
@@ -101,19 +106,21 @@ impl GrantBlock {
 enum Source {
     Builtin,
     File,
+    Registry,
 }
 
 impl Choice for Source {
-    const ALL: &'static [(&'static str, Self)] = &[("builtin", Self::Builtin), ("file:PATH", Self::File)];
+    const ALL: &'static [(&'static str, Self)] =
+        &[("builtin", Self::Builtin), ("file:PATH", Self::File), ("oci://HOST/REPOSITORY:TAG", Self::Registry)];
 }
 
 pub(super) fn read(reader: &mut Reader<'_>, name: &str, value: &Spanned<DeValue<'_>>) -> Option<PluginBlock> {
     let mut block = Block::of(format!("[plugins.{name}]"), value, reader)?;
     let source = block.req(reader, "source", "say where it is: `source = \"file:plugins/name.wasm\"`", |v| {
         let text = prose(v)?;
-        if text.starts_with("oci:") {
-            let wrong = Wrong::value("does not support \"oci:\" in this version").kind(ErrorKind::Unsupported);
-            return Err(wrong.help("fetch the component in an earlier step and use \"file:PATH\""));
+        if RegistryReference::is_meant(&text) {
+            let wrong = |error: BadReference| Wrong::value(format!("cannot be read: {error}"));
+            return text.parse::<RegistryReference>().map(|_| text).map_err(wrong);
         }
         match text.strip_prefix("file:") {
             Some("") => Err(Wrong::value("names no file").help("write \"file:plugins/name.wasm\"")),
@@ -127,16 +134,17 @@ pub(super) fn read(reader: &mut Reader<'_>, name: &str, value: &Spanned<DeValue<
         }
     });
     let digest = block.opt(reader, "digest", digest);
+    let signed_by = block.list(reader, "signed-by", prose);
+    let plain_http = block.opt(reader, "plain-http", boolean);
     let grant = block.block(reader, "grant", read_grant).unwrap_or_default();
     let limits = block.block(reader, "limits", read_limits).unwrap_or_default();
     block.finish(reader);
-    Some(PluginBlock { source: source?, digest, grant, limits })
+    Some(PluginBlock { source: source?, digest, signed_by, plain_http, grant, limits })
 }
 
-fn digest(value: &DeValue<'_>) -> Result<String, Wrong> {
+pub(crate) fn digest(value: &DeValue<'_>) -> Result<String, Wrong> {
     let text = prose(value)?;
-    let hex = text.strip_prefix("sha256:").unwrap_or("");
-    if hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+    if is_digest(&text) {
         Ok(text)
     } else {
         Err(Wrong::value(format!("takes \"sha256:\" and 64 lower-case hex digits, not \"{text}\""))

@@ -5,5 +5,6 @@
 mod init;
 mod merge;
 mod messages;
+mod pins;
 mod plan;
 mod support;

@@ -146,6 +146,7 @@ fn paths_are_taken_from_the_file() {
     let text = "version = 1\n[plugins.a]\nsource = 'file:plugins/a.wasm'\n";
     let request = seaworthy_policy::LoadRequest {
         file: Some(("/repo/.config/checks.toml", text)),
+        lock: None,
         tool_version: "0.1.0",
         environment: &environment(&[]),
         flags: &Overrides::default(),

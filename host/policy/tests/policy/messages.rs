@@ -262,10 +262,10 @@ fn what_is_not_supported_is_said_and_not_ignored() {
     assert_says(
         "version = 1\n[plugins.a]\nsource = 'oci:ghcr.io/x'\nlimits = { fuel = 1 }\n[plugins.b]\nsource = 'http://x'\n",
         &[
-            "checks.toml:3:10: `source` in [plugins.a] does not support \"oci:\" in this version",
+            "checks.toml:3:10: `source` in [plugins.a] cannot be read: \"oci:ghcr.io/x\" names nothing in a registry: it does not begin with oci://",
             "checks.toml:4:12: `fuel` in `limits` in [plugins.a] is not supported in this version",
             "help: limit processor time instead: `cpu = \"500ms\"`",
-            "checks.toml:6:10: `source` in [plugins.b] takes one of \"builtin\", \"file:PATH\", not \"http://x\"",
+            "checks.toml:6:10: `source` in [plugins.b] takes one of \"builtin\", \"file:PATH\", \"oci://HOST/REPOSITORY:TAG\", not \"http://x\"",
         ],
     );
     assert_says(

@@ -377,7 +377,7 @@ target = "store"
 fn what_does_not_fit_the_components_is_said() {
     let error = |text: &str| Case::file(text).plugin("acme", acme()).plan_error();
     let text = error(&PLUGIN.replace("aaaa\"", "aaab\""));
-    assert!(text.contains("plugin `acme` is not the one that is pinned: the file has sha256:aaaa"), "{text}");
+    assert!(text.contains("plugin `acme` is not the one that is pinned: it has sha256:aaaa"), "{text}");
     let text = error(&PLUGIN.replace("acme:egress", "acme:egres"));
     assert!(
         text.contains("checks.toml:13:7: plugin `acme` has no check `egres`")

@@ -19,6 +19,7 @@ pub(crate) fn facts(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 /// A run of the tool as far as this crate goes.
 pub(crate) struct Case<'a> {
     pub(crate) text: Option<&'a str>,
+    pub(crate) lock: Option<&'a str>,
     pub(crate) environment: Environment,
     pub(crate) flags: Overrides,
     pub(crate) vantage: BTreeMap<String, String>,
@@ -29,6 +30,7 @@ impl<'a> Case<'a> {
     pub(crate) fn embedded() -> Self {
         Self {
             text: None,
+            lock: None,
             environment: Environment::default(),
             flags: Overrides::default(),
             vantage: BTreeMap::new(),
@@ -38,6 +40,11 @@ impl<'a> Case<'a> {
 
     pub(crate) fn file(text: &'a str) -> Self {
         Self { text: Some(text), ..Self::embedded() }
+    }
+
+    pub(crate) fn lock(mut self, text: &'a str) -> Self {
+        self.lock = Some(text);
+        self
     }
 
     pub(crate) fn env(mut self, pairs: &[(&str, &str)]) -> Self {
@@ -64,6 +71,7 @@ impl<'a> Case<'a> {
     pub(crate) fn load(&self) -> Result<Policy, PolicyErrors> {
         Policy::load(&LoadRequest {
             file: self.text.map(|text| ("checks.toml", text)),
+            lock: self.lock.map(|text| ("checks.lock", text)),
             tool_version: "0.1.0",
             environment: &self.environment,
             flags: &self.flags,
