@@ -57,6 +57,7 @@ fn whole(shop: &Workshop, language: &'static str) -> Result<()> {
     let text = policy.replace("adapter = \"acme\"\ntarget = \"store\"", &elsewhere);
     std::fs::write(made.folder.path().join("checks.toml"), text)?;
     let denied = cache(&["get", "k"])?;
-    ensure!(denied.code() == Some(5) && denied.stderr.contains("grant.net"), "{}", denied.transcript());
+    denied.exits(3)?;
+    ensure!(denied.stderr.contains("grant.net"), "the line to add is not told\n{}", denied.transcript());
     Ok(())
 }

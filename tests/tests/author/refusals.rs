@@ -165,7 +165,9 @@ fn watch(shop: &Workshop) -> Result<()> {
     let made = shop.new("check", "reach", "rust")?;
     let once = shop.seaworthy(&["plugin", "watch", "--once"])?.directory(made.folder.path()).run()?;
     once.exits(0)?;
-    ensure!(once.stdout.starts_with("ok in ") && once.stdout.trim_end().ends_with("(start)"), "{}", once.transcript());
+    let last = once.stdout.lines().last().unwrap_or_default();
+    ensure!(last.starts_with("ok in ") && last.ends_with("(start)"), "{}", once.transcript());
+    ensure!(once.stdout.contains("3 passed, 0 failed"), "the cases were not played\n{}", once.transcript());
     let component = made.folder.path().join("dist/reach.wasm");
     let built = || component.metadata().and_then(|there| there.modified()).ok();
     let before = built();
@@ -187,8 +189,8 @@ fn watch(shop: &Workshop) -> Result<()> {
     std::thread::sleep(Duration::from_secs(2));
     watching.signal(Signal::SIGINT)?;
     let ended = watching.wait()?;
-    let rounds: Vec<&str> = ended.stdout.lines().collect();
-    ensure!(rounds.len() >= 2 && rounds.iter().all(|line| line.starts_with("ok in ")), "{}", ended.transcript());
+    let rounds: Vec<&str> = ended.stdout.lines().filter(|line| line.starts_with("ok in ")).collect();
+    ensure!(rounds.len() >= 2, "{}", ended.transcript());
     ensure!(rounds.iter().any(|line| line.contains("src/greeting.rs")), "{}", ended.transcript());
     Ok(())
 }

@@ -41,13 +41,15 @@ pub(super) fn build(project: &Project, programs: &Programs, say: Say<'_>, fresh:
 /// that there is no such module.
 fn outside_the_world(folder: &Path) -> String {
     let world = std::fs::read_to_string(folder.join("wit/world.wit")).unwrap_or_default();
+    // An example in a comment imports nothing.
+    let world: Vec<&str> = world.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let mut sources = Vec::new();
     let files = std::fs::read_dir(folder.join("src")).into_iter().flatten().flatten();
     for path in files.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "js")) {
         sources.push(std::fs::read_to_string(path).unwrap_or_default());
     }
     let mut missing: Vec<&str> = sources.iter().flat_map(|text| contract_modules(text)).collect();
-    missing.retain(|module| !world.contains(*module));
+    missing.retain(|module| !world.iter().any(|line| line.contains(module)));
     missing.sort_unstable();
     missing.dedup();
     let lines: Vec<String> = missing.iter().map(|module| format!("`import {module};`")).collect();
@@ -104,7 +106,11 @@ mod tests {
         for name in ["src", "wit"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
-        std::fs::write(folder.path().join("wit/world.wit"), "world x { import seaworthy:net/tcp@0.1.0; }").unwrap();
+        std::fs::write(
+            folder.path().join("wit/world.wit"),
+            "/// import seaworthy:net/http@0.1.0;\nworld x { import seaworthy:net/tcp@0.1.0; }",
+        )
+        .unwrap();
         let source = "import * as tcp from \"seaworthy:net/tcp@0.1.0\";\nimport * as http from 'seaworthy:net/http@0.1.0';\nimport { x } from \"seaworthy-check\";\n";
         std::fs::write(folder.path().join("src/check.js"), source).unwrap();
         assert_eq!(outside_the_world(folder.path()), "; add `import seaworthy:net/http@0.1.0;` to wit/world.wit");
