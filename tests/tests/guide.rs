@@ -54,7 +54,8 @@ fn main() -> ExitCode {
         })
         .collect();
     let all = Arc::new(pages);
-    let about: [(&str, fn(&[Page]) -> Result<()>); 5] = [
+    type Judge = fn(&[Page]) -> Result<()>;
+    let about: [(&str, Judge); 5] = [
         ("every_page_is_in_the_summary", links::summary),
         ("every_link_leads_somewhere", links::links),
         ("every_command_exists", links::commands),

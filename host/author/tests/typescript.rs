@@ -4,6 +4,8 @@
 //! Not jco's: what a component is made with here (componentize-qjs) has `null` for `none`
 //! and numbers for `u64`, which jco has not.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of a test, which end it")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

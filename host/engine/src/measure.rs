@@ -38,7 +38,7 @@ impl Catalog {
         let compile = match compile {
             true => {
                 let started = Instant::now();
-                Component::new(&self.runtime.engine, &bytes).map_err(broken)?;
+                Component::new(&self.runtime.engine, bytes).map_err(broken)?;
                 Some(started.elapsed())
             }
             false => None,

@@ -259,7 +259,7 @@ impl Walk<'_> {
                     && let Ok(bytes) = STANDARD.decode(&text)
                     && let Some(new) = (self.0)(&String::from_utf8_lossy(&bytes))
                 {
-                    *text = STANDARD.encode(new).into();
+                    *text = STANDARD.encode(new);
                     return;
                 }
                 map.values_mut().for_each(|inner| self.contract(inner));

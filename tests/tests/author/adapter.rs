@@ -14,7 +14,7 @@ pub(crate) fn scenes() -> Vec<Scene<Workshop>> {
 }
 
 fn whole(shop: &Workshop, language: &'static str) -> Result<()> {
-    let made = shop.new("adapter", "acme/web-store", language)?;
+    let made = shop.make("adapter", "acme/web-store", language)?;
     shop.own_tests(&made)?;
     let built = shop.build(&made)?;
     ensure!(built.stdout.contains("adapter web-store (WIT 0.1.0)"), "{}", built.transcript());

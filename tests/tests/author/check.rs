@@ -17,7 +17,7 @@ pub(crate) fn scenes() -> Vec<Scene<Workshop>> {
 }
 
 fn whole(shop: &Workshop, language: &'static str) -> Result<()> {
-    let made = shop.new("check", "acme/redis-reach", language)?;
+    let made = shop.make("check", "acme/redis-reach", language)?;
     shop.own_tests(&made)?;
     let built = shop.build(&made)?;
     for part in ["dist/redis-reach.wasm", "size", "sha256:", "check acme/redis-reach (WIT 0.1.0)", "to build"] {

@@ -56,7 +56,7 @@ fn python_kits(shop: &Workshop) -> Result<()> {
         shop.tool(&kit, &[&mypy])?.exits(0)?;
     }
     for kind in ["check", "adapter"] {
-        let made = shop.new(kind, "reach", "python")?;
+        let made = shop.make(kind, "reach", "python")?;
         shop.tool(made.folder.path(), &[&mypy])?.exits(0)?;
     }
     Ok(())
@@ -76,7 +76,7 @@ fn javascript_kits(shop: &Workshop) -> Result<()> {
         shop.tool(&kit, &[&tsc, "--project", "jsconfig.json"])?.exits(0)?;
     }
     for kind in ["check", "adapter"] {
-        let made = shop.new(kind, "reach", "js")?;
+        let made = shop.make(kind, "reach", "js")?;
         // Where npm would put it.
         let modules = made.folder.path().join("node_modules");
         std::fs::create_dir(&modules)?;

@@ -77,7 +77,7 @@ fn tools(shop: &Workshop) -> Result<()> {
         ("python", "python3 is missing", "python3-venv"),
         ("js", "node is missing", "nodejs"),
     ] {
-        let made = shop.new("check", "reach", language)?;
+        let made = shop.make("check", "reach", language)?;
         let nowhere = scratch()?;
         let run = shop.seaworthy(&["plugin", "build"])?.env("PATH", nowhere.path()).env("HOME", nowhere.path());
         let run = run.directory(made.folder.path()).run()?;
@@ -97,7 +97,7 @@ fn source(language: &str) -> &'static str {
 }
 
 fn misspelt(shop: &Workshop, language: &'static str) -> Result<()> {
-    let made = shop.new("check", "reach", language)?;
+    let made = shop.make("check", "reach", language)?;
     made.edit(source(language), "GREETING_DIFFERS", "GREETING_DIFERS")?;
     let run = shop.seaworthy(&["plugin", "build"])?.directory(made.folder.path()).run()?;
     run.exits(1)?;
@@ -107,7 +107,7 @@ fn misspelt(shop: &Workshop, language: &'static str) -> Result<()> {
 }
 
 fn outside(shop: &Workshop, language: &'static str) -> Result<()> {
-    let made = shop.new("check", "reach", language)?;
+    let made = shop.make("check", "reach", language)?;
     let (from, to) = match language {
         "python" => ("import tcp\n", "import http, tcp\n"),
         _ => ("import * as tcp", "import * as http from \"seaworthy:net/http@0.1.0\";\nimport * as tcp"),
@@ -128,7 +128,7 @@ fn outside(shop: &Workshop, language: &'static str) -> Result<()> {
 }
 
 fn bug(shop: &Workshop, language: &'static str) -> Result<()> {
-    let made = shop.new("check", "reach", language)?;
+    let made = shop.make("check", "reach", language)?;
     let (from, to, place) = match language {
         "python" => ("    evidence = Evidence.of(seen)", "    evidence = Evidence.of(seen[9].nonsense)", "check.py:"),
         _ => ("  const evidence = Evidence.of(seen)", "  const evidence = Evidence.of(seen[9].nonsense)", "check.js:"),
@@ -142,7 +142,7 @@ fn bug(shop: &Workshop, language: &'static str) -> Result<()> {
 }
 
 fn vendored(shop: &Workshop) -> Result<()> {
-    let made = shop.new("check", "reach", "rust")?;
+    let made = shop.make("check", "reach", "rust")?;
     let root = seaworthy_tests::workspace_root();
     for (theirs, ours) in [
         ("vendor/seaworthy/wit/net-0.1.0/net.wit", "wit/net-0.1.0/net.wit"),
@@ -162,7 +162,7 @@ fn vendored(shop: &Workshop) -> Result<()> {
 }
 
 fn watch(shop: &Workshop) -> Result<()> {
-    let made = shop.new("check", "reach", "rust")?;
+    let made = shop.make("check", "reach", "rust")?;
     let once = shop.seaworthy(&["plugin", "watch", "--once"])?.directory(made.folder.path()).run()?;
     once.exits(0)?;
     let last = once.stdout.lines().last().unwrap_or_default();

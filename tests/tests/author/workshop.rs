@@ -52,7 +52,7 @@ impl Workshop {
     }
 
     /// `seaworthy plugin new`.
-    pub(crate) fn new(&self, kind: &str, name: &str, language: &'static str) -> Result<Made> {
+    pub(crate) fn make(&self, kind: &str, name: &str, language: &'static str) -> Result<Made> {
         let folder = scratch()?;
         let place = folder.path().to_string_lossy().into_owned();
         self.seaworthy(&["plugin", "new", kind, name, "--lang", language, "--dir", &place])?.run()?.exits(0)?;

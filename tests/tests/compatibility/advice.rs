@@ -48,7 +48,7 @@ fn elsewhere() -> Result<()> {
 fn another_secret() -> Result<()> {
     let policy = |further: &str| {
         format!(
-            "[[check]]\nid = \"a\"\nuse = \"bundled:cache/encryption\"\ntarget = \"peers\"\nwith = {{ secret = \"other\" }}\n\n[vars.other]\nenv = \"OTHER_SECRET\"\ntype = \"secret\"\n\n[targets.peers]\nkind = \"libp2p\"\naddresses = []\n{further}\n"
+            "[[check]]\nid = \"a\"\nuse = \"bundled:p2p/encryption\"\ntarget = \"peers\"\nwith = {{ secret = \"other\" }}\n\n[vars.other]\nenv = \"OTHER_SECRET\"\ntype = \"secret\"\n\n[targets.peers]\nkind = \"libp2p\"\naddresses = []\n{further}\n"
         )
     };
     let line = advised(run(&policy(""))?.check("a")?, "[targets.peers]")?;

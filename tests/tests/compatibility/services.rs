@@ -1,6 +1,7 @@
 use anyhow::{Context, Result};
 use seaworthy_tests::authority::Identity;
 use seaworthy_tests::{Certified, ForwardProxy, NameServer, Peer, PeerOptions, Reply, Scripted, Told, Way};
+use std::ffi::OsString;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
@@ -41,7 +42,10 @@ impl Services {
             tls: Certified::on(TcpListener::bind("127.0.0.1:0")?, &Identity::self_signed(&["localhost"])?)?,
             names,
             proxy: proxy.local_addr()?,
-            peer: Peer::start(&PeerOptions::on("/ip4/127.0.0.1/tcp/0"))?,
+            peer: Peer::start(&PeerOptions {
+                arguments: ["--listen", "/ip4/127.0.0.1/udp/0/quic-v1"].map(OsString::from).to_vec(),
+                ..PeerOptions::on("/ip4/127.0.0.1/tcp/0")
+            })?,
             _proxy: ForwardProxy::on(proxy, greeter, Way::Through)?,
         })
     }

@@ -89,7 +89,7 @@ fn enterprise() -> Result<()> {
 fn denied() -> Result<()> {
     let api = api(5000, 4000)?;
     let listed = Listed::new("github-rate-limit").at(api.url()).env("GITHUB_TOKEN", TOKEN);
-    listed.is_denied("grant.secret")?;
+    listed.ends_denied("grant.secret")?;
     ensure!(api.asked().iter().all(|asked| asked.header("authorization").is_none()), "the token was sent all the same");
     Ok(())
 }

@@ -86,7 +86,7 @@ fn strangers() -> Result<()> {
 
 fn denied() -> Result<()> {
     let endpoint = guarded()?;
-    listed(&endpoint.url()).env("LFS_CREDENTIALS", CREDENTIALS).is_denied("grant.secret")?;
+    listed(&endpoint.url()).env("LFS_CREDENTIALS", CREDENTIALS).ends_denied("grant.secret")?;
     ensure!(
         endpoint.asked().iter().all(|asked| asked.header("authorization").is_none()),
         "they were sent all the same"

@@ -156,7 +156,7 @@ impl Listed {
     }
 
     /// That without its grants it is denied, and that this grant is what to add.
-    pub(crate) fn is_denied(self, grant: &str) -> Result<()> {
+    pub(crate) fn ends_denied(self, grant: &str) -> Result<()> {
         let (report, check) = self.denied().check()?;
         let denied = (check.status, check.error_reason) == (Status::Error, Some(ErrorReason::Denied));
         ensure!(denied && check.findings.is_empty(), "it was not denied\n{}", report.digest());

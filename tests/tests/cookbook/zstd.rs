@@ -13,7 +13,7 @@ pub(crate) fn scenes() -> Vec<Scene<Here>> {
         Scene::new("tar_of_busybox_is_found", |_| busybox()).unless(of_root()),
         Scene::new("tar_that_is_missing_is_found", |_| no_tar()),
         Scene::new("zstd_that_nobody_knows_is_not_judged", |_| unknown()),
-        Scene::new("zstd_is_denied_without_its_grants", |_| listed("/usr/bin").is_denied("grant.system")),
+        Scene::new("zstd_is_denied_without_its_grants", |_| listed("/usr/bin").ends_denied("grant.system")),
     ]
 }
 

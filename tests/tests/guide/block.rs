@@ -57,6 +57,6 @@ fn of_a_project(block: &Block) -> Result<()> {
     };
     let root = workspace_root().canonicalize()?;
     let below = |folder: &&str| file.starts_with(root.join(folder));
-    ensure!(BUILT.iter().any(|folder| below(&folder)), "{} is in no project that is built", file.display());
+    ensure!(BUILT.iter().any(below), "{} is in no project that is built", file.display());
     Ok(())
 }

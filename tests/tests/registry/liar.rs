@@ -197,8 +197,11 @@ fn serve(stream: impl Read + Write, answer: impl Fn(Asked) -> Answer) -> Result<
     stream.write_all(head.as_bytes())?;
     stream.write_all(b"\r\n")?;
     stream.write_all(&body)?;
-    while endless {
-        stream.write_all(&body)?;
+    if endless {
+        // Until the other side has enough.
+        loop {
+            stream.write_all(&body)?;
+        }
     }
     Ok(stream.flush()?)
 }

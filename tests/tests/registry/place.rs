@@ -146,7 +146,7 @@ with = {{ greeting = "220 " }}
 
 [[check]]
 id = "bystander"
-use = "bundled:docker/network-mode"
+use = "bundled:env/variables"
 "#,
             self.greeter
         )

@@ -84,11 +84,9 @@ fn tampered(stage: &Stage) -> Result<()> {
     ensure!(std::fs::read(&path)? == whole, "it is still there");
     drop(registry);
     // A manifest that was changed leads nowhere either.
-    let manifests = std::fs::read_dir(place.path("plugins"))?.flatten().map(|entry| entry.path());
-    let manifest = manifests
-        .filter(|path| path.display().to_string().ends_with(".manifest.json"))
-        .next()
-        .context("no manifest")?;
+    let mut manifests = std::fs::read_dir(place.path("plugins"))?.flatten().map(|entry| entry.path());
+    let manifest =
+        manifests.find(|path| path.display().to_string().ends_with(".manifest.json")).context("no manifest")?;
     let text = std::fs::read_to_string(&manifest)?;
     std::fs::write(&manifest, text.replace(&digest(&stage.component)?, &digest(&stage.other)?))?;
     place.says(&["run"], 5, &["cannot reach"])?;

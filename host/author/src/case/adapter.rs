@@ -180,7 +180,7 @@ pub(super) fn fields(wanted: &Map<String, Value>, value: &Value) -> Vec<String> 
             (Value::String(pattern), Value::String(text)) => like(pattern, text),
             (Value::Object(wanted), actual @ Value::Object(_)) => fields(wanted, actual).is_empty(),
             // A number may stand for its text.
-            (wanted, Value::String(text)) => wanted.to_string() == *text,
+            (wanted, Value::String(text)) => wanted.to_string().as_str() == text,
             (wanted, actual) => wanted == actual,
         };
         (!same).then(|| format!("{key}: {wanted} is expected, and it is {actual}"))

@@ -112,7 +112,7 @@ fn created(environment: &Environment) -> Result<String, CliError> {
 fn signing_key(path: &Path, environment: &Environment) -> Result<SigningKey, CliError> {
     let text = zeroize::Zeroizing::new(read_key(path)?);
     let key = SigningKey::read(&path.display().to_string(), &text, password(environment).as_ref());
-    Ok(key.context("nothing was pushed").map_err(|error| CliError::Config(format!("{error:#}")))?)
+    key.context("nothing was pushed").map_err(|error| CliError::Config(format!("{error:#}")))
 }
 
 /// The password of cosign's private keys.

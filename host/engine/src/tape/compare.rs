@@ -59,7 +59,7 @@ fn compare(at: &str, written: &Value, actual: &Value, part: bool, found: &mut Ve
 /// has texts, no bytes as an empty text, bytes as base64 that are a text.
 fn same_text(written: &Value, actual: &Value) -> bool {
     match (written, actual) {
-        (Value::Number(_) | Value::Bool(_), Value::String(text)) => written.to_string() == *text,
+        (Value::Number(_) | Value::Bool(_), Value::String(text)) => written.to_string().as_str() == text,
         (Value::String(text), Value::Array(items)) => text.is_empty() && items.is_empty(),
         (Value::Object(map), Value::String(text)) => {
             let bytes = map.get("base64").and_then(Value::as_str).and_then(|text| STANDARD.decode(text).ok());
