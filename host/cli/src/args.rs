@@ -317,6 +317,8 @@ pub(crate) enum SchemaOf {
     Comparison,
     /// What a component's `describe` returns
     Descriptor,
+    /// What `run --record` writes
+    Recording,
 }
 
 #[derive(Clone, Debug, Args)]

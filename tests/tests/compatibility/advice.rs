@@ -3,13 +3,14 @@
 
 use crate::Stage;
 use anyhow::{Context, Result, ensure};
-use seaworthy_model::{CheckResult, ErrorReason, Report};
+use seaworthy_model::{CheckResult, ErrorReason, Report, Status};
 use seaworthy_tests::{Reading, Scene, Seaworthy, scratch};
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 
 pub(crate) fn scenes() -> Vec<Scene<Stage>> {
     vec![
-        Scene::new("a_bundled_check_that_is_led_elsewhere_is_told_to_name_it_in_its_target", |_| elsewhere()),
+        Scene::new("a_bundled_check_that_is_led_elsewhere_is_told_to_name_it_in_its_target", |_| elsewhere())
+            .unless(on_loopback().is_none().then(|| "/etc/hosts has no other name for loopback".to_owned())),
         Scene::new("a_bundled_check_with_another_secret_is_told_to_name_it_in_its_target", |_| another_secret()),
     ]
 }
@@ -30,18 +31,30 @@ fn advised(check: &CheckResult, block: &str) -> Result<String> {
     Ok(line.trim().to_owned())
 }
 
+/// A name other than localhost that leads to loopback, as most machines have one for themselves.
+fn on_loopback() -> Option<(IpAddr, String)> {
+    let hosts = std::fs::read_to_string("/etc/hosts").ok()?;
+    hosts.lines().find_map(|line| {
+        let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+        let address: IpAddr = words.next()?.parse().ok()?;
+        let name = words.find(|name| !name.contains("localhost") && !name.contains("loopback"))?;
+        (address.is_ipv4() && address.is_loopback()).then(|| (address, name.to_owned()))
+    })
+}
+
 /// A grant for a name does not reach loopback, so what the name resolves to has to be named.
 fn elsewhere() -> Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let (address, name) = on_loopback().context("no such name")?;
+    let listener = TcpListener::bind((address, 0))?;
     let port = listener.local_addr()?.port();
     let policy = |further: &str| {
         format!(
-            "[[check]]\nid = \"a\"\nuse = \"bundled:net/tcp\"\ntarget = \"here\"\n\n[targets.here]\nkind = \"tcp\"\naddresses = [\"localhost:{port}\"]\n{further}\n"
+            "[[check]]\nid = \"a\"\nuse = \"bundled:net/tcp\"\ntarget = \"here\"\n\n[targets.here]\nkind = \"tcp\"\naddresses = [\"{name}:{port}\"]\n{further}\n"
         )
     };
     let line = advised(run(&policy(""))?.check("a")?, "[targets.here]")?;
     let report = run(&policy(&line))?;
-    ensure!(report.check("a")?.error_reason != Some(ErrorReason::Denied), "{line} does not help: {}", report.digest());
+    ensure!(report.check("a")?.status == Status::Pass, "{line} does not help: {}", report.digest());
     Ok(())
 }
 

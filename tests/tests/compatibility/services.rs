@@ -1,7 +1,6 @@
 use anyhow::{Context, Result};
 use seaworthy_tests::authority::Identity;
 use seaworthy_tests::{Certified, ForwardProxy, NameServer, Peer, PeerOptions, Reply, Scripted, Told, Way};
-use std::ffi::OsString;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
@@ -43,7 +42,7 @@ impl Services {
             names,
             proxy: proxy.local_addr()?,
             peer: Peer::start(&PeerOptions {
-                arguments: ["--listen", "/ip4/127.0.0.1/udp/0/quic-v1"].map(OsString::from).to_vec(),
+                arguments: vec!["--listen".into(), "/ip4/127.0.0.1/udp/0/quic-v1".into()],
                 ..PeerOptions::on("/ip4/127.0.0.1/tcp/0")
             })?,
             _proxy: ForwardProxy::on(proxy, greeter, Way::Through)?,
