@@ -187,7 +187,8 @@ fn watch(shop: &Workshop) -> Result<()> {
     made.edit("src/greeting.rs", "mod tests {", "mod checked {")?;
     until(&|| built() > first)?;
     std::thread::sleep(Duration::from_secs(2));
-    watching.signal(Signal::SIGINT)?;
+    // Not SIGINT: who is started in the background of a shell ignores it.
+    watching.signal(Signal::SIGTERM)?;
     let ended = watching.wait()?;
     let rounds: Vec<&str> = ended.stdout.lines().filter(|line| line.starts_with("ok in ")).collect();
     ensure!(rounds.len() >= 2, "{}", ended.transcript());
