@@ -10,7 +10,7 @@ use crate::tape::{Playback, Tape};
 use crate::trap;
 use async_trait::async_trait;
 use seaworthy_cache::{Backend, Blob, CacheError, Capability, Entry, Retry};
-use seaworthy_model::{Limits, Plan, Tier};
+use seaworthy_model::{ErrorReason, Limits, Plan, Tier};
 use seaworthy_probe::http::Connections;
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -345,8 +345,10 @@ async fn run(instance: &mut Instance, name: &str, operation: Operation, config: 
     match called {
         Ok(answer) => answer.map_err(to_error),
         Err(error) => {
-            let (_, message) = trap::explain(&error, store.data());
-            Err(CacheError::other(name, Retry::Permanent, message).with("trap", "true"))
+            let (reason, message) = trap::explain(&error, store.data());
+            let error = CacheError::other(name, Retry::Permanent, message).with("trap", "true");
+            // A rehearsal tells its own faults from those of the adapter.
+            Err(if reason == ErrorReason::Replay { error.with("replay", "true") } else { error })
         }
     }
 }

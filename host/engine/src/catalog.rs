@@ -66,6 +66,14 @@ pub enum CatalogError {
         /// What it is.
         actual: String,
     },
+    /// It would stand in the place of a bundled component.
+    #[error(
+        "plugin `{name}` has the name of a bundled component; give it another one ([plugins.OTHER], `plugin add --name OTHER`, or another name of its file)"
+    )]
+    Taken {
+        /// Name in checks.toml.
+        name: String,
+    },
     /// It cannot run here.
     #[error("plugin `{name}`: {refusal}")]
     Refused {
@@ -268,6 +276,10 @@ impl Catalog {
         digest: String,
         source: ComponentSource,
     ) -> Result<(), CatalogError> {
+        // Whatever a policy says of bundled components is meant for ours.
+        if self.builtin.contains_key(name) {
+            return Err(CatalogError::Taken { name: name.to_owned() });
+        }
         let descriptor = match self.describe(name, &bytes, &digest).await {
             Ok(descriptor) => descriptor,
             Err(refusal @ Refusal::Describe(_)) => {

@@ -7,7 +7,8 @@ use crate::tape::{Playback, Tape, value};
 use crate::trap;
 use crate::validate::{self, Concluded};
 use seaworthy_model::{
-    Attempt, Backoff, Disposition, ErrorReason, Event, Inherited, RecordedStep, RetryRules, Status, Step, StepRecord,
+    Attempt, Backoff, Disposition, ErrorReason, Event, Inherited, RecordedStep, Recording, RetryRules, Status, Step,
+    StepRecord,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -34,8 +35,9 @@ pub(crate) async fn run(context: &StepContext<'_>, step: &Step, inherited: &Inhe
         let began = Instant::now();
         // What is left of the run bounds an attempt too, with time to tell what it saw.
         let left = context.run.plan.rules.deadline.saturating_sub(context.run.started.elapsed() + GRACE);
-        let budget = step.timeout.min(left);
         let number = u32::try_from(attempts.len() + 1).unwrap_or(u32::MAX);
+        // A replayed attempt has the time that it had then: less, where the deadline was near.
+        let budget = recorded_budget(&context.run, step, number).unwrap_or_else(|| step.timeout.min(left));
         let mut scope = StepScope::new(&step.id, &step.component, step.grants.clone(), step.limits.clone(), budget);
         let handed = input(step, inherited, &context.run.plan, budget);
         let (tape, handed) = thread(&context.run, step, number, handed);
@@ -89,6 +91,17 @@ pub(crate) async fn run(context: &StepContext<'_>, step: &Step, inherited: &Inhe
     }
 }
 
+/// The recorded attempt that answers this one.
+fn recorded<'a>(recording: &'a Recording, step: &Step, number: u32) -> Option<&'a RecordedStep> {
+    recording.steps.iter().find(|recorded| recorded.check == step.id && recorded.attempt == number)
+}
+
+/// The time that a recorded attempt had.
+fn recorded_budget(run: &RunScope, step: &Step, number: u32) -> Option<Duration> {
+    let Playback::Replay(recording) = &run.playback else { return None };
+    recorded(recording, step, number)?.context.get("budget")?.as_u64().map(Duration::from_millis)
+}
+
 /// The tape of an attempt, and what the check is handed: what it was handed then, where it is
 /// replayed. The error says that the recording has no such attempt.
 fn thread(run: &RunScope, step: &Step, number: u32, handed: wit::Context) -> (Tape, Result<wit::Context, String>) {
@@ -97,8 +110,7 @@ fn thread(run: &RunScope, step: &Step, number: u32, handed: wit::Context) -> (Ta
         Playback::Record(_) => (Tape::recording(), Ok(handed)),
         Playback::Rehearse(scripted) => (Tape::by_hand(scripted), Ok(handed)),
         Playback::Replay(recording) => {
-            let same = |recorded: &&RecordedStep| recorded.check == step.id && recorded.attempt == number;
-            let Some(recorded) = recording.steps.iter().find(same) else {
+            let Some(recorded) = recorded(recording, step, number) else {
                 let known: BTreeSet<&str> = recording.steps.iter().map(|step| step.check.as_str()).collect();
                 let known: Vec<&str> = known.into_iter().collect();
                 let missing = format!("the recording has no attempt {number} of it; it has {}", known.join(", "));
@@ -114,9 +126,7 @@ fn thread(run: &RunScope, step: &Step, number: u32, handed: wit::Context) -> (Ta
 /// Writes an attempt down, where the run is recorded; what it took, where it is rehearsed.
 fn taken(context: &StepContext<'_>, step: &Step, attempt: u32, handed: &wit::Context, scope: &Scope) {
     if let Playback::Rehearse(scripted) = &context.run.playback {
-        let mut used = scope.step.used();
-        used.host_calls += u32::try_from(scope.step.tape.played()).unwrap_or(u32::MAX);
-        *lock(&scripted.used) = used;
+        *lock(&scripted.used) = scope.step.used();
     }
     let Playback::Record(recorder) = &context.run.playback else { return };
     let entry = context.catalog.entries().get(&step.component);

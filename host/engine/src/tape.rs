@@ -209,8 +209,8 @@ impl Scope {
     /// step is live.
     ///
     /// # Errors
-    /// [`Departed`]: it is not what comes next.
-    pub(crate) fn call(&self, function: &'static str, asked: impl FnOnce() -> Value) -> Result<Option<Call>, Departed> {
+    /// [`Departed`]: it is not what comes next. Or it is one call too many.
+    pub(crate) fn call(&self, function: &'static str, asked: impl FnOnce() -> Value) -> wasmtime::Result<Option<Call>> {
         let way = match &self.step.tape {
             Tape::Live => return Ok(None),
             Tape::Recording(taken) => {
@@ -218,7 +218,17 @@ impl Scope {
                 lock(taken).open = Some(call);
                 Way::Recorded { denials: self.step.denials().len() }
             }
-            Tape::Replaying(reel) => lock(reel).play(function, asked())?,
+            Tape::Replaying(reel) => {
+                let asked = asked();
+                let work =
+                    asked.as_object().and_then(|named| named.values().find_map(Value::as_array)).map_or(1, Vec::len);
+                let way = lock(reel).play(function, asked)?;
+                // What is live counts itself, and what is of the kit costs nothing.
+                if !matches!(way, Way::Live) && !function.starts_with("kit/") {
+                    drop(self.step.enter(function, "", work)?);
+                }
+                way
+            }
         };
         Ok(Some(Call { scope: self.clone(), function, way }))
     }

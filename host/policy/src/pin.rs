@@ -46,6 +46,15 @@ impl Policy {
         if errors.is_empty() { Ok(plugins) } else { Err(self.errors(errors)) }
     }
 
+    /// Whether a plugin of the policy is pinned, where it comes from a registry.
+    ///
+    /// # Errors
+    /// Nothing pins it, or its pins contradict each other.
+    pub fn is_pinned(&self, name: &str) -> Result<(), PolicyErrors> {
+        let Some((plugin, at)) = self.registry_plugin(name).zip(self.plugins.get(name)) else { return Ok(()) };
+        self.pins(name, &at.value, &plugin.reference).map(drop).map_err(|error| self.errors(vec![error]))
+    }
+
     /// A plugin that comes from a registry, without its pins; none where there is no such.
     #[must_use]
     pub fn registry_plugin(&self, name: &str) -> Option<RegistryPlugin> {

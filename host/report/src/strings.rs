@@ -17,6 +17,25 @@ pub(crate) fn replace(report: &mut Report, f: &dyn Fn(&str) -> Option<String>) {
     Walk(f).report(report);
 }
 
+/// What stands in a recording for the value of a header that holds credentials.
+const CREDENTIAL: &str = "***";
+
+/// Headers whose values are credentials, whatever they look like.
+fn is_credential(header: &str) -> bool {
+    const HEADERS: [&str; 9] = [
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "set-cookie",
+        "www-authenticate",
+        "proxy-authenticate",
+        "x-api-key",
+        "x-auth-token",
+        "x-amz-security-token",
+    ];
+    HEADERS.iter().any(|known| header.eq_ignore_ascii_case(known))
+}
+
 /// The same for a recording: every text that a guest was given or gave, and the observations.
 /// Numbers of the contract stay numbers, as a text in their place could not be read again.
 pub(crate) fn replace_in_recording(recording: &mut Recording, f: &dyn Fn(&str) -> Option<String>) {
@@ -252,8 +271,17 @@ impl Walk<'_> {
     fn contract(&self, value: &mut Value) {
         match value {
             Value::String(text) => self.text(text),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.contract(item)),
+            // A pair of the contract, as headers are where one repeats.
+            Value::Array(items) => match items.as_mut_slice() {
+                [Value::String(name), value @ Value::String(_)] if is_credential(name) => *value = CREDENTIAL.into(),
+                items => items.iter_mut().for_each(|item| self.contract(item)),
+            },
             Value::Object(map) => {
+                for (name, value) in map.iter_mut() {
+                    if value.is_string() && is_credential(name) {
+                        *value = CREDENTIAL.into();
+                    }
+                }
                 if let [(key, Value::String(text))] = map.iter_mut().collect::<Vec<_>>().as_mut_slice()
                     && *key == "base64"
                     && let Ok(bytes) = STANDARD.decode(&text)

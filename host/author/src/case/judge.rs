@@ -1,6 +1,6 @@
 use super::adapter::fields;
 use super::{Expect, like};
-use seaworthy_model::{Finding, StepRecord};
+use seaworthy_model::{ErrorReason, Finding, StepRecord};
 use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};
 
@@ -23,6 +23,10 @@ impl Verdict {
 #[must_use]
 pub fn judge(expect: &Expect, record: &StepRecord) -> Verdict {
     let mut differences = Vec::new();
+    // What the case has no answer to is a fault of the case, whatever it expects.
+    if record.error == Some(ErrorReason::Replay) {
+        return Verdict { differences: vec![record.message.clone()] };
+    }
     if record.status.as_str() != expect.status {
         let why = record.error.and_then(|reason| word(&reason)).map(|reason| format!("/{reason}")).unwrap_or_default();
         differences.push(format!(

@@ -111,7 +111,11 @@ async fn from_registry(
     reference: &RegistryReference,
     environment: &Environment,
 ) -> Result<Found, CliError> {
-    let listed = arguments.update.as_ref().and_then(|name| file.policy.registry_plugin(name));
+    // One that is listed already, with the same source, is asked for as it is listed.
+    let same = |name: &&String| file.policy.registry_plugin(name).is_some_and(|known| known.reference == *reference);
+    let known = arguments.update.as_ref().or(arguments.name.as_ref().filter(same));
+    let known = known.or_else(|| file.policy.plugins.keys().find(same).filter(|_| arguments.name.is_none()));
+    let listed = known.and_then(|name| file.policy.registry_plugin(name));
     let plain_http = listed.as_ref().map_or(arguments.plain_http, |listed| listed.plain_http);
     let keys = match &listed {
         Some(listed) => listed.keys.clone(),
@@ -206,7 +210,7 @@ impl PolicyFile {
         environment: &Environment,
     ) -> Result<String, CliError> {
         let descriptor = &found.entry.descriptor;
-        let what = format!("{name} ({} {})", descriptor.name, descriptor.version);
+        let what = super::plain(&format!("{name} ({} {})", descriptor.name, descriptor.version));
         let file = self.path.display();
         let there = self.policy.plugins.get(name).map(|at| &at.value);
         let text = match there {
@@ -215,7 +219,22 @@ impl PolicyFile {
                     arguments.signed_by.iter().map(|key| self.relative(key)).collect();
                 arguments.listing(name, source, &keys?, found).appended_to(&self.text)
             }
-            Some(block) if block.source.value == source => self.text.clone(),
+            Some(block) if block.source.value == source => {
+                // What is listed stays as it is, so what is asked for besides has to be there.
+                let listed = self.policy.registry_plugin(name);
+                let keys: Vec<PathBuf> =
+                    listed.iter().flat_map(|listed| listed.keys.clone().unwrap_or_default()).collect();
+                let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+                let keyed = arguments.signed_by.iter().all(|key| keys.iter().any(|own| absolute(own) == absolute(key)));
+                let plain = !arguments.plain_http || listed.is_some_and(|listed| listed.plain_http);
+                if !keyed || !plain {
+                    return Err(CliError::Usage(format!(
+                        "{file} has plugin `{name}` already, without that; write `{}` under [plugins.{name}]",
+                        if keyed { "plain-http = true" } else { "signed-by = [\"KEY.pub\"]" }
+                    )));
+                }
+                self.text.clone()
+            }
             Some(_) if arguments.update.is_some() => {
                 let changed = seaworthy_policy::with_source(&self.text, name, source);
                 let not_here =
@@ -250,7 +269,7 @@ impl PolicyFile {
             Some(now) => drop(lock.plugins.insert(name.to_owned(), now.clone())),
             None => drop(lock.plugins.remove(name)),
         }
-        self.replace(&text, lock, environment)?;
+        self.replace(&text, name, lock, environment)?;
         let pinned = found.locked.as_ref().map(|locked| &locked.manifest);
         Ok(match (there, before.filter(|_| !same), pinned) {
             (None, _, _) if self.is_new => format!("wrote {file} with plugin {what}"),
@@ -261,15 +280,15 @@ impl PolicyFile {
         })
     }
 
-    /// Puts both files there, if a run would take them.
-    fn replace(&self, text: &str, mut lock: Lock, environment: &Environment) -> Result<(), CliError> {
+    /// Puts both files there, if a run would take this plugin: others may wait for their pins.
+    fn replace(&self, text: &str, name: &str, mut lock: Lock, environment: &Environment) -> Result<(), CliError> {
         let place = Lock::path(&self.path);
         let before = lock.write();
         let policy = configuration::policy_of(&self.path, text, Some(&before), environment)?;
         // What no plugin has any more.
         lock.plugins.retain(|name, _| policy.registry_plugin(name).is_some());
         let after = lock.write();
-        policy.registry_plugins()?;
+        policy.is_pinned(name)?;
         if lock != self.policy.lock {
             write(&place, &after)?;
         }

@@ -108,9 +108,14 @@ async fn cases(catalog: &Arc<Catalog>, file: &Path, folder: &Path, runs: usize) 
             let (_keep, stop) = tokio::sync::watch::channel(false);
             let started = Instant::now();
             let playback = Playback::Rehearse(Arc::new(scripted));
-            seaworthy_engine::run(prepared.plan.clone(), catalog, Arc::new(NoEvents), VERSION.into(), stop, playback)
-                .await;
+            let plan = prepared.plan.clone();
+            let record = seaworthy_engine::run(plan, catalog, Arc::new(NoEvents), VERSION.into(), stop, playback).await;
             times.push(started.elapsed());
+            if !record.steps.first().is_some_and(|record| ready.passes(record)) {
+                return Err(CliError::Config(format!(
+                    "case `{case}` does not pass, so how long it takes says nothing; `seaworthy plugin test` shows why"
+                )));
+            }
             used = *measured.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         }
         if text.is_empty() {

@@ -1,6 +1,6 @@
 //! `seaworthy plugin inspect`: what a component is, before it is trusted with anything.
 
-use super::{component_of, name_of};
+use super::{component_of, name_of, plain};
 use crate::cache::shown::bytes;
 use crate::configuration::on_runtime;
 use crate::error::CliError;
@@ -36,7 +36,7 @@ pub(crate) fn inspect(arguments: &InspectArgs) -> Result<ExitCode, CliError> {
         seaworthy_engine::examine(&plugin, cache.as_deref()).await.map_err(|error| CliError::Config(error.to_string()))
     })?;
     crate::stdout::print(&match arguments.format {
-        Format::Human => human(&file.display().to_string(), &seen),
+        Format::Human => plain(&human(&file.display().to_string(), &seen)),
         Format::Json => json(&seen),
     })?;
     Ok(if seen.described.is_ok() { ExitCode::Passed } else { ExitCode::Config })

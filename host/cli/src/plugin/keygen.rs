@@ -25,6 +25,12 @@ pub(crate) fn keygen(arguments: &KeygenArgs) -> Result<ExitCode, CliError> {
         PathBuf::from(name)
     };
     let (private, public) = (file(".key"), file(".pub"));
+    if let Some(there) = [&private, &public].into_iter().find(|path| path.exists()) {
+        return Err(CliError::Usage(format!(
+            "{} is there already and is not written over; give another NAME, or move it away",
+            there.display()
+        )));
+    }
     write(&private, &pair.private, 0o600)?;
     write(&public, &pair.public, 0o644)?;
     let sealed = if password.is_some() { ", encrypted with COSIGN_PASSWORD" } else { "" };

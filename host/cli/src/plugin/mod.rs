@@ -68,6 +68,17 @@ fn name_of(file: &Path) -> String {
     file.file_stem().map_or_else(|| "plugin".into(), |stem| stem.to_string_lossy().into_owned())
 }
 
+/// Whether a file is a component by its name; what begins with a dot is a build that broke off.
+fn is_component(path: &Path) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    !hidden && path.extension().is_some_and(|end| end == "wasm")
+}
+
+/// A text of a stranger without what a terminal would obey.
+fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() && letter != '\n' { '\u{fffd}' } else { letter }).collect()
+}
+
 /// The component itself, or the one that was built in the folder of a project.
 fn component_of(path: &Path) -> Result<PathBuf, CliError> {
     if !path.is_dir() {
@@ -75,7 +86,7 @@ fn component_of(path: &Path) -> Result<PathBuf, CliError> {
     }
     let folder = path.join("dist");
     let built = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut built: Vec<PathBuf> = built.filter(|path| path.extension().is_some_and(|end| end == "wasm")).collect();
+    let mut built: Vec<PathBuf> = built.filter(|path| is_component(path)).collect();
     match (built.pop(), built.is_empty()) {
         (Some(only), true) => Ok(only),
         (Some(_), false) => Err(CliError::Usage(format!("{} has several components; name one", folder.display()))),

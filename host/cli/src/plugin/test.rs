@@ -134,6 +134,13 @@ impl Ready {
     }
 }
 
+impl Ready {
+    /// Whether this is what the case expects.
+    pub(super) fn passes(&self, record: &StepRecord) -> bool {
+        self.case.expect.as_ref().is_some_and(|expect| case::judge(expect, record).passed())
+    }
+}
+
 /// Reads the case in `file`, about the component of the catalog.
 pub(super) fn ready(catalog: &Catalog, component: &Path, file: &Path) -> Result<Ready, CliError> {
     let bad = |message: String| CliError::Config(format!("{}: {message}", file.display()));
@@ -161,7 +168,7 @@ async fn play(catalog: &Arc<Catalog>, file: &Path, ready: Ready, update: bool) -
             let record = rehearse(catalog, prepared).await.ok_or_else(|| bad("the check has no record".into()))?;
             let verdict = case::judge(expect, &record);
             if update && !verdict.passed() {
-                let new = case::updated(&text, &record).map_err(|error| bad(error.to_string()))?;
+                let new = case::updated(&text, expect, &record).map_err(|error| bad(error.to_string()))?;
                 write_file(file, new)?;
                 updated = true;
             }
@@ -224,6 +231,11 @@ async fn operate(catalog: &Arc<Catalog>, prepared: Prepared, deeds: &[Deed]) -> 
         calls += deed.call.len();
         let place = format!("do {}, {:?} {}", at + 1, deed.operation, deed.key).to_lowercase();
         let place = place.trim_end();
+        if let Answered::Error(error) = &answered
+            && error["context"].get("replay").is_some()
+        {
+            return Ok(vec![format!("{place}: {}", error["message"].as_str().unwrap_or_default())]);
+        }
         if let Err(found) = deed.expect.compare(&answered) {
             differences.extend(found.into_iter().map(|difference| format!("{place}: {difference}")));
         }

@@ -20,6 +20,8 @@ pub(crate) fn differences(written: &Value, actual: &Value, part: bool) -> Vec<St
 
 fn compare(at: &str, written: &Value, actual: &Value, part: bool, found: &mut Vec<String>) {
     match (written, actual) {
+        // What a recording does not tell, may be anything.
+        (Value::String(hidden), Value::String(_)) if hidden == "***" && !part => {}
         // Pairs may be written either way.
         (Value::Object(map), Value::Array(_)) if part && !map.contains_key("base64") => {
             let pairs = map.iter().map(|(key, value)| Value::Array(vec![key.clone().into(), value.clone()])).collect();
