@@ -177,7 +177,7 @@ fn runs_and_answers(stage: &Stage, file: &Path, world: &str, package: &str) -> R
     let read = folder.path().join("file.txt");
     std::fs::write(&read, "content")?;
     let grants = r#"grant.env = ["COMPAT_*", "*_PROXY", "*_proxy", "NO_PROXY", "no_proxy"]
-grant.dns = ["localhost"]
+grant.dns = ["localhost", "compat.test"]
 grant.system = ["process"]
 grant.read = ["FOLDER/**"]
 grant.p2p = ["dial", "share", "/ipfs/ping/1.0.0"]

@@ -209,7 +209,7 @@ fn keygen(stage: &Stage) -> Result<()> {
     let mode = std::fs::metadata(place.path("acme.key"))?.permissions().mode() & 0o777;
     ensure!(mode == 0o600, "{mode:o}");
     let before = place.read("acme.key")?;
-    place.says(&["plugin", "keygen", "acme"], 74, &["acme.key"])?;
+    place.says(&["plugin", "keygen", "acme"], 2, &["acme.key"])?;
     ensure!(place.read("acme.key")? == before, "a key was written over");
     Ok(())
 }

@@ -143,7 +143,7 @@ impl Fault {
             let did = format!("said {:?}: {error}", error.retry_after);
             return Err(wrong(&format!("say to wait {:?}", Self::PATIENCE), &did));
         }
-        if self == Fault::Denied && !error.message.contains("grant.") {
+        if self == Fault::Denied && !error.message.contains("add to checks.toml: ") {
             return Err(wrong("name the grant that is missing", &did()));
         }
         Ok(())
