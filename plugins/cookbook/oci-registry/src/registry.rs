@@ -6,13 +6,10 @@ use seaworthy_adapter_sdk::authorized_http::{self, Authorized, Header};
 use seaworthy_adapter_sdk::bindings::seaworthy::types::types::Failure;
 use seaworthy_adapter_sdk::credentials::Piece;
 use seaworthy_adapter_sdk::http::{Request, Response};
-use seaworthy_adapter_sdk::{CacheError, Config, clock};
+use seaworthy_adapter_sdk::{CacheError, Config};
 
 const MOST_MANIFEST: u32 = 64 << 10;
 const DEFAULT_TIMEOUT_MS: u32 = 5000;
-/// How often a tag that is being written is asked for again, and the pause before.
-const TAG_IS_WRITTEN: u32 = 5;
-const TAG_PAUSE_MS: u32 = 20;
 
 /// A repository, and how it is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,16 +57,8 @@ impl Registry {
 
     /// A manifest by its tag; `None` where there is none.
     pub(crate) fn manifest(&self, operation: &str, tag: &str) -> Result<Option<Found>, CacheError> {
-        let ask = || Ask { most: MOST_MANIFEST, ..Ask::of(operation, "GET", self.at("manifests", tag)) };
-        let mut response = self.send(ask())?;
-        // Docker's registry answers so while somebody else is writing the tag.
-        for _ in 0..TAG_IS_WRITTEN {
-            if response.status != 500 {
-                break;
-            }
-            clock::sleep_ms(TAG_PAUSE_MS);
-            response = self.send(ask())?;
-        }
+        let ask = Ask { most: MOST_MANIFEST, ..Ask::of(operation, "GET", self.at("manifests", tag)) };
+        let response = self.send(ask)?;
         match response.status {
             200 => {
                 let digest = response.header("docker-content-digest").map(str::to_owned);
