@@ -29,8 +29,14 @@ fn start() -> Result<Running, NoStage> {
     let registry = ContainerRegistry::start(RegistryOptions { password: true, deletes: true })?;
     let server = registry.address();
     let wrong = place(server, "cache:another-password")?;
+    // Docker's registry with its files on a disk: what names the manifest of a tag is a file that is
+    // written in place.
+    let torn = "it writes the link of a tag in place, and answers 500 for one that two wrote at once";
+    let cut = "it writes the link of a tag in place, and answers 500 for one whose writing was cut off";
     Ok(Running::new(place(server, ContainerRegistry::CREDENTIALS)?.keeping(registry))
         .through_http(server, |relay| place(relay, ContainerRegistry::CREDENTIALS))
+        .deviating("eight_writers_of_one_key_leave_one_whole_value", torn)
+        .deviating("a_cancelled_put_leaves_nothing_torn", cut)
         .with(Fault::WrongCredentials, Breakage::At(wrong))
         .without(&[Fault::Skewed], "a registry judges no clock; a value from the future is one of the cases"))
 }
