@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use seaworthy_model::{ErrorReason, Report, Status};
-use seaworthy_tests::{Reading, Run, Seaworthy, build_guests, scratch, workspace_root};
+use seaworthy_tests::{Reading, Run, Scripted, Seaworthy, build_guests, scratch, workspace_root};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -366,5 +366,61 @@ fn a_component_is_taken_apart_measured_and_documented() -> Result<()> {
         "{}",
         docs.transcript()
     );
+    Ok(())
+}
+
+/// A header that holds credentials is no text of which a pattern tells that it does.
+#[test]
+fn a_recording_holds_no_cookie_and_is_replayed_all_the_same() -> Result<()> {
+    let head = "HTTP/1.1 200 OK\r\nSet-Cookie: session=TOPSECRETCOOKIE\r\nX-Auth-Token: TOPSECRETTOKEN\r\nContent-Length: 0\r\n\r\n";
+    let server = Scripted::always(head, "")?;
+    let folder = scratch()?;
+    let policy = format!(
+        "version = 1\n[targets.site]\nkind = \"http\"\nurl = \"{}\"\n[[check]]\nid = \"site\"\nuse = \"bundled:net/http\"\ntarget = \"site\"\n",
+        server.url()
+    );
+    std::fs::write(folder.path().join("checks.toml"), policy)?;
+    let live = seaworthy(folder.path(), &["run", "--record", "run.json", "-f", "json"])?.report()?;
+    ensure!(!server.asked().is_empty(), "the server was not asked");
+    let text = std::fs::read_to_string(folder.path().join("run.json"))?;
+    let recording: Value = serde_json::from_str(&text)?;
+    let calls = recording["steps"][0]["calls"].to_string();
+    ensure!(calls.to_ascii_lowercase().contains("set-cookie"), "the answer is not in the recording: {calls}");
+    ensure!(!calls.contains("TOPSECRET"), "a credential is in the recording: {calls}");
+    drop(server);
+    let replayed = seaworthy(folder.path(), &["run", "--replay", "run.json", "-f", "json"])?.report()?;
+    ensure!(said(&live) == said(&replayed), "live {:#?}\nreplayed {:#?}", said(&live), said(&replayed));
+    Ok(())
+}
+
+/// A case whose calls are not those of the component is wrong, whatever it expects.
+#[test]
+fn an_expected_error_is_not_a_case_without_answers() -> Result<()> {
+    let project = Project::new()?;
+    std::fs::write(
+        project.case("blind"),
+        "with = { greeting = \"220 \" }\ntargets = [\"192.0.2.1:25\"]\n[expect]\nstatus = \"error\"\n",
+    )?;
+    let run = project.test(&["--case", "blind"])?;
+    run.exits(1)?;
+    ensure!(run.stdout.contains("asks `net/tcp.connect`"), "{}", run.transcript());
+    let updated = project.test(&["--case", "blind", "--update"])?;
+    updated.exits(3)?;
+    ensure!(updated.stderr.contains("its calls are not those"), "{}", updated.transcript());
+    let bench = seaworthy(project.folder.path(), &["plugin", "bench", "tcp-banner.wasm", "--runs", "1"])?;
+    bench.exits(3)?;
+    ensure!(bench.stderr.contains("`blind` does not pass"), "{}", bench.transcript());
+    Ok(())
+}
+
+/// A plugin stands in no bundled component's place.
+#[test]
+fn a_bundled_name_is_taken() -> Result<()> {
+    let project = Project::new()?;
+    let policy = "version = 1\n[plugins.net]\nsource = \"file:tcp-banner.wasm\"\n[[check]]\nid = \"a\"\nuse = \"bundled:env/variables\"\n";
+    std::fs::write(project.folder.path().join("checks.toml"), policy)?;
+    let run = seaworthy(project.folder.path(), &["validate"])?;
+    run.exits(3)?;
+    ensure!(run.stderr.contains("`net` has the name of a bundled component"), "{}", run.transcript());
     Ok(())
 }

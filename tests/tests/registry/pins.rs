@@ -117,7 +117,7 @@ fn contradiction(stage: &Stage) -> Result<()> {
     let text = place.read("checks.lock")?;
     place.says(&["run"], 3, &["checks.toml:5:10", "another than checks.lock says", &digest(&stage.component)?])?;
     // Nor does `add` paper over it.
-    place.says(&["plugin", "add", "--update", "acme"], 3, &["another than checks.lock says"])?;
+    place.says(&["plugin", "add", "--update", "acme"], 3, &["pins plugin `acme` by `digest`"])?;
     ensure!(place.read("checks.lock")? == text, "the lock was changed");
     // An entry that was changed by hand leads to a manifest of something else.
     place.policy(&format!("source = \"{reference}\""))?;

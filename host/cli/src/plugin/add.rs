@@ -248,6 +248,14 @@ impl PolicyFile {
                 )));
             }
         };
+        if let (Some(digest), Some(now)) = (there.and_then(|block| block.digest.as_ref()), &found.locked)
+            && digest.value != now.component
+        {
+            return Err(CliError::Config(format!(
+                "{file} pins plugin `{name}` by `digest`, and the component is another one now; remove that line (checks.lock pins it then), or write `digest = \"{}\"`",
+                now.component
+            )));
+        }
         let before = self.policy.lock.plugins.get(name);
         let same = before.zip(found.locked.as_ref()).is_some_and(|(before, now)| {
             before.source == now.source && before.manifest == now.manifest && before.component == now.component
