@@ -74,26 +74,60 @@ pub fn compare(imports: &[String], described: &ComponentDescriptor) -> Vec<Strin
     notes
 }
 
-/// The settings of a schema, one line each: name, type, whether it is required.
-#[must_use]
-pub fn settings(schema: &Value) -> Vec<String> {
+/// One setting of a schema.
+pub(crate) struct Setting<'a> {
+    pub(crate) name: &'a str,
+    /// Its own schema.
+    pub(crate) property: &'a Value,
+    pub(crate) default: Option<&'a Value>,
+    /// It has to be given: it is required and has no default.
+    pub(crate) required: bool,
+    pub(crate) description: &'a str,
+}
+
+impl Setting<'_> {
+    /// The name of its type.
+    pub(crate) fn kind(&self) -> &str {
+        self.property.get("type").and_then(Value::as_str).unwrap_or("any")
+    }
+}
+
+/// The settings of a schema, in its order.
+pub(crate) fn settings_of(schema: &Value) -> Vec<Setting<'_>> {
     let required: Vec<&str> = schema
         .get("required")
         .and_then(Value::as_array)
         .map(|names| names.iter().filter_map(Value::as_str).collect())
         .unwrap_or_default();
     let properties = schema.get("properties").and_then(Value::as_object);
-    let line = |(name, property): (&String, &Value)| {
-        let kind = property.get("type").and_then(Value::as_str).unwrap_or("any");
-        let more = match property.get("default") {
+    properties
+        .into_iter()
+        .flatten()
+        .map(|(name, property)| {
+            let default = property.get("default");
+            Setting {
+                name,
+                property,
+                default,
+                required: default.is_none() && required.contains(&name.as_str()),
+                description: property.get("description").and_then(Value::as_str).unwrap_or_default(),
+            }
+        })
+        .collect()
+}
+
+/// The settings of a schema, one line each: name, type, whether it is required.
+#[must_use]
+pub fn settings(schema: &Value) -> Vec<String> {
+    let line = |setting: Setting<'_>| {
+        let more = match setting.default {
             Some(default) => format!(", default {default}"),
-            None if required.contains(&name.as_str()) => ", required".into(),
+            None if setting.required => ", required".into(),
             None => String::new(),
         };
-        let text = property.get("description").and_then(Value::as_str).unwrap_or_default();
-        format!("{name} ({kind}{more}): {text}")
+        format!("{} ({}{more}): {}", setting.name, setting.kind(), setting.description)
     };
-    properties.into_iter().flatten().map(line).collect()
+    settings_of(schema).into_iter().map(line).collect()
 }
 
 /// A level or severity as it is written in a manifest.

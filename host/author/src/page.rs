@@ -1,6 +1,6 @@
 //! The page of a component: what it says about itself, for people.
 
-use crate::claims::word;
+use crate::claims::{Setting, settings_of, word};
 use seaworthy_model::{CapabilityRequest, CheckDescriptor, ComponentDescriptor};
 use std::fmt::Write as _;
 
@@ -54,33 +54,29 @@ fn check_section(text: &mut String, check: &CheckDescriptor) {
 
 /// The properties of a JSON Schema as a table.
 fn settings(text: &mut String, schema: &serde_json::Value, heading: &str) {
-    let Some(properties) = schema.get("properties").and_then(|value| value.as_object()).filter(|map| !map.is_empty())
-    else {
+    let settings = settings_of(schema);
+    if settings.is_empty() {
         return;
-    };
-    let required: Vec<&str> = schema
-        .get("required")
-        .and_then(|value| value.as_array())
-        .map(|names| names.iter().filter_map(|name| name.as_str()).collect())
-        .unwrap_or_default();
+    }
     let _ = write!(text, "\n{heading} Settings\n\n| setting | type | default | meaning |\n|---|---|---|---|\n");
-    for (name, property) in properties {
-        let default = match property.get("default") {
+    for setting in settings {
+        let default = match setting.default {
             Some(value) => format!("`{value}`"),
-            None if required.contains(&name.as_str()) => "required".into(),
+            None if setting.required => "required".into(),
             None => String::new(),
         };
-        let description = property.get("description").and_then(|value| value.as_str()).unwrap_or_default();
-        let _ = writeln!(text, "| `{name}` | {} | {default} | {} |", kind(property), cell(description));
+        let meaning = cell(setting.description);
+        let _ = writeln!(text, "| `{}` | {} | {default} | {meaning} |", setting.name, kind(&setting));
     }
 }
 
 /// The type of a property, with its bounds.
-fn kind(property: &serde_json::Value) -> String {
+fn kind(setting: &Setting<'_>) -> String {
+    let property = setting.property;
     if let Some(values) = property.get("enum").and_then(|value| value.as_array()) {
         return values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ");
     }
-    let word = property.get("type").and_then(|value| value.as_str()).unwrap_or("any");
+    let word = setting.kind();
     let bounds: Vec<String> = [("minimum", "at least"), ("maximum", "at most")]
         .iter()
         .filter_map(|(key, words)| property.get(*key).map(|value| format!("{words} {value}")))

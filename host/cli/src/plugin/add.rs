@@ -210,7 +210,7 @@ impl PolicyFile {
         environment: &Environment,
     ) -> Result<String, CliError> {
         let descriptor = &found.entry.descriptor;
-        let what = super::plain(&format!("{name} ({} {})", descriptor.name, descriptor.version));
+        let what = seaworthy_report::safe::line(&format!("{name} ({} {})", descriptor.name, descriptor.version));
         let file = self.path.display();
         let there = self.policy.plugins.get(name).map(|at| &at.value);
         let text = match there {

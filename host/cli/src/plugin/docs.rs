@@ -1,8 +1,9 @@
-use super::{alone, name_of, plain};
+use super::{alone, name_of};
 use crate::configuration::on_runtime;
 use crate::error::CliError;
 use clap::Args;
 use seaworthy_model::ExitCode;
+use seaworthy_report::safe;
 use std::path::PathBuf;
 
 #[derive(Clone, Debug, Args)]
@@ -16,6 +17,6 @@ pub(crate) struct DocsArgs {
 pub(crate) fn docs(arguments: &DocsArgs) -> Result<ExitCode, CliError> {
     let catalog = on_runtime(alone(&arguments.file))?;
     let pages = catalog.entries().get(&name_of(&arguments.file)).map(|entry| &*entry.descriptor);
-    crate::stdout::print(&plain(&pages.map(seaworthy_author::page::markdown).unwrap_or_default()))?;
+    crate::stdout::print(&safe::text(&pages.map(seaworthy_author::page::markdown).unwrap_or_default()))?;
     Ok(ExitCode::Passed)
 }

@@ -1,6 +1,6 @@
 //! `seaworthy plugin inspect`: what a component is, before it is trusted with anything.
 
-use super::{component_of, name_of, plain};
+use super::{component_of, name_of};
 use crate::cache::shown::bytes;
 use crate::configuration::on_runtime;
 use crate::error::CliError;
@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use seaworthy_author::claims;
 use seaworthy_engine::{Examination, PluginSource};
 use seaworthy_model::{CapabilityRequest, ComponentDescriptor, ComponentKind, ExitCode};
+use seaworthy_report::safe;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -36,7 +37,7 @@ pub(crate) fn inspect(arguments: &InspectArgs) -> Result<ExitCode, CliError> {
         seaworthy_engine::examine(&plugin, cache.as_deref()).await.map_err(|error| CliError::Config(error.to_string()))
     })?;
     crate::stdout::print(&match arguments.format {
-        Format::Human => plain(&human(&file.display().to_string(), &seen)),
+        Format::Human => safe::text(&human(&file.display().to_string(), &seen)),
         Format::Json => json(&seen),
     })?;
     Ok(if seen.described.is_ok() { ExitCode::Passed } else { ExitCode::Config })

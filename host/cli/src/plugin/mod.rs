@@ -74,11 +74,6 @@ fn is_component(path: &Path) -> bool {
     !hidden && path.extension().is_some_and(|end| end == "wasm")
 }
 
-/// A text of a stranger without what a terminal would obey.
-fn plain(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() && letter != '\n' { '\u{fffd}' } else { letter }).collect()
-}
-
 /// The component itself, or the one that was built in the folder of a project.
 fn component_of(path: &Path) -> Result<PathBuf, CliError> {
     if !path.is_dir() {

@@ -60,7 +60,7 @@ pub(crate) fn push(arguments: &PushArgs) -> Result<ExitCode, CliError> {
                 .map_err(|error| told(&name, error))?;
         }
         let signed = if key.is_some() { ", signed" } else { "" };
-        let what = super::plain(&format!("{} {}", descriptor.name, descriptor.version));
+        let what = seaworthy_report::safe::line(&format!("{} {}", descriptor.name, descriptor.version));
         eprintln!("pushed {what} ({} bytes{signed})", bytes.len());
         eprintln!("use it with: seaworthy plugin add {reference}");
         crate::stdout::print(&format!("{}\n", reference.pinned(&pushed.manifest)))?;
